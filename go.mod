@@ -1,0 +1,3 @@
+module github.com/wifiprovd/wifiprovd
+
+go 1.26

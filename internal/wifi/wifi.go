@@ -1,0 +1,84 @@
+// Package wifi holds the domain types that every other package shares: what a
+// network is called, what its secret is, how it is protected, and why joining
+// it failed. It imports nothing of this project.
+package wifi
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// MaxSSIDLen is the longest SSID in bytes (IEEE 802.11-2020, 9.4.2.2).
+const MaxSSIDLen = 32
+
+// SSID is a network's name: 1 to 32 arbitrary bytes, not necessarily UTF-8.
+type SSID string
+
+// String returns the SSID quoted, with everything escaped that could deceive a
+// terminal or a log reader. Use string(s) for the bytes.
+func (s SSID) String() string { return strconv.Quote(string(s)) }
+
+// Security is how a network is protected. The values are those of Zephyr's enum
+// wifi_security_type, which is what a phone writes.
+type Security byte
+
+// The security types a phone may ask for.
+const (
+	Open            Security = 0
+	WPA2PSK         Security = 1
+	WPA2PSKSHA256   Security = 2
+	WPA3SAE         Security = 3
+	WPAAutoPersonal Security = 6    // WPA2/WPA3 transition
+	AutoDetect      Security = 0xFF // open without a password, else what the access point offers
+)
+
+// securityNames are also what configuration, store and command line use.
+var securityNames = map[Security]string{
+	Open:            "open",
+	WPA2PSK:         "wpa2",
+	WPA2PSKSHA256:   "wpa2-sha256",
+	WPA3SAE:         "wpa3",
+	WPAAutoPersonal: "transition",
+	AutoDetect:      "auto",
+}
+
+// Valid reports whether s is one of the defined security types.
+func (s Security) Valid() bool { _, ok := securityNames[s]; return ok }
+
+// String returns the name ParseSecurity takes.
+func (s Security) String() string {
+	if name, ok := securityNames[s]; ok {
+		return name
+	}
+	return fmt.Sprintf("unknown (0x%02x)", byte(s))
+}
+
+// ParseSecurity returns the type called name: open, wpa2, wpa2-sha256, wpa3,
+// transition or auto.
+func ParseSecurity(name string) (Security, error) {
+	for s, n := range securityNames {
+		if n == name {
+			return s, nil
+		}
+	}
+	return 0, fmt.Errorf("unknown security type %q; use open, wpa2, wpa2-sha256, wpa3, transition or auto", name)
+}
+
+// Hint tells where a network was last joined, so that it can be looked for
+// there first. The zero value knows nothing.
+type Hint struct {
+	BSSID        string // aa:bb:cc:dd:ee:ff
+	FrequencyMHz int
+}
+
+// Network is an access point's BSS that the gateway has joined.
+type Network struct {
+	SSID         SSID
+	BSSID        string // aa:bb:cc:dd:ee:ff
+	FrequencyMHz int
+	SignalDBm    int
+	KeyMgmt      string // as wpa_supplicant calls it: NONE, WPA2-PSK, SAE ...
+}
+
+// Hint returns where to look for n the next time.
+func (n Network) Hint() Hint { return Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz} }
