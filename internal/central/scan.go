@@ -1,0 +1,124 @@
+package central
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Gateway is a gateway that was heard.
+type Gateway struct {
+	Address string // AA:BB:CC:DD:EE:FF
+	Name    string // as advertised: any bytes, by anyone; empty if none was heard
+	RSSI    int    // dBm; RSSIUnknown if the controller does not tell
+}
+
+// RSSIUnknown is what a controller says that cannot tell (Core Specification,
+// volume 4, part E, 7.7.65.2).
+const RSSIUnknown = 127
+
+// Scan looks for gateways by the service that they advertise. It calls each for
+// every one that it hears, and again when name or signal change, until each
+// returns false or ctx ends; both are no error.
+func (c *Central) Scan(ctx context.Context, each func(Gateway) bool) error {
+	stop, err := c.discover(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	told := map[Gateway]bool{}
+	for {
+		var news []Gateway
+		err := c.objects.wait(ctx, "scan", func() (bool, error) {
+			news = slices.DeleteFunc(c.heard(), func(g Gateway) bool { return told[g] })
+			return len(news) > 0, nil
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("scan: %w", err)
+		}
+		for _, gateway := range news {
+			told[gateway] = true
+			if !each(gateway) {
+				return nil
+			}
+		}
+	}
+}
+
+// Find returns the first gateway heard that match accepts. If ctx ends before,
+// the error wraps ErrUnknownDevice.
+func (c *Central) Find(ctx context.Context, match func(Gateway) bool) (Gateway, error) {
+	var found *Gateway
+	err := c.Scan(ctx, func(g Gateway) bool {
+		if match(g) {
+			found = &g
+		}
+		return found == nil
+	})
+	switch {
+	case err != nil:
+		return Gateway{}, err
+	case found == nil:
+		return Gateway{}, fmt.Errorf("look for a gateway: %w", ErrUnknownDevice)
+	}
+	return *found, nil
+}
+
+// discover starts a discovery; stop ends it.
+func (c *Central) discover(ctx context.Context) (stop func(), err error) {
+	filter := map[string]dbus.Variant{
+		"Transport": dbus.MakeVariant("le"),
+		"UUIDs":     dbus.MakeVariant([]string{ServiceUUID}),
+	}
+	if err := c.call(ctx, localTimeout, c.adapter, adapterIface+".SetDiscoveryFilter", filter).Err; err != nil {
+		return nil, fmt.Errorf("set the discovery filter: %w", fromBlueZ(err))
+	}
+	if err := c.call(ctx, localTimeout, c.adapter, adapterIface+".StartDiscovery").Err; err != nil {
+		return nil, fmt.Errorf("start discovery: %w", fromBlueZ(err))
+	}
+	rescan, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		defer close(ended)
+		if c.options.Rescan {
+			ended <- rescanEvery(rescan, string(c.adapter))
+		}
+	}()
+	return func() {
+		cancel()
+		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+			c.objects.end(fmt.Errorf("scan again and again: %w", err))
+		}
+		// ctx may have ended; discovery ends at the latest with the connection.
+		_ = c.call(context.WithoutCancel(ctx), localTimeout, c.adapter, adapterIface+".StopDiscovery").Err
+	}, nil
+}
+
+// heard returns the gateways that discovery reports now: BlueZ keeps the RSSI
+// property for the time of a discovery only. The lock must be held.
+func (c *Central) heard() []Gateway {
+	var gateways []Gateway
+	for path, ifaces := range c.objects.ifaces {
+		device := ifaces[deviceIface]
+		if device == nil || !strings.HasPrefix(string(path), string(c.adapter)+"/") {
+			continue
+		}
+		rssi, ok := device["RSSI"].Value().(int16)
+		if !ok || !slices.Contains(property[[]string](c.objects, path, deviceIface, "UUIDs"), ServiceUUID) {
+			continue
+		}
+		gateways = append(gateways, Gateway{
+			Address: property[string](c.objects, path, deviceIface, "Address"),
+			Name:    property[string](c.objects, path, deviceIface, "Name"),
+			RSSI:    int(rssi),
+		})
+	}
+	return gateways
+}

@@ -1,0 +1,186 @@
+package central
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// Session is a connection to one gateway.
+type Session struct {
+	central *Central
+	device  dbus.ObjectPath
+	lost    chan struct{}
+}
+
+// Connect connects to the gateway at address, which must have been heard (Scan)
+// or be bonded, and waits until its services are known.
+func (c *Central) Connect(ctx context.Context, address string) (*Session, error) {
+	device, err := c.device(address)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	// After Pair the gateway is connected already.
+	if !get[bool](c.objects, device, deviceIface, "Connected") {
+		if err := c.call(ctx, connectTimeout, device, deviceIface+".Connect").Err; err != nil {
+			return nil, fmt.Errorf("connect: %w", fromBlueZ(err))
+		}
+	}
+	s := &Session{central: c, device: device, lost: make(chan struct{})}
+	err = c.objects.wait(ctx, "look up the gateway's services", func() (bool, error) {
+		if !s.connected() {
+			return false, ErrNotConnected
+		}
+		return property[bool](c.objects, device, deviceIface, "ServicesResolved"), nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if _, err := s.characteristic(StatusUUID); err != nil {
+		return nil, fmt.Errorf("connect: it does not offer Wi-Fi provisioning: %w", err)
+	}
+	go func() {
+		defer close(s.lost)
+		_ = c.objects.wait(context.Background(), "", func() (bool, error) { return !s.connected(), nil })
+	}()
+	return s, nil
+}
+
+// connected reports whether the connection stands. The lock must be held.
+func (s *Session) connected() bool {
+	return property[bool](s.central.objects, s.device, deviceIface, "Connected")
+}
+
+// Lost is closed when the connection has ended.
+func (s *Session) Lost() <-chan struct{} { return s.lost }
+
+// Disconnect ends the connection and waits until it has ended.
+func (s *Session) Disconnect(ctx context.Context) error {
+	return s.central.disconnect(ctx, s.device)
+}
+
+// Write writes value with a response: nil says that the gateway accepted it. A
+// value longer than the MTU allows goes out as a long write. The gateway's
+// refusal is an ATTError.
+func (s *Session) Write(ctx context.Context, uuid string, value []byte) error {
+	return s.WriteAt(ctx, uuid, value, 0)
+}
+
+// WriteAt is Write at an offset, which BlueZ sends as a long write.
+func (s *Session) WriteAt(ctx context.Context, uuid string, value []byte, offset uint16) error {
+	characteristic, err := s.characteristic(uuid)
+	if err != nil {
+		return err
+	}
+	options := map[string]dbus.Variant{"type": dbus.MakeVariant("request")}
+	if offset > 0 {
+		options["offset"] = dbus.MakeVariant(offset)
+	}
+	if value == nil {
+		value = []byte{}
+	}
+	err = s.central.call(ctx, gattTimeout, characteristic, characteristicIface+".WriteValue", value, options).Err
+	return s.wrap("write", uuid, err)
+}
+
+// Read returns a characteristic's value. The gateway's refusal is an ATTError.
+func (s *Session) Read(ctx context.Context, uuid string) ([]byte, error) {
+	characteristic, err := s.characteristic(uuid)
+	if err != nil {
+		return nil, err
+	}
+	var value []byte
+	call := s.central.call(ctx, gattTimeout, characteristic, characteristicIface+".ReadValue", map[string]dbus.Variant{})
+	return value, s.wrap("read", uuid, call.Store(&value))
+}
+
+// Watch subscribes to a characteristic and returns its values in their order.
+// The channel is closed when ctx ends, when the connection is lost, or when 256
+// values wait to be received. BlueZ announces what is read like what is
+// notified, so a Read meanwhile gives its value here, too.
+func (s *Session) Watch(ctx context.Context, uuid string) (<-chan []byte, error) {
+	characteristic, err := s.characteristic(uuid)
+	if err != nil {
+		return nil, err
+	}
+	c := s.central
+	w := c.objects.watch(characteristic)
+	if err := c.call(ctx, gattTimeout, characteristic, characteristicIface+".StartNotify").Err; err != nil {
+		c.objects.unwatch(w)
+		return nil, s.wrap("subscribe to", uuid, err)
+	}
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-s.lost:
+		}
+		c.objects.unwatch(w)
+		if ctx.Err() != nil {
+			_ = c.call(context.WithoutCancel(ctx), localTimeout, characteristic, characteristicIface+".StopNotify").Err
+		}
+	}()
+	return w.values, nil
+}
+
+func (s *Session) wrap(what, uuid string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %s: %w", what, characteristicName(uuid), fromBlueZ(err))
+}
+
+// Attribute is a service or characteristic of the gateway's.
+type Attribute struct {
+	UUID   string
+	Handle uint16 // of its declaration
+}
+
+// Attributes returns the gateway's services and characteristics, lowest handle
+// first. The handle is the number in the name that BlueZ gives to its object.
+func (s *Session) Attributes() ([]Attribute, error) {
+	o := s.central.objects
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var attributes []Attribute
+	for p, ifaces := range o.ifaces {
+		for _, iface := range []string{serviceIface, characteristicIface} {
+			if ifaces[iface] == nil || !strings.HasPrefix(string(p), string(s.device)+"/") {
+				continue
+			}
+			digits := p[max(0, len(p)-4):] // .../service000a, .../char000b
+			handle, err := strconv.ParseUint(string(digits), 16, 16)
+			if err != nil {
+				return nil, fmt.Errorf("BlueZ's name for an attribute has no handle: %s", p)
+			}
+			attributes = append(attributes, Attribute{property[string](o, p, iface, "UUID"), uint16(handle)})
+		}
+	}
+	slices.SortFunc(attributes, func(a, b Attribute) int { return int(a.Handle) - int(b.Handle) })
+	return attributes, nil
+}
+
+// characteristic returns the object of the gateway's characteristic.
+func (s *Session) characteristic(uuid string) (dbus.ObjectPath, error) {
+	o := s.central.objects
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.err != nil:
+		return "", o.err
+	case !s.connected():
+		return "", ErrNotConnected
+	}
+	for p, ifaces := range o.ifaces {
+		if ifaces[characteristicIface] != nil && strings.HasPrefix(string(p), string(s.device)+"/") &&
+			property[string](o, p, characteristicIface, "UUID") == uuid {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w", characteristicName(uuid), ErrNoCharacteristic)
+}
