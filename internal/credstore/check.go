@@ -1,0 +1,114 @@
+package credstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+// RefusedError says that the store is not used because others may have read it
+// or put it there, and how to mend it.
+type RefusedError struct {
+	Path    string
+	Problem string
+	Remedy  string // a command, or what else to do
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("store refused: %s %s; to mend it: %s", e.Path, e.Problem, e.Remedy)
+}
+
+func (s *Store) checkDir() error {
+	info, err := os.Lstat(s.dir)
+	if err != nil {
+		return fmt.Errorf("look at the store's folder: %w", err)
+	}
+	refuse := func(problem, remedy string) error {
+		return &RefusedError{Path: s.dir, Problem: problem, Remedy: remedy}
+	}
+	switch {
+	case info.Mode()&os.ModeSymlink != 0:
+		return refuse("is a symbolic link", "name the folder it leads to as store.dir in the configuration")
+	case !info.IsDir():
+		return refuse("is not a folder", "rm "+s.dir)
+	}
+	return s.checkOwnerMode(s.dir, info, dirMode)
+}
+
+// checkOwnerMode returns a *RefusedError if info, of what is at path, does not
+// have the store's owner and the given permissions.
+func (s *Store) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) error {
+	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != s.uid {
+		return &RefusedError{
+			Path:    path,
+			Problem: fmt.Sprintf("belongs to user %d, not to %d", uid, s.uid),
+			Remedy:  fmt.Sprintf("chown %d %s", s.uid, path),
+		}
+	}
+	if mode := info.Mode().Perm(); mode != want {
+		return &RefusedError{
+			Path:    path,
+			Problem: fmt.Sprintf("has mode %04o, not %04o", mode, want),
+			Remedy:  fmt.Sprintf("chmod %04o %s", want, path),
+		}
+	}
+	return nil
+}
+
+// read returns the file's bytes, or nil if there is no file.
+func (s *Store) read() ([]byte, error) {
+	path := s.path()
+	// O_NONBLOCK: a FIFO must not hold the daemon up.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case errors.Is(err, syscall.ELOOP): // open(2): O_NOFOLLOW
+		return nil, &RefusedError{Path: path, Problem: "is a symbolic link", Remedy: "rm " + path}
+	case errors.Is(err, syscall.ENXIO): // open(2): a socket
+		return nil, &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm " + path}
+	case err != nil:
+		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	defer func() { _ = f.Close() }() // read only: nothing is lost
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at the store: %w", err)
+	}
+	if err := s.checkFile(info); err != nil {
+		return nil, err
+	}
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
+		clear(data)
+		return nil, fmt.Errorf("read the store %s: %w", path, err)
+	}
+	return data, nil
+}
+
+func (s *Store) checkFile(info os.FileInfo) error {
+	path := s.path()
+	if !info.Mode().IsRegular() {
+		return &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm -r " + path}
+	}
+	if err := s.checkOwnerMode(path, info, fileMode); err != nil {
+		return err
+	}
+	if n := info.Sys().(*syscall.Stat_t).Nlink; n != 1 {
+		return &RefusedError{
+			Path:    path,
+			Problem: fmt.Sprintf("has %d hard links", n),
+			Remedy:  fmt.Sprintf("cp -p %s %s.new && mv %s.new %s", path, path, path, path),
+		}
+	}
+	if info.Size() > maxSize {
+		return &RefusedError{
+			Path:    path,
+			Problem: fmt.Sprintf("has %d bytes, more than %d", info.Size(), maxSize),
+			Remedy:  fmt.Sprintf("mv %s %s.too-large", path, path),
+		}
+	}
+	return nil
+}

@@ -1,0 +1,150 @@
+package credstore
+
+import (
+	"bufio"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+var (
+	before = Contents{Active: entry("old", "old password", wifi.WPA2PSK)}
+	after  = Contents{Active: entry("old", "old password", wifi.WPA2PSK), Candidate: entry("new", "new password", wifi.WPA3SAE)}
+)
+
+// steps are those of Save, and what the store holds after it ended just before.
+var steps = []struct {
+	name string
+	want Contents
+}{
+	{"create", before},
+	{"write", before},
+	{"sync file", before},
+	{"rename", before},
+	{"sync folder", after},
+}
+
+func TestFailureAtEachStep(t *testing.T) {
+	failure := errors.New("input/output error")
+	for _, step := range steps {
+		t.Run(step.name, func(t *testing.T) {
+			s, _ := openStore(t)
+			save(t, s, before)
+			reached := false
+			s.before = func(name string) error {
+				if name != step.name {
+					return nil
+				}
+				reached = true
+				return failure
+			}
+			if err := s.Save(after); !errors.Is(err, failure) {
+				t.Errorf("got %v", err)
+			}
+			if !reached {
+				t.Error("the step was not reached")
+			}
+			if got := load(t, s); !reflect.DeepEqual(got, step.want) {
+				t.Errorf("the store holds %+v", got)
+			}
+			if got := names(t, s.dir); !reflect.DeepEqual(got, []string{fileName}) {
+				t.Errorf("files: %q", got)
+			}
+		})
+	}
+}
+
+func TestCrashAtEachStep(t *testing.T) {
+	for _, step := range steps {
+		t.Run(step.name, func(t *testing.T) {
+			s, _ := openStore(t)
+			save(t, s, before)
+			s.before = func(name string) error {
+				if name == step.name {
+					panic("crash") // nothing of Save runs after it
+				}
+				return nil
+			}
+			func() {
+				defer func() { _ = recover() }()
+				_ = s.Save(after)
+				t.Error("no crash")
+			}()
+			again, log := openStore(t, s.dir)
+			if got := load(t, again); !reflect.DeepEqual(got, step.want) {
+				t.Errorf("the store holds %+v", got)
+			}
+			if got := names(t, s.dir); !reflect.DeepEqual(got, []string{fileName}) {
+				t.Errorf("files: %q", got)
+			}
+			if log.Len() > 0 {
+				t.Errorf("log: %s", log)
+			}
+		})
+	}
+}
+
+// TestKilled kills a process that saves in a loop, again and again: the store
+// is always the old or the new one.
+func TestKilled(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	for round := range 20 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestSaver$")
+		cmd.Env = append(os.Environ(), "CREDSTORE_SAVER="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(out)
+		for range 1 + rand.IntN(10) {
+			if !lines.Scan() {
+				t.Fatal("the saver ended by itself")
+			}
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // it was killed
+
+		s, log := openStore(t, dir)
+		got := load(t, s)
+		if !reflect.DeepEqual(got, before) && !reflect.DeepEqual(got, after) {
+			t.Errorf("round %d: the store holds %+v", round, got)
+		}
+		if files := names(t, dir); !reflect.DeepEqual(files, []string{fileName}) {
+			t.Errorf("round %d: files %q", round, files)
+		}
+		if log.Len() > 0 {
+			t.Errorf("round %d: log %s", round, log)
+		}
+	}
+}
+
+// TestSaver is the process that TestKilled kills.
+func TestSaver(t *testing.T) {
+	dir := os.Getenv("CREDSTORE_SAVER")
+	if dir == "" {
+		return
+	}
+	s, err := Open(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		save(t, s, before)
+		save(t, s, after)
+		if _, err := os.Stdout.WriteString("saved\n"); err != nil {
+			return // the parent is gone
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package credstore
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+func entry(ssid, passphrase string, security wifi.Security) *Entry {
+	return &Entry{
+		Credentials: wifi.Credentials{
+			SSID:       wifi.SSID(ssid),
+			Passphrase: wifi.NewPassphrase([]byte(passphrase)),
+			Security:   security,
+		},
+		Hint: wifi.Hint{BSSID: "02:00:00:00:01:00", FrequencyMHz: 2412},
+	}
+}
+
+// openStore opens the store in a fresh folder, or in dir if one is given.
+func openStore(t *testing.T, dir ...string) (*Store, *bytes.Buffer) {
+	t.Helper()
+	if len(dir) == 0 {
+		dir = []string{filepath.Join(t.TempDir(), "store")}
+	}
+	var log bytes.Buffer
+	s, err := Open(dir[0], slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, &log
+}
+
+func load(t *testing.T, s *Store) Contents {
+	t.Helper()
+	c, err := s.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func save(t *testing.T, s *Store, c Contents) {
+	t.Helper()
+	if err := s.Save(c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, e.Name())
+	}
+	return out
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	every := make([]byte, wifi.MaxSSIDLen)
+	for i := range every {
+		every[i] = byte(i * 8)
+	}
+	for name, c := range map[string]Contents{
+		"empty":     {},
+		"active":    {Active: entry("home", "correct horse", wifi.AutoDetect)},
+		"candidate": {Candidate: entry("home", `"quoted\" `+"\x00\xff", wifi.WPA2PSK)},
+		"open":      {Active: entry("café", "", wifi.Open)},
+		"any bytes": {Active: entry(string(every), strings.Repeat("0aF", 21)+"b", wifi.WPA2PSKSHA256)},
+		"all": {
+			Active:    entry("a", "12345678", wifi.WPA3SAE),
+			Candidate: entry("b", "87654321", wifi.WPAAutoPersonal),
+			Bonds: []Bond{
+				{Adapter: "00:AA:01:00:00:42", Address: "00:AA:01:01:00:43", Mode: "encrypt"},
+				{Adapter: "<&>", Address: "", Mode: "authenticated", Forget: true},
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, log := openStore(t)
+			save(t, s, c)
+			if got := load(t, s); !reflect.DeepEqual(got, c) {
+				t.Errorf("got %+v, want %+v", got, c)
+			}
+			again, log2 := openStore(t, s.dir)
+			if got := load(t, again); !reflect.DeepEqual(got, c) {
+				t.Errorf("after Open: got %+v, want %+v", got, c)
+			}
+			if log.Len()+log2.Len() > 0 {
+				t.Errorf("unexpected log: %s%s", log, log2)
+			}
+		})
+	}
+}
+
+func TestModes(t *testing.T) {
+	s, _ := openStore(t)
+	save(t, s, Contents{Active: entry("a", "12345678", wifi.WPA2PSK)})
+	for path, want := range map[string]os.FileMode{s.dir: 0o700 | os.ModeDir, s.path(): 0o600} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode() != want {
+			t.Errorf("%s: mode %v, want %v", path, info.Mode(), want)
+		}
+	}
+	if got := names(t, s.dir); !reflect.DeepEqual(got, []string{fileName}) {
+		t.Errorf("files: %q", got)
+	}
+}
+
+func TestSaveRefusesWhatLoadWould(t *testing.T) {
+	good := Contents{Active: entry("good", "12345678", wifi.WPA2PSK)}
+	short := entry("a", "short", wifi.WPA2PSK)
+	hint := entry("a", "12345678", wifi.WPA2PSK)
+	hint.Hint.BSSID = strings.Repeat("x", maxText+1)
+	wide := make([]Bond, MaxBonds) // every byte becomes six
+	for i := range wide {
+		wide[i] = Bond{strings.Repeat("<", maxText), strings.Repeat("<", maxText), strings.Repeat("<", maxText), false}
+	}
+	for name, c := range map[string]Contents{
+		"credentials":    {Active: short},
+		"candidate":      {Candidate: short},
+		"BSSID":          {Active: hint},
+		"too many bonds": {Bonds: make([]Bond, MaxBonds+1)},
+		"bond":           {Bonds: []Bond{{Address: "\xff"}}},
+		"too large":      {Bonds: wide},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := openStore(t)
+			save(t, s, good)
+			if err := s.Save(c); err == nil {
+				t.Error("no error")
+			}
+			if got := load(t, s); !reflect.DeepEqual(got, good) {
+				t.Errorf("the store now holds %+v", got)
+			}
+		})
+	}
+}
+
+func TestRefused(t *testing.T) {
+	wrongOwner := uint32(os.Geteuid()) + 1
+	for _, tt := range []struct {
+		name, problem, remedy string
+		uid                   uint32
+		damage                func(t *testing.T, dir, file string) error
+	}{
+		{"owner of the folder", "belongs to user", "chown", wrongOwner,
+			func(*testing.T, string, string) error { return nil }},
+		{"mode of the folder", "has mode 0750, not 0700", "chmod 0700", 0,
+			func(_ *testing.T, dir, _ string) error { return os.Chmod(dir, 0o750) }},
+		{"folder is a link", "is a symbolic link", "store.dir", 0,
+			func(_ *testing.T, dir, _ string) error {
+				return errors.Join(os.Rename(dir, dir+".real"), os.Symlink(dir+".real", dir))
+			}},
+		{"folder is a file", "is not a folder", "rm", 0,
+			func(_ *testing.T, dir, _ string) error {
+				return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o700))
+			}},
+		{"mode of the file", "has mode 0640, not 0600", "chmod 0600", 0,
+			func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o640) }},
+		{"mode of the file too strict", "has mode 0400, not 0600", "chmod 0600", 0,
+			func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o400) }},
+		{"symbolic link", "is a symbolic link", "rm", 0,
+			func(_ *testing.T, _, file string) error {
+				return errors.Join(os.Rename(file, file+".real"), os.Symlink(file+".real", file))
+			}},
+		{"hard link", "has 2 hard links", "cp -p", 0,
+			func(_ *testing.T, _, file string) error { return os.Link(file, file+".other") }},
+		{"FIFO", "is not a regular file", "rm", 0,
+			func(_ *testing.T, _, file string) error {
+				return errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600))
+			}},
+		{"folder in the file's place", "is not a regular file", "rm", 0,
+			func(_ *testing.T, _, file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o600)) }},
+		{"too large", "has 65537 bytes, more than 65536", "mv", 0,
+			func(_ *testing.T, _, file string) error { return os.Truncate(file, maxSize+1) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, log := openStore(t)
+			save(t, s, Contents{Active: entry("a", "12345678", wifi.WPA2PSK)})
+			if err := tt.damage(t, s.dir, s.path()); err != nil {
+				t.Fatal(err)
+			}
+			uid := tt.uid
+			if uid == 0 {
+				uid = uint32(os.Geteuid())
+			}
+			_, err := open(s.dir, uid, s.log)
+			var refused *RefusedError
+			if !errors.As(err, &refused) {
+				t.Fatalf("got %v, want a *RefusedError", err)
+			}
+			if !strings.HasPrefix(refused.Path, s.dir) || !strings.Contains(refused.Problem, tt.problem) ||
+				!strings.Contains(refused.Remedy, tt.remedy) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v", err)
+			}
+			if log.Len() > 0 {
+				t.Errorf("unexpected log: %s", log)
+			}
+		})
+	}
+}
+
+// The owner of the file is told apart from that of the folder, which only root
+// can try for real.
+func TestRefusedOwnerOfFile(t *testing.T) {
+	s, _ := openStore(t)
+	save(t, s, Contents{})
+	info, err := os.Stat(s.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.uid++
+	err = s.checkFile(info)
+	var refused *RefusedError
+	if !errors.As(err, &refused) || refused.Path != s.path() || !strings.Contains(err.Error(), "chown") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpenNeedsParent(t *testing.T) {
+	if _, err := Open(filepath.Join(t.TempDir(), "no", "store"), slog.New(slog.DiscardHandler)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
