@@ -1,8 +1,14 @@
 module github.com/wifiprovd/wifiprovd
 
-go 1.26
+go 1.26.0
 
 require (
-	github.com/godbus/dbus/v5 v5.2.4 // indirect
-	golang.org/x/sys v0.27.0 // indirect
+	github.com/godbus/dbus/v5 v5.2.4
+	golang.org/x/sys v0.49.0
+	gopkg.in/yaml.v3 v3.0.1
+)
+
+require (
+	github.com/coreos/go-systemd/v22 v22.7.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 )

@@ -1,0 +1,82 @@
+// Package config turns the YAML file of wifiprovd into values that were checked.
+// configs/wifiprovd.yaml is its reference.
+package config
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+)
+
+// MaxSize is the largest file that is read, in bytes.
+const MaxSize = 64 << 10
+
+// Security is what a phone must do before it may provision.
+type Security string
+
+// The security modes.
+const (
+	SecurityNone          Security = "none"          // nothing; credentials travel in clear
+	SecurityEncrypt       Security = "encrypt"       // encryption, Just Works pairing
+	SecurityAuthenticated Security = "authenticated" // LE Secure Connections with a passkey
+)
+
+// Config is what the file says, with the defaults for what it leaves out.
+type Config struct {
+	Bluetooth Bluetooth
+	Wifi      Wifi
+	Store     Store
+	Log       Log
+}
+
+// Bluetooth is how phones see the gateway.
+type Bluetooth struct {
+	Adapter          string // hci0, hci1 ...; empty: the first that can advertise
+	Name             string // 1 to 29 bytes of UTF-8, what fits into a scan response
+	Security         Security
+	KeepAfterConnect bool // advertise also while Wi-Fi is up
+}
+
+// Wifi is the network to provision.
+type Wifi struct {
+	Interface      string
+	ConnectTimeout time.Duration // 5 s to 5 min
+	Country        string        // two capital letters; empty: left as it is
+}
+
+// Store is where credentials are kept.
+type Store struct {
+	Dir string // absolute
+}
+
+// Log is what goes to the journal.
+type Log struct {
+	Level slog.Level // Debug, Info, Warn or Error
+}
+
+// Default returns what an empty file means.
+func Default() Config {
+	return Config{
+		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: SecurityEncrypt, KeepAfterConnect: true},
+		Wifi:      Wifi{Interface: "wlan0", ConnectTimeout: 30 * time.Second},
+		Store:     Store{Dir: "/var/lib/wifiprovd"},
+		Log:       Log{Level: slog.LevelInfo},
+	}
+}
+
+// Load reads the file at path. Its error is one line that names the file, the
+// line in it, and what is allowed there.
+func Load(path string) (Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w; an empty file means the defaults", err)
+	}
+	defer func() { _ = f.Close() }() // read only: nothing is lost
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return Config{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(path, data)
+}

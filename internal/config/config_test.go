@@ -1,0 +1,187 @@
+package config
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+const reference = "../../configs/wifiprovd.yaml"
+
+func TestReferenceIsTheDefault(t *testing.T) {
+	got, err := Load(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != Default() {
+		t.Errorf("got %+v, want %+v", got, Default())
+	}
+}
+
+func TestReferenceHasEveryKey(t *testing.T) {
+	data, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sections map[string]map[string]any
+	if err := yaml.Unmarshal(data, &sections); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if _, ok := sections[k.section][k.name]; !ok {
+			t.Errorf("%s.%s is missing", k.section, k.name)
+		}
+	}
+}
+
+// The default of each key is a value that the key takes.
+func TestDefaultsAreAllowed(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing":       "",
+		"comments":      "# nothing\n\n# here\n",
+		"null":          "null",
+		"null sections": "bluetooth:\nwifi: ~\n",
+		"null values":   "bluetooth:\n  adapter:\nwifi:\n  country: null\n",
+		"one document":  "---\nlog: {level: info}\n...\n",
+		"Windows":       "log:\r\n  level: info\r\n",
+	} {
+		if got, err := Parse("f", []byte(text)); err != nil || got != Default() {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+}
+
+func TestEveryKeyIsTaken(t *testing.T) {
+	got, err := Parse("f", []byte(`
+bluetooth:
+  adapter: hci1
+  name: Küche "2" 🛜
+  security: authenticated
+  keep_after_connect: false
+wifi:
+  interface: wlx0123456789ab
+  connect_timeout: 1m30s
+  country: NO
+store:
+  dir: /data//wifiprovd/
+log:
+  level: debug
+`))
+	want := Config{
+		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, SecurityAuthenticated, false},
+		Wifi:      Wifi{"wlx0123456789ab", 90 * time.Second, "NO"},
+		Store:     Store{"/data/wifiprovd"},
+		Log:       Log{slog.LevelDebug},
+	}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestValues(t *testing.T) {
+	for key, values := range map[string]struct{ good, bad []string }{
+		"bluetooth.adapter":  {[]string{`""`, "hci0", "hci12"}, []string{"hci", `"hci0 "`, "/hci0", "hci123456", "eth0", "[hci0]"}},
+		"bluetooth.name":     {[]string{"x", `"` + strings.Repeat("x", 29) + `"`, "5"}, []string{`""`, "", strings.Repeat("x", 30), strings.Repeat("ü", 15), `"a\nb"`, `"\x1b[1m"`, "[a]", "!!binary aGk="}},
+		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
+		"bluetooth.keep_after_connect": {[]string{"true", "false"},
+			[]string{"yes", "True", "1", "", "{a: b}"}},
+		"wifi.interface": {[]string{"wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
+			[]string{`""`, "sixteen-bytes.00", "a/b", "wlan 0", "wl:0", "..", "ü", `"\x07"`}},
+		"wifi.connect_timeout": {[]string{"5s", "5m", "300s", "7500ms"}, []string{"30", "4.9s", "5m1s", "-30s", "", "soon", "9999999999h"}},
+		"wifi.country":         {[]string{`""`, "DE", "NO"}, []string{"de", "DEU", "D", "00", "Germany"}},
+		"store.dir":            {[]string{"/data", "/var/lib/wifiprovd"}, []string{"data", "", "/", "//", "/..", `"/a\nb"`}},
+		"log.level":            {[]string{"debug", "info", "warn", "error"}, []string{"INFO", "trace", "", "0"}},
+	} {
+		section, name, _ := strings.Cut(key, ".")
+		for _, v := range values.good {
+			if _, err := Parse("f", []byte(section+":\n  "+name+": "+v)); err != nil {
+				t.Errorf("%s: %s: %v", key, v, err)
+			}
+		}
+		for _, v := range values.bad {
+			_, err := Parse("f", []byte("# comment\n"+section+":\n  "+name+": "+v))
+			if err == nil || !strings.HasPrefix(err.Error(), "f: line 3: "+key+" is ") || !strings.Contains(err.Error(), "; allowed: ") {
+				t.Errorf("%s: %q: got %v", key, v, err)
+			}
+		}
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for name, tt := range map[string]struct{ text, want string }{
+		"section":          {"\nblutooth:\n  name: x", `line 2: unknown key "blutooth"; allowed are bluetooth, wifi, store, log`},
+		"key":              {"wifi:\n  interfaces: wlan0", `line 2: unknown key "interfaces" in wifi; allowed are interface, connect_timeout, country`},
+		"key of another":   {"log:\n  dir: /data", `line 2: unknown key "dir" in log; allowed are level`},
+		"not a section":    {"wifi: wlan0", "line 1: wifi is not a mapping; allowed are the keys interface, connect_timeout, country"},
+		"a list":           {"- a\n- b", "line 1: the file is not a mapping; allowed are the keys bluetooth, wifi, store, log"},
+		"key twice":        {"log:\n  level: info\n  level: warn", `line 3: "log.level" is set again; allowed is once, as in line 2`},
+		"section twice":    {"log:\n  level: info\nlog:\n  level: warn", `line 3: "log" is set again; allowed is once, as in line 1`},
+		"second document":  {"log:\n  level: info\n---\nlog:\n  level: warn", "line 3: a second document starts here; allowed is one"},
+		"broken second":    {"log:\n  level: info\n---\nlog: [", "line 4: did not find expected node content; allowed is YAML"},
+		"tab":              {"log:\n\tlevel: info", "line 2: found character that cannot start any token; allowed is YAML"},
+		"syntax in line 1": {"log: [", "line 1: did not find expected node content; allowed is YAML"},
+		"alias":            {"log: &a\n  level: info\nwifi: *a", "line 3: wifi is not a mapping"},
+		"merge":            {"log:\n  <<: {level: info}", `line 2: unknown key "<<" in log`},
+		"not UTF-8":        {"log:\n  level: \xff", "line 2: not a line of text; allowed is UTF-8 without control characters"},
+		"zero byte":        {"log:\n\n\x00", "line 3: not a line of text"},
+		"long value":       {"log:\n  level: " + strings.Repeat("x", 1000), `line 2: log.level is "` + strings.Repeat("x", 60) + `"; allowed: debug, info, warn, error`},
+		"too large":        {strings.Repeat("#", MaxSize+1), "larger than 65536 bytes"},
+	} {
+		_, err := Parse("/etc/f.yaml", []byte(tt.text))
+		if err == nil || !strings.HasPrefix(err.Error(), "/etc/f.yaml: "+tt.want) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.yaml")
+	if _, err := Load(missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+		t.Errorf("missing: got %v", err)
+	}
+	dir := t.TempDir()
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("folder: got %v", err)
+	}
+	if got, err := Load("/dev/null"); err != nil || got != Default() {
+		t.Errorf("empty: got %+v, %v", got, err)
+	}
+	if _, err := Load("/dev/zero"); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("endless: got %v", err)
+	}
+}
+
+// FuzzParse: no file crashes the parser, what is accepted is in its limits, and
+// an error is one line that begins with the file's name.
+func FuzzParse(f *testing.F) {
+	data, err := os.ReadFile(reference)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	for _, text := range []string{
+		"", "null", "a: &a [*a]", "log: {level: info}", "log:\n  level: [", "---\n---\n", "? a\n: b", "%YAML 1.1\n---\nlog:",
+		"bluetooth:\n  name: \"\\u202e\"\n", "wifi: {connect_timeout: 1h, country: NO}", "store:\n  dir: |\n    /a\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("file", data)
+		if err != nil {
+			if text := err.Error(); !strings.HasPrefix(text, "file: ") || strings.ContainsAny(text, "\n\x1b") {
+				t.Errorf("error %q", text)
+			}
+			return
+		}
+		if len(c.Bluetooth.Name) == 0 || len(c.Bluetooth.Name) > 29 || len(c.Wifi.Interface) == 0 || len(c.Wifi.Interface) > 15 ||
+			c.Wifi.ConnectTimeout < 5*time.Second || c.Wifi.ConnectTimeout > 5*time.Minute || !filepath.IsAbs(c.Store.Dir) {
+			t.Errorf("accepted %+v", c)
+		}
+	})
+}

@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Limits of values.
+const (
+	maxNameLen        = 29 // 31 bytes of a scan response less length and type (Core 5.4, Vol 3 Part C, 11)
+	maxInterfaceLen   = 15 // IFNAMSIZ less the terminating zero (linux/if.h)
+	minConnectTimeout = 5 * time.Second
+	maxConnectTimeout = 5 * time.Minute
+)
+
+// key is one setting of the file.
+type key struct {
+	section, name string
+	allowed       string                             // for the error
+	set           func(c *Config, value string) bool // false if value is not allowed
+}
+
+// keys are all settings there are, in the order of the reference.
+var keys = []key{
+	{"bluetooth", "adapter", "hci0, hci1 ..., or empty for the first that can advertise", setAdapter},
+	{"bluetooth", "name", fmt.Sprintf("a name of 1 to %d bytes without control characters", maxNameLen), setName},
+	{"bluetooth", "security", "none, encrypt, authenticated", setSecurity},
+	{"bluetooth", "keep_after_connect", "true, false", setKeepAfterConnect},
+	{"wifi", "interface", fmt.Sprintf("an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
+	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
+	{"wifi", "country", "two capital letters such as DE, or empty to leave it as it is", setCountry},
+	{"store", "dir", "an absolute path other than /", setDir},
+	{"log", "level", "debug, info, warn, error", setLevel},
+}
+
+// allowedKeys returns the names of the settings in section, or of the sections
+// if section is empty.
+func allowedKeys(section string) string {
+	var names []string
+	for _, k := range keys {
+		switch {
+		case section == "" && (len(names) == 0 || names[len(names)-1] != k.section):
+			names = append(names, k.section)
+		case section == k.section:
+			names = append(names, k.name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+var (
+	adapterForm = regexp.MustCompile(`^(hci[0-9]{1,5})?$`)
+	countryForm = regexp.MustCompile(`^([A-Z]{2})?$`)
+)
+
+func setAdapter(c *Config, v string) bool {
+	c.Bluetooth.Adapter = v
+	return adapterForm.MatchString(v)
+}
+
+func setName(c *Config, v string) bool {
+	c.Bluetooth.Name = v
+	return 0 < len(v) && len(v) <= maxNameLen && !strings.ContainsFunc(v, unicode.IsControl)
+}
+
+func setSecurity(c *Config, v string) bool {
+	c.Bluetooth.Security = Security(v)
+	switch c.Bluetooth.Security {
+	case SecurityNone, SecurityEncrypt, SecurityAuthenticated:
+		return true
+	}
+	return false
+}
+
+func setKeepAfterConnect(c *Config, v string) bool {
+	c.Bluetooth.KeepAfterConnect = v == "true"
+	return v == "true" || v == "false"
+}
+
+// setInterface takes what the kernel takes (dev_valid_name in net/core/dev.c),
+// of the characters that can be seen.
+func setInterface(c *Config, v string) bool {
+	c.Wifi.Interface = v
+	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' }
+	return 0 < len(v) && len(v) <= maxInterfaceLen && v != "." && v != ".." && !strings.ContainsFunc(v, bad)
+}
+
+func setConnectTimeout(c *Config, v string) bool {
+	d, err := time.ParseDuration(v)
+	c.Wifi.ConnectTimeout = d
+	return err == nil && minConnectTimeout <= d && d <= maxConnectTimeout
+}
+
+func setCountry(c *Config, v string) bool {
+	c.Wifi.Country = v
+	return countryForm.MatchString(v)
+}
+
+func setDir(c *Config, v string) bool {
+	c.Store.Dir = filepath.Clean(v)
+	return filepath.IsAbs(v) && c.Store.Dir != "/" && !strings.ContainsFunc(v, unicode.IsControl)
+}
+
+func setLevel(c *Config, v string) bool {
+	levels := map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	}
+	level, ok := levels[v]
+	c.Log.Level = level
+	return ok
+}
