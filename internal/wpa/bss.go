@@ -1,0 +1,119 @@
+package wpa
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// maxBSS bounds how many scan results are looked at. wpa_supplicant keeps 200 by
+// default (bss_max_count), and more only of networks that are configured.
+const maxBSS = 400
+
+// bss is one access point's offer, as wpa_supplicant has seen it.
+type bss struct {
+	path      dbus.ObjectPath
+	ssid      wifi.SSID
+	bssid     string
+	frequency int // MHz
+	signal    int // dBm
+	age       time.Duration
+	privacy   bool     // its frames are encrypted, or were meant to be
+	wpa       []string // key management of its WPA element, as in wpa-psk
+	rsn       []string // key management of its RSN element
+}
+
+func decodeBSS(path dbus.ObjectPath, props map[string]dbus.Variant) bss {
+	return bss{
+		path:      path,
+		ssid:      wifi.SSID(property[[]byte](props, "SSID")),
+		bssid:     formatMAC(property[[]byte](props, "BSSID")),
+		frequency: int(property[uint16](props, "Frequency")),
+		signal:    int(property[int16](props, "Signal")),
+		age:       time.Duration(property[uint32](props, "Age")) * time.Second,
+		privacy:   property[bool](props, "Privacy"),
+		wpa:       list(props, "WPA", "KeyMgmt"),
+		rsn:       list(props, "RSN", "KeyMgmt"),
+	}
+}
+
+func formatMAC(b []byte) string {
+	if len(b) != 6 {
+		return ""
+	}
+	return fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5])
+}
+
+// open reports whether anybody may join without a password.
+func (b bss) open() bool { return !b.privacy && len(b.wpa) == 0 && len(b.rsn) == 0 }
+
+// String says what the access point offers, for a person.
+func (b bss) String() string {
+	var offers []string
+	for _, akm := range b.rsn {
+		offers = append(offers, strings.ToUpper("wpa2/"+akm))
+	}
+	for _, akm := range b.wpa {
+		offers = append(offers, strings.ToUpper("wpa1/"+akm))
+	}
+	switch {
+	case len(offers) > 0:
+		return strings.Join(offers, " ")
+	case b.privacy:
+		return "WEP"
+	}
+	return "no encryption"
+}
+
+// describe says what the access points offer, each offer once.
+func describe(found []bss) string {
+	var offers []string
+	for _, b := range found {
+		if offer := b.String(); !slices.Contains(offers, offer) {
+			offers = append(offers, offer)
+		}
+	}
+	return strings.Join(offers, "; ")
+}
+
+// results returns the access points called ssid that were heard at most age ago.
+func (d *device) results(ctx context.Context, ssid wifi.SSID, age time.Duration) ([]bss, error) {
+	var answer dbus.Variant
+	if _, err := call(ctx, d.conn, d.path, propsIface+".Get", []any{ifaceIface, "BSSs"}, []any{&answer}); err != nil {
+		return nil, err
+	}
+	paths, _ := answer.Value().([]dbus.ObjectPath)
+	paths = paths[:min(len(paths), maxBSS)]
+
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	calls := make([]*dbus.Call, len(paths))
+	for i, path := range paths {
+		calls[i] = d.conn.Object(service, path).GoWithContext(ctx, propsIface+".GetAll", 0, nil, bssIface)
+	}
+	var found []bss
+	for i, call := range calls {
+		<-call.Done
+		var props map[string]dbus.Variant
+		if call.Store(&props) != nil {
+			continue // it was forgotten meanwhile, or sends elements that cannot be parsed
+		}
+		if b := decodeBSS(paths[i], props); b.ssid == ssid && b.age <= age && b.frequency > 0 {
+			found = append(found, b)
+		}
+	}
+	return found, ctx.Err()
+}
+
+// bssByPath returns one access point.
+func (d *device) bssByPath(ctx context.Context, path dbus.ObjectPath) (bss, error) {
+	var props map[string]dbus.Variant
+	_, err := call(ctx, d.conn, path, propsIface+".GetAll", []any{bssIface}, []any{&props})
+	return decodeBSS(path, props), err
+}

@@ -1,0 +1,151 @@
+package wpa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// Request is what Join is to do.
+type Request struct {
+	Credentials wifi.Credentials // not kept, not wiped
+	Hint        wifi.Hint        // where to look first
+
+	// Adopt takes over a connection to this SSID that stands already, made by
+	// an earlier run of the daemon. Only the Client's first Join does so.
+	Adopt bool
+}
+
+// Join leaves whatever network the interface is on and joins another one.
+//
+// It returns the network, or an error that is a *wifi.Error and says which of the
+// failures it was. Whatever fails, nothing of it stays in wpa_supplicant. While
+// wpa_supplicant or the radio are missing, it waits for them. ctx must have a
+// deadline; Join may take up to the time of one D-Bus call longer, to clean up.
+func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
+	if err := r.Credentials.Validate(); err != nil {
+		return wifi.Network{}, err
+	}
+	c.unlink()
+	select {
+	case c.op <- struct{}{}:
+		defer func() { <-c.op }()
+	case <-ctx.Done():
+		return wifi.Network{}, c.failure(ctx, ctx.Err(), verdict{})
+	}
+	c.unlink()
+	adopt := r.Adopt && !c.joined
+	c.joined = true
+	c.current = nil
+	for {
+		dev, err := c.available(ctx)
+		if err != nil {
+			return wifi.Network{}, err
+		}
+		j := &join{Client: c, dev: dev, cred: r.Credentials}
+		if adopt {
+			if n, ok := j.adopt(ctx); ok {
+				return n, nil
+			}
+			adopt = false
+		}
+		n, err := j.run(ctx, r.Hint)
+		if err == nil {
+			return n, nil
+		}
+		// If wpa_supplicant or the radio went away, wait and begin again.
+		if ctx.Err() != nil || c.usable(dev) {
+			return wifi.Network{}, c.failure(ctx, err, j.last)
+		}
+	}
+}
+
+// Leave disconnects and removes every network from the interface. While
+// wpa_supplicant is not there it returns at once, and the networks are removed
+// when it comes.
+func (c *Client) Leave(ctx context.Context) error {
+	c.unlink()
+	select {
+	case c.op <- struct{}{}:
+		defer func() { <-c.op }()
+	case <-ctx.Done():
+		return fmt.Errorf("leave the network: %w", ctx.Err())
+	}
+	c.unlink()
+	c.current = nil
+	c.mu.Lock()
+	dev := c.dev
+	c.sweep = dev == nil
+	c.mu.Unlock()
+	if dev == nil {
+		return nil
+	}
+	if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil && c.usable(dev) {
+		return fmt.Errorf("leave the network: %w", err)
+	}
+	return nil
+}
+
+// forget removes the network of a connection that was lost, so that
+// wpa_supplicant does not come back to it behind the daemon's back.
+func (c *Client) forget(ctx context.Context, l *link) {
+	select {
+	case c.op <- struct{}{}:
+		defer func() { <-c.op }()
+	case <-ctx.Done():
+		return
+	}
+	if c.current != l || !c.usable(l.dev) {
+		return // it is gone, or a later Join or Leave has removed it
+	}
+	if _, err := l.dev.call(ctx, "RemoveNetwork", []any{l.network}); err != nil {
+		c.opts.Log.Debug("the lost network could not be removed", "error", err)
+	}
+}
+
+// usable reports whether networks can be joined with dev.
+func (c *Client) usable(dev *device) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !dev.gone && c.down == ""
+}
+
+// available waits until networks can be joined.
+func (c *Client) available(ctx context.Context) (*device, error) {
+	var dev *device
+	var down string
+	err := c.wait(ctx, func() bool {
+		dev, down = c.dev, c.down
+		return dev != nil && down == ""
+	})
+	if err != nil {
+		return nil, &wifi.Error{Failure: wifi.FailureHardware, Detail: down, Err: err}
+	}
+	return dev, nil
+}
+
+// failure makes err a *wifi.Error. last is what the last try ended with.
+func (c *Client) failure(ctx context.Context, err error, last verdict) error {
+	var known *wifi.Error
+	c.mu.Lock()
+	down := c.down
+	c.mu.Unlock()
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &wifi.Error{Failure: wifi.FailureInternal, Detail: "the attempt was called off", Err: ctx.Err()}
+	case errors.As(err, &known):
+		return err
+	case down != "":
+		return &wifi.Error{Failure: wifi.FailureHardware, Detail: down, Err: err}
+	case ctx.Err() != nil && last.failure != wifi.FailureNone:
+		return &wifi.Error{Failure: last.failure, Detail: last.detail}
+	case ctx.Err() != nil:
+		return &wifi.Error{Failure: wifi.FailureTimedOut, Detail: "the time was up before the access point was tried", Err: ctx.Err()}
+	case unanswered(err):
+		return &wifi.Error{Failure: wifi.FailureHardware,
+			Detail: "wpa_supplicant does not answer; restart it with: systemctl restart wpa_supplicant", Err: err}
+	}
+	return &wifi.Error{Failure: wifi.FailureInternal, Detail: "wpa_supplicant did not do as it was asked", Err: err}
+}

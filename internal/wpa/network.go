@@ -1,0 +1,208 @@
+package wpa
+
+import (
+	"crypto/pbkdf2"
+	"crypto/sha1"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// Key management as wpa_supplicant writes it in a network's key_mgmt, and in
+// lower case in a BSS.
+const (
+	akmNone      = "NONE"
+	akmPSK       = "WPA-PSK"
+	akmPSKSHA256 = "WPA-PSK-SHA256"
+	akmSAE       = "SAE"
+)
+
+// wanted is the key management that each security type may use.
+var wanted = map[wifi.Security][]string{
+	wifi.Open:            {akmNone},
+	wifi.WPA2PSK:         {akmPSK},
+	wifi.WPA2PSKSHA256:   {akmPSKSHA256},
+	wifi.WPA3SAE:         {akmSAE},
+	wifi.WPAAutoPersonal: {akmPSK, akmPSKSHA256, akmSAE},
+	wifi.AutoDetect:      {akmPSK, akmPSKSHA256, akmSAE},
+}
+
+// plan is how a network is going to be joined.
+type plan struct {
+	akms   []string // key_mgmt
+	proto  string   // RSN (WPA2, WPA3), or WPA where there is nothing better
+	pmf    int32    // ieee80211w: 0 off, 1 if the access point can, 2 required
+	scan   []int    // scan_freq, MHz
+	hidden bool     // scan_ssid: has to be called by its name
+}
+
+// protected reports whether the network has a password.
+func (p plan) protected() bool { return !slices.Contains(p.akms, akmNone) }
+
+// sae reports whether WPA3 may be used.
+func (p plan) sae() bool { return slices.Contains(p.akms, akmSAE) }
+
+// choose decides how to join one of the access points found, given what the
+// owner asked for, what they offer, and what the radio can do. It returns the
+// plan and the access points that it is for.
+func choose(cred wifi.Credentials, found []bss, dev *device, hidden bool) (plan, []bss, error) {
+	akms, security := wanted[cred.Security], cred.Security
+	if security == wifi.AutoDetect && cred.Passphrase.Len() == 0 {
+		akms, security = wanted[wifi.Open], wifi.Open
+	}
+	akms, lacking := possible(akms, cred, dev)
+	p := plan{proto: "RSN", hidden: hidden}
+	var fitting []bss
+	for _, b := range found {
+		if offered := offers(b, akms, b.rsn); len(offered) > 0 {
+			fitting = append(fitting, b)
+			p.akms = append(p.akms, offered...)
+		}
+	}
+	if len(fitting) == 0 && security == wifi.AutoDetect {
+		p.proto = "WPA" // the first WPA, which nobody asks for by name
+		for _, b := range found {
+			if offered := offers(b, akms, b.wpa); len(offered) > 0 {
+				fitting = append(fitting, b)
+				p.akms = append(p.akms, offered...)
+			}
+		}
+	}
+	if len(fitting) == 0 {
+		return plan{}, nil, notOffered(cred, found, lacking)
+	}
+	// The type for both joins whatever of it the access point has next.
+	if security == wifi.WPAAutoPersonal {
+		p.akms = slices.Clone(akms)
+	}
+	slices.Sort(p.akms)
+	p.akms = slices.Compact(p.akms)
+	p.pmf = protection(p, security, dev)
+	for _, b := range fitting {
+		p.scan = append(p.scan, b.frequency)
+	}
+	slices.Sort(p.scan)
+	p.scan = slices.Compact(p.scan)
+	return p, fitting, nil
+}
+
+// offers returns those of akms that b has, where offered is its RSN or WPA list.
+func offers(b bss, akms, offered []string) []string {
+	var both []string
+	for _, akm := range akms {
+		if akm == akmNone && b.open() || slices.Contains(offered, strings.ToLower(akm)) {
+			both = append(both, akm)
+		}
+	}
+	return both
+}
+
+// possible returns those of akms that the radio and the password allow, and why
+// others are not.
+func possible(akms []string, cred wifi.Credentials, dev *device) (able []string, lacking string) {
+	_, raw := cred.Passphrase.RawPSK()
+	switch {
+	case !dev.sae:
+		lacking = "this radio or its driver cannot do WPA3"
+	case raw:
+		lacking = "a raw PSK cannot be used with WPA3"
+	case slices.Contains(cred.Passphrase.Bytes(), 0):
+		lacking = "a password with a zero byte cannot be used with WPA3" // wpa_supplicant's ends there
+	default:
+		return akms, ""
+	}
+	return slices.DeleteFunc(slices.Clone(akms), func(akm string) bool { return akm == akmSAE }), lacking
+}
+
+// notOffered says why none of the access points found can be joined. An empty
+// password on a protected network is a wrong password: the owner has to write
+// one, which is what that failure makes a phone ask for.
+func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
+	offer := describe(found)
+	if cred.Security == wifi.AutoDetect && cred.Passphrase.Len() == 0 {
+		return &wifi.Error{Failure: wifi.FailureWrongPassword,
+			Detail: fmt.Sprintf("the network needs a password and none was given; the access point offers %s", offer)}
+	}
+	detail := fmt.Sprintf("asked for security %s, the access point offers %s", cred.Security, offer)
+	if lacking != "" && slices.ContainsFunc(found, func(b bss) bool { return slices.Contains(b.rsn, "sae") }) {
+		detail += "; " + lacking
+	}
+	return &wifi.Error{Failure: wifi.FailureSecurityNotOffered, Detail: detail}
+}
+
+// protection returns ieee80211w. WPA3 requires protected management frames
+// (WPA3 specification, 2.3); the others use them if both sides can.
+func protection(p plan, security wifi.Security, dev *device) int32 {
+	switch {
+	case !p.protected() || p.proto == "WPA":
+		return 0
+	case slices.Equal(p.akms, []string{akmSAE}):
+		return 2
+	case dev.pmf || p.sae():
+		return 1
+	}
+	return 0
+}
+
+// properties returns what AddNetwork is given. wpa_supplicant writes `ay` as
+// hex, which carries every byte, and quotes `s` without escaping: so the SSID,
+// the PSK, which is derived here, and the SAE password go as `ay`.
+//
+// The caller wipes the second value when the network has been added.
+func (p plan) properties(cred wifi.Credentials) (map[string]dbus.Variant, []byte, error) {
+	props := map[string]dbus.Variant{
+		"ssid":      dbus.MakeVariant([]byte(cred.SSID)),
+		"key_mgmt":  dbus.MakeVariant(strings.Join(p.akms, " ")),
+		"scan_freq": dbus.MakeVariant(joinInts(p.scan)),
+	}
+	if p.hidden {
+		props["scan_ssid"] = dbus.MakeVariant(int32(1))
+	}
+	if !p.protected() {
+		return props, nil, nil
+	}
+	props["proto"] = dbus.MakeVariant(p.proto)
+	props["ieee80211w"] = dbus.MakeVariant(p.pmf)
+	if p.sae() {
+		props["sae_password"] = dbus.MakeVariant(cred.Passphrase.Bytes())
+	}
+	if slices.Equal(p.akms, []string{akmSAE}) {
+		return props, nil, nil
+	}
+	psk, err := derivePSK(cred)
+	if err != nil {
+		return nil, nil, err
+	}
+	props["psk"] = dbus.MakeVariant(psk)
+	return props, psk, nil
+}
+
+// derivePSK returns the 256-bit PSK of a passphrase (IEEE 802.11-2020, J.4.1),
+// or the raw one that was given.
+func derivePSK(cred wifi.Credentials) ([]byte, error) {
+	if psk, ok := cred.Passphrase.RawPSK(); ok {
+		return psk, nil
+	}
+	secret := cred.Passphrase.Bytes()
+	// A view of the secret, not a string of its own that nobody could wipe.
+	password := unsafe.String(unsafe.SliceData(secret), len(secret))
+	psk, err := pbkdf2.Key(sha1.New, password, []byte(cred.SSID), 4096, 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the PSK: %w", err)
+	}
+	return psk, nil
+}
+
+func joinInts(numbers []int) string {
+	text := make([]string, len(numbers))
+	for i, n := range numbers {
+		text[i] = strconv.Itoa(n)
+	}
+	return strings.Join(text, " ")
+}
