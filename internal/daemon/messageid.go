@@ -1,0 +1,10 @@
+package daemon
+
+// Message ids of the lines that packaging/systemd/wifiprovd.catalog explains
+// (journalctl -x). They are stable: programs filter by MESSAGE_ID.
+const (
+	MessagePasskey   = "15095125b7d64a1386e51758419c442b"
+	MessageConnected = "63549747bbe1443d94594aabe15c6d6a"
+	MessageFailed    = "7c69d70b9b7b46eab46ca6c0999b9ce2"
+	MessageErased    = "13dc30df8daf41f5873e6fe806c6ed6d"
+)
