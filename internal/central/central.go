@@ -6,7 +6,6 @@ package central
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,7 +61,6 @@ type Central struct {
 	objects *objects
 	adapter dbus.ObjectPath
 	agent   *agent
-	cancel  context.CancelFunc
 }
 
 // Open connects to BlueZ and returns the adapter that options name.
@@ -72,21 +70,21 @@ func Open(ctx context.Context, options Options) (*Central, error) {
 	}
 	ctx, done := context.WithTimeout(ctx, 2*localTimeout)
 	defer done()
-	conn, err := dial(ctx, options.Bus)
+	c := &Central{options: options, objects: newObjects()}
+	conn, err := dial(ctx, options.Bus, c.objects)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the message bus: %w", err)
 	}
-	running, cancel := context.WithCancel(context.Background())
-	c := &Central{options: options, conn: conn, objects: newObjects(), cancel: cancel}
-	if err := c.open(ctx, running); err != nil {
+	c.conn = conn
+	if err := c.open(ctx); err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Central) open(ctx, running context.Context) error {
-	if err := c.follow(ctx, running); err != nil {
+func (c *Central) open(ctx context.Context) error {
+	if err := c.follow(ctx); err != nil {
 		return err
 	}
 	var err error
@@ -99,14 +97,10 @@ func (c *Central) open(ctx, running context.Context) error {
 
 // Close ends the connection to BlueZ, and with it the agent and every watch. A
 // gateway that is connected stays connected: see Session.Disconnect.
-func (c *Central) Close() {
-	c.cancel()
-	_ = c.conn.Close()
-	c.objects.end(errors.New("the central is closed"))
-}
+func (c *Central) Close() { _ = c.conn.Close() }
 
-// dial gives a connection of its own whose signals keep their order.
-func dial(ctx context.Context, address string) (*dbus.Conn, error) {
+// dial gives a connection of its own whose signals go to signals.
+func dial(ctx context.Context, address string, signals dbus.SignalHandler) (*dbus.Conn, error) {
 	type result struct {
 		conn *dbus.Conn
 		err  error
@@ -114,11 +108,11 @@ func dial(ctx context.Context, address string) (*dbus.Conn, error) {
 	results := make(chan result, 1)
 	go func() { // Hello may hang: godbus has no deadline for it
 		var r result
-		inOrder := dbus.WithSignalHandler(dbus.NewSequentialSignalHandler())
+		handler := dbus.WithSignalHandler(signals)
 		if address == "" {
-			r.conn, r.err = dbus.ConnectSystemBus(inOrder)
+			r.conn, r.err = dbus.ConnectSystemBus(handler)
 		} else {
-			r.conn, r.err = dbus.Connect(address, inOrder)
+			r.conn, r.err = dbus.Connect(address, handler)
 		}
 		results <- r
 	}()

@@ -2,13 +2,16 @@ package central
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/godbus/dbus/v5"
 )
 
-// follow fills c.objects and keeps it up to date until running ends.
-func (c *Central) follow(ctx, running context.Context) error {
+type interfaces = map[string]map[string]dbus.Variant
+
+// follow subscribes to BlueZ's signals and fills c.objects.
+func (c *Central) follow(ctx context.Context) error {
 	matches := [][]dbus.MatchOption{
 		{dbus.WithMatchSender(bluezName)},
 		{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, bluezName)},
@@ -18,59 +21,75 @@ func (c *Central) follow(ctx, running context.Context) error {
 			return fmt.Errorf("listen to BlueZ: %w", err)
 		}
 	}
-	signals := make(chan *dbus.Signal, 64)
-	c.conn.Signal(signals)
+	return c.refresh(ctx)
+}
 
-	// Signals of changes before this answer come after it; applied again they
-	// change nothing.
-	var managed map[dbus.ObjectPath]map[string]map[string]dbus.Variant
-	if err := c.call(ctx, localTimeout, "/", objectManagerIface+".GetManagedObjects").Store(&managed); err != nil {
+// refresh replaces c.objects by what BlueZ has now. Signals that come while
+// BlueZ answers are applied after the answer; those that are older than it
+// change nothing when they are applied again.
+func (c *Central) refresh(ctx context.Context) error {
+	o := c.objects
+	o.refreshing.Lock()
+	defer o.refreshing.Unlock()
+	o.update(func() { o.hold = true })
+	var managed map[dbus.ObjectPath]interfaces
+	err := c.call(ctx, localTimeout, "/", objectManagerIface+".GetManagedObjects").Store(&managed)
+	o.update(func() {
+		if err == nil {
+			o.ifaces = managed
+		}
+		for _, signal := range o.held {
+			o.apply(signal)
+		}
+		o.hold, o.held = false, nil
+	})
+	if err != nil {
 		return fmt.Errorf("ask BlueZ what there is: %w", fromBlueZ(err))
 	}
-	for path, ifaces := range managed {
-		c.objects.add(path, ifaces)
-	}
-	go c.apply(running, signals)
 	return nil
 }
 
-func (c *Central) apply(ctx context.Context, signals <-chan *dbus.Signal) {
-	for {
-		select {
-		case signal, ok := <-signals:
-			if !ok {
-				c.objects.end(fmt.Errorf("the connection to the message bus was lost"))
-				return
-			}
-			c.applyOne(signal)
-		case <-ctx.Done():
+// DeliverSignal implements dbus.SignalHandler. godbus calls it before it reads
+// the next message, so that the answer to a call never overtakes the signals
+// that BlueZ sent before it.
+func (o *objects) DeliverSignal(_, _ string, signal *dbus.Signal) {
+	o.update(func() {
+		if o.hold {
+			o.held = append(o.held, signal)
 			return
 		}
-	}
+		o.apply(signal)
+	})
 }
 
-func (c *Central) applyOne(signal *dbus.Signal) {
+// Terminate implements dbus.Terminator: the connection has ended.
+func (o *objects) Terminate() {
+	o.update(func() { o.end(errors.New("the connection to the message bus has ended")) })
+}
+
+// apply does what a signal says. The lock must be held.
+func (o *objects) apply(signal *dbus.Signal) {
 	switch signal.Name {
 	case objectManagerIface + ".InterfacesAdded":
 		var path dbus.ObjectPath
-		var ifaces map[string]map[string]dbus.Variant
-		if dbus.Store(signal.Body, &path, &ifaces) == nil {
-			c.objects.update(func() { c.objects.add(path, ifaces) })
+		var added interfaces
+		if dbus.Store(signal.Body, &path, &added) == nil {
+			o.add(path, added)
 		}
 	case objectManagerIface + ".InterfacesRemoved":
 		var path dbus.ObjectPath
 		var names []string
 		if dbus.Store(signal.Body, &path, &names) == nil {
-			c.objects.update(func() { c.objects.remove(path, names) })
+			o.remove(path, names)
 		}
 	case propertiesIface + ".PropertiesChanged":
 		var iface string
 		var changed map[string]dbus.Variant
 		var invalidated []string
 		if dbus.Store(signal.Body, &iface, &changed, &invalidated) == nil {
-			c.objects.update(func() { c.objects.set(signal.Path, iface, changed, invalidated) })
+			o.set(signal.Path, iface, changed, invalidated)
 		}
 	case "org.freedesktop.DBus.NameOwnerChanged":
-		c.objects.end(ErrBlueZGone)
+		o.end(ErrBlueZGone)
 	}
 }

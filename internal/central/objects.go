@@ -13,11 +13,15 @@ const maxUnread = 256
 // objects is what BlueZ says there is, kept up to date by its signals. Every
 // wait of this package is a wait for it to hold something.
 type objects struct {
+	refreshing sync.Mutex // held by the one who refreshes
+
 	mu       sync.Mutex
-	ifaces   map[dbus.ObjectPath]map[string]map[string]dbus.Variant
+	ifaces   map[dbus.ObjectPath]interfaces
 	changed  chan struct{} // closed at the next change
 	err      error         // why there will be no more changes
 	watchers map[*watcher]struct{}
+	hold     bool           // keep signals in held
+	held     []*dbus.Signal // to be applied after the answer that is awaited
 }
 
 // watcher receives the values of one characteristic in their order.
@@ -28,7 +32,7 @@ type watcher struct {
 
 func newObjects() *objects {
 	return &objects{
-		ifaces:   map[dbus.ObjectPath]map[string]map[string]dbus.Variant{},
+		ifaces:   map[dbus.ObjectPath]interfaces{},
 		changed:  make(chan struct{}),
 		watchers: map[*watcher]struct{}{},
 	}
@@ -65,24 +69,23 @@ func (o *objects) update(change func()) {
 	o.changed = make(chan struct{})
 }
 
-// end makes every wait and watch fail with err.
+// end makes every wait and watch fail with err. Like all that follows, it is
+// called with the lock held.
 func (o *objects) end(err error) {
-	o.update(func() {
-		if o.err == nil {
-			o.err = err
-		}
-		for w := range o.watchers {
-			o.drop(w)
-		}
-	})
+	if o.err == nil {
+		o.err = err
+	}
+	for w := range o.watchers {
+		o.drop(w)
+	}
 }
 
 // add merges interfaces of one object.
-func (o *objects) add(path dbus.ObjectPath, ifaces map[string]map[string]dbus.Variant) {
+func (o *objects) add(path dbus.ObjectPath, added interfaces) {
 	if o.ifaces[path] == nil {
-		o.ifaces[path] = map[string]map[string]dbus.Variant{}
+		o.ifaces[path] = interfaces{}
 	}
-	for name, properties := range ifaces {
+	for name, properties := range added {
 		o.ifaces[path][name] = properties
 	}
 }
@@ -133,8 +136,6 @@ func (o *objects) set(path dbus.ObjectPath, iface string, changed map[string]dbu
 
 // watch starts collecting values of the characteristic at path.
 func (o *objects) watch(path dbus.ObjectPath) *watcher {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	w := &watcher{path: path, values: make(chan []byte, maxUnread)}
 	o.watchers[w] = struct{}{}
 	if o.err != nil {
@@ -143,13 +144,7 @@ func (o *objects) watch(path dbus.ObjectPath) *watcher {
 	return w
 }
 
-// unwatch ends w; its values end after what has come already.
-func (o *objects) unwatch(w *watcher) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.drop(w)
-}
-
+// drop ends w, after the values that have come already.
 func (o *objects) drop(w *watcher) {
 	if _, ok := o.watchers[w]; ok {
 		delete(o.watchers, w)
@@ -158,7 +153,6 @@ func (o *objects) drop(w *watcher) {
 }
 
 // property returns a property, or T's zero value if it is not there or not a T.
-// o.mu must be held.
 func property[T any](o *objects, path dbus.ObjectPath, iface, name string) T {
 	value, _ := o.ifaces[path][iface][name].Value().(T)
 	return value

@@ -30,11 +30,11 @@ func (c *Central) Scan(ctx context.Context, each func(Gateway) bool) error {
 		return err
 	}
 	defer stop()
-	told := map[Gateway]bool{}
+	told := map[string]Gateway{}
 	for {
 		var news []Gateway
 		err := c.objects.wait(ctx, "scan", func() (bool, error) {
-			news = slices.DeleteFunc(c.heard(), func(g Gateway) bool { return told[g] })
+			news = slices.DeleteFunc(c.heard(), func(g Gateway) bool { return told[g.Address] == g })
 			return len(news) > 0, nil
 		})
 		switch {
@@ -44,7 +44,7 @@ func (c *Central) Scan(ctx context.Context, each func(Gateway) bool) error {
 			return fmt.Errorf("scan: %w", err)
 		}
 		for _, gateway := range news {
-			told[gateway] = true
+			told[gateway.Address] = gateway
 			if !each(gateway) {
 				return nil
 			}
@@ -94,7 +94,7 @@ func (c *Central) discover(ctx context.Context) (stop func(), err error) {
 	return func() {
 		cancel()
 		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-			c.objects.end(fmt.Errorf("scan again and again: %w", err))
+			c.objects.update(func() { c.objects.end(fmt.Errorf("scan again and again: %w", err)) })
 		}
 		// ctx may have ended; discovery ends at the latest with the connection.
 		_ = c.call(context.WithoutCancel(ctx), localTimeout, c.adapter, adapterIface+".StopDiscovery").Err

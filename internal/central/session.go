@@ -42,6 +42,10 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
+	// BlueZ says that the services are known before it says which.
+	if err := c.refresh(ctx); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
 	if _, err := s.characteristic(StatusUUID); err != nil {
 		return nil, fmt.Errorf("connect: it does not offer Wi-Fi provisioning: %w", err)
 	}
@@ -110,9 +114,11 @@ func (s *Session) Watch(ctx context.Context, uuid string) (<-chan []byte, error)
 		return nil, err
 	}
 	c := s.central
-	w := c.objects.watch(characteristic)
+	var w *watcher
+	c.objects.update(func() { w = c.objects.watch(characteristic) })
+	unwatch := func() { c.objects.update(func() { c.objects.drop(w) }) }
 	if err := c.call(ctx, gattTimeout, characteristic, characteristicIface+".StartNotify").Err; err != nil {
-		c.objects.unwatch(w)
+		unwatch()
 		return nil, s.wrap("subscribe to", uuid, err)
 	}
 	go func() {
@@ -120,7 +126,7 @@ func (s *Session) Watch(ctx context.Context, uuid string) (<-chan []byte, error)
 		case <-ctx.Done():
 		case <-s.lost:
 		}
-		c.objects.unwatch(w)
+		unwatch()
 		if ctx.Err() != nil {
 			_ = c.call(context.WithoutCancel(ctx), localTimeout, characteristic, characteristicIface+".StopNotify").Err
 		}
