@@ -1,0 +1,101 @@
+package bluez
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// followAdapter chooses an adapter, and notices what happens to the chosen one.
+func (p *Peripheral) followAdapter() {
+	if p.adapter != "" && !p.world.canAdvertise(p.adapter) {
+		p.adapterGone()
+	}
+	if p.adapter == "" {
+		p.adapter = p.choose()
+		return
+	}
+	powered := p.world.flag(p.adapter, adapterInterface, "Powered")
+	instances := byte(p.world.number(p.adapter, advertisingManagerInterface, "ActiveInstances"))
+	was := p.registration.instances
+	p.registration.instances = instances
+	if powered && !p.registration.powered && p.steps.pause != nil {
+		p.startOver()
+	}
+	p.registration.powered = powered
+	switch {
+	case !powered:
+		p.advertisementGone("adapter " + adapterName(p.adapter) + " was powered off")
+	case was > 0 && instances == 0 && !p.steps.busy:
+		p.advertisementGone("BlueZ no longer advertises")
+	}
+}
+
+// adapterGone: what was registered on the adapter has gone with it. The agent
+// belongs to no adapter.
+func (p *Peripheral) adapterGone() {
+	p.startOver()
+	name := adapterName(p.adapter)
+	p.adapter = ""
+	p.registration.application = false
+	p.registration.refresh = false
+	p.registration.instances = 0
+	p.registration.powered = false
+	if p.registration.advertised {
+		p.registration.advertised = false
+		p.trouble("adapter " + name + " is gone")
+	}
+}
+
+// choose returns the adapter of the configuration, or the first that can
+// advertise. It returns an empty path if there is none.
+func (p *Peripheral) choose() dbus.ObjectPath {
+	var first dbus.ObjectPath
+	for _, path := range p.world.adapters() {
+		switch {
+		case !p.world.canAdvertise(path), p.cfg.Adapter != "" && adapterName(path) != p.cfg.Adapter:
+		case p.cfg.Adapter != "", p.world.instances(path) > 0:
+			return path
+		case first == "":
+			first = path
+		}
+	}
+	return first
+}
+
+// noAdapter says why no adapter was chosen.
+func (p *Peripheral) noAdapter() string {
+	adapters := p.world.adapters()
+	if p.cfg.Adapter == "" {
+		if len(adapters) > 0 {
+			return "no Bluetooth adapter can advertise; waiting for one that can"
+		}
+		return "there is no Bluetooth adapter; waiting for one"
+	}
+	for _, path := range adapters {
+		if adapterName(path) == p.cfg.Adapter {
+			return "adapter " + p.cfg.Adapter + " cannot advertise; choose another one in the configuration (bluetooth.adapter)"
+		}
+	}
+	return "there is no adapter " + p.cfg.Adapter + "; waiting for it"
+}
+
+// set makes a property of the adapter true.
+func (p *Peripheral) set(property string) *step {
+	adapter := p.adapter
+	return &step{
+		what: fmt.Sprintf("set adapter %s %s", adapterName(adapter), property),
+		do: func() error {
+			err := p.bus.setProperty(adapter, adapterInterface, property, true)
+			if isError(err, bluezError+"Blocked") {
+				return errors.New("it is blocked by rfkill: run rfkill unblock bluetooth, or use the hardware switch")
+			}
+			return err
+		},
+		// BlueZ's signal may come after its answer.
+		done: func() {
+			p.world.change(adapter, adapterInterface, map[string]dbus.Variant{property: dbus.MakeVariant(true)})
+		},
+	}
+}

@@ -1,0 +1,57 @@
+package bluez
+
+import "time"
+
+// settleTime is how long a trouble may grow before it is told. When bluetoothd
+// ends, it releases the advertisement and takes away the adapter first; the last
+// of these is the reason for all of them.
+const settleTime = 300 * time.Millisecond
+
+// troubles is why the service is not on the air.
+type troubles struct {
+	latest string          // not told yet; empty: none
+	told   map[string]bool // since the service was last on the air
+	timer  *time.Timer     // tells latest
+}
+
+// trouble says, once for each reason, why the service is not on the air.
+func (p *Peripheral) trouble(why string) {
+	t := &p.troubles
+	if t.told[why] {
+		t.latest = ""
+		return
+	}
+	t.latest = why
+	if t.timer == nil {
+		t.timer = time.AfterFunc(settleTime, func() { p.inbox.post(p.tellTrouble) })
+	}
+}
+
+func (p *Peripheral) tellTrouble() {
+	t := &p.troubles
+	if t.timer != nil {
+		t.timer.Stop()
+		t.timer = nil
+	}
+	if t.latest == "" {
+		return
+	}
+	if t.told == nil {
+		t.told = map[string]bool{}
+	}
+	t.told[t.latest] = true
+	p.log.Warn("Bluetooth is not ready", "why", t.latest)
+	if p.registration.wanted {
+		notify(p.cfg.AdvertisingDown, t.latest)
+	}
+	t.latest = ""
+}
+
+// ready says that trouble is over.
+func (p *Peripheral) ready() {
+	p.tellTrouble()
+	if len(p.troubles.told) > 0 {
+		clear(p.troubles.told)
+		p.log.Info("Bluetooth is ready again", "adapter", adapterName(p.adapter))
+	}
+}
