@@ -1,0 +1,107 @@
+# wifiprovd: Wi-Fi provisioning over Bluetooth LE for headless Linux gateways. `make help` lists what there is.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Where things go. A file of the configuration that is there stays as it is.
+prefix ?= /usr
+bindir ?= $(prefix)/bin
+sbindir ?= $(prefix)/sbin
+sysconfdir ?= /etc
+mandir ?= $(prefix)/share/man
+completiondir ?= $(prefix)/share/bash-completion/completions
+unitdir ?= $(prefix)/lib/systemd/system
+networkdir ?= $(prefix)/lib/systemd/network
+catalogdir ?= $(prefix)/lib/systemd/catalog
+nmconfdir ?= $(prefix)/lib/NetworkManager/conf.d
+DESTDIR ?=
+
+# sudo leaves /usr/local/go/bin out of PATH.
+GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
+
+# What is built, and what the lab boots.
+GOARCH ?= $(shell $(GO) env GOARCH)
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+SUITE ?= trixie
+ARCH ?= amd64
+RUN ?=
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+out := build/$(GOARCH)
+programs := $(out)/wifiprovd $(out)/wifiprovctl
+sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go')
+need := . test/lab/lib.sh; need
+
+.PHONY: help build install uninstall test test-unit lint test-lab demo bench clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
+
+build: $(programs) ## both programs, static and stripped, in build/GOARCH (GOARCH=arm64, or GOARCH=arm GOARM=6)
+
+$(out)/%: $(sources)
+	CGO_ENABLED=0 GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$*
+
+install: build ## install under DESTDIR; as root
+	install -D -m 0755 $(out)/wifiprovd '$(DESTDIR)$(sbindir)/wifiprovd'
+	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
+	install -D -m 0644 packaging/systemd/wifiprovd.service '$(DESTDIR)$(unitdir)/wifiprovd.service'
+	sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd.service'
+	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
+	install -D -m 0644 packaging/systemd/80-wifiprovd-wlan0.network '$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network'
+	install -D -m 0644 packaging/networkmanager/wifiprovd.conf '$(DESTDIR)$(nmconfdir)/wifiprovd.conf'
+	install -D -m 0644 packaging/completion/wifiprovctl.bash '$(DESTDIR)$(completiondir)/wifiprovctl'
+	for page in packaging/man/*.[158]; do install -D -m 0644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
+	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
+		install -D -m 0644 configs/wifiprovd.yaml '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml'
+	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; \
+		echo 'Installed. To start now and at every boot: systemctl enable --now wifiprovd'; }
+
+uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
+	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
+	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
+		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
+		'$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network' '$(DESTDIR)$(nmconfdir)/wifiprovd.conf' \
+		'$(DESTDIR)$(completiondir)/wifiprovctl'
+	for page in packaging/man/*.[158]; do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
+	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; }
+	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'
+
+test: lint test-unit ## everything: lint, unit tests, and the lab on bookworm and on trixie
+	$(MAKE) test-lab SUITE=bookworm
+	$(MAKE) test-lab SUITE=trixie
+
+test-unit: ## unit tests with the race detector, fuzz corpora, tests on a private message bus
+	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
+	@$(need) git=git shellcheck=shellcheck
+	@unformatted=$$($(dir $(GO))gofmt -l cmd internal test); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags lab ./test/...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(STATICCHECK) -tags lab ./test/...
+	git grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' -- ':!Makefile' ':!*.md' | xargs shellcheck
+	@mkdir -p build; status=0; \
+	{ GOBIN='$(CURDIR)/build/bin' $(GO) install $(GOVULNCHECK) && timeout 300 build/bin/govulncheck ./...; } \
+		>build/govulncheck.txt 2>&1 || status=$$?; case $$status in \
+		0) echo 'govulncheck: no known vulnerability is reached' ;; \
+		3) cat build/govulncheck.txt; exit 1 ;; \
+		*) echo "govulncheck: not checked, it cannot be had: $$(tail -n 1 build/govulncheck.txt)" ;; esac
+
+test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie ARCH=amd64|arm64 RUN=regexp)
+	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
+
+demo: ## a gateway is provisioned from a phone's side and reconnects after a reboot, in the lab
+	test/lab/demo.sh $(SUITE) $(ARCH)
+
+bench: ## measures from one lab run, for docs/performance.md
+	test/lab/bench.sh $(SUITE) $(ARCH)
+
+clean: ## remove what was built; the lab's images stay
+	rm -rf build

@@ -1,0 +1,96 @@
+// Package internal_test holds the rules of who may import whom.
+package internal_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/wifiprovd/wifiprovd/"
+
+// mayUse names, for each of our packages, which others of ours it may use,
+// directly or not. Only programs may use all.
+var mayUse = map[string][]string{
+	"internal/wifi":            {},
+	"internal/dbustest":        {},
+	"internal/bluez/gatt":      {},
+	"internal/fsm":             {"internal/wifi"},
+	"internal/config":          {"internal/wifi"},
+	"internal/credstore":       {"internal/wifi"},
+	"internal/wpa":             {"internal/wifi"},
+	"internal/central":         {"internal/wifi"},
+	"internal/bluez":           {"internal/bluez/gatt"},
+	"internal/profile/native":  {"internal/wifi", "internal/bluez/gatt"},
+	"internal/profile/details": {"internal/wifi", "internal/bluez/gatt"},
+	"internal/daemon": {"internal/wifi", "internal/fsm", "internal/credstore", "internal/wpa", "internal/bluez",
+		"internal/bluez/gatt", "internal/profile/native", "internal/profile/details"},
+}
+
+// owners names the packages that may import a library: its types stay in them.
+var owners = map[string][]string{
+	"github.com/godbus/dbus/v5":        {"internal/bluez", "internal/wpa", "internal/central", "internal/dbustest"},
+	"github.com/muka/go-bluetooth":     {"internal/bluez"},
+	"github.com/coreos/go-systemd/v22": {"internal/daemon"},
+	"gopkg.in/yaml.v3":                 {"internal/config"},
+	module + "internal/dbustest":       {}, // for tests only
+}
+
+// impure is what the state machine does without: clock, goroutines, I/O, logger.
+var impure = []string{"context", "io", "log", "log/slog", "net", "os", "sync", "sync/atomic"}
+
+func TestLayering(t *testing.T) {
+	imports := goList(t, "Imports")
+	deps := goList(t, "Deps")
+	for pkg := range mayUse {
+		if _, ok := deps[pkg]; !ok {
+			t.Errorf("there is no package %s: take it out of this test", pkg)
+		}
+	}
+	for pkg, list := range deps {
+		allowed, known := mayUse[pkg]
+		if !strings.HasPrefix(pkg, "internal/") {
+			continue
+		}
+		if !known {
+			t.Errorf("say in this test what %s may use", pkg)
+		}
+		for _, dep := range list {
+			if name, ours := strings.CutPrefix(dep, module); ours && !slices.Contains(allowed, name) {
+				t.Errorf("%s must not use %s", pkg, name)
+			}
+		}
+	}
+	for pkg, paths := range imports {
+		for _, path := range paths {
+			for library, allowed := range owners {
+				if strings.HasPrefix(path+"/", library+"/") && !slices.Contains(allowed, pkg) {
+					t.Errorf("%s must not import %s", pkg, path)
+				}
+			}
+		}
+	}
+	for _, path := range imports["internal/fsm"] {
+		if slices.Contains(impure, path) {
+			t.Errorf("internal/fsm must not import %s", path)
+		}
+	}
+}
+
+// goList returns a field of go list for each of our packages: Imports without
+// those of tests, or Deps.
+func goList(t *testing.T, field string) map[string][]string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-f", "{{.ImportPath}}{{range ."+field+"}} {{.}}{{end}}", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", cmd, err)
+	}
+	packages := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		names := strings.Fields(line)
+		packages[strings.TrimPrefix(names[0], module)] = names[1:]
+	}
+	return packages
+}
