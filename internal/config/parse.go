@@ -30,7 +30,7 @@ type parser struct {
 
 // errorf returns an error at the given line of the file.
 func (p *parser) errorf(line int, format string, args ...any) error {
-	return fmt.Errorf("%s: line %d: %s", p.file, line, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%s:%d: %s", p.file, line, fmt.Sprintf(format, args...))
 }
 
 func (p *parser) parse(data []byte) error {
@@ -72,10 +72,11 @@ func (p *parser) checkText(data []byte) error {
 // names every line but the first ("yaml: line 2: ...").
 func (p *parser) syntaxError(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	if !strings.HasPrefix(text, "line ") {
-		text = "line 1: " + text
+	line := "1"
+	if rest, ok := strings.CutPrefix(text, "line "); ok {
+		line, text, _ = strings.Cut(rest, ": ")
 	}
-	return fmt.Errorf("%s: %s; allowed is YAML", p.file, text)
+	return fmt.Errorf("%s:%s: %s; allowed is YAML", p.file, line, text)
 }
 
 // mapping calls each with every key of node, which is called what in errors and
