@@ -1,0 +1,77 @@
+// Command wifiprovd lets a phone bring a headless Linux gateway onto the Wi-Fi
+// over Bluetooth LE. See wifiprovd(8).
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/daemon"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+// Exit statuses. systemd starts the daemon again after 1, not after exConfig
+// (sysexits.h, EX_CONFIG).
+const (
+	exFailure = 1
+	exUsage   = 2
+	exConfig  = 78
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("wifiprovd", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	path := flags.String("config", "/etc/wifiprovd/wifiprovd.yaml", "read the configuration from `file`")
+	check := flags.Bool("check", false, "check the configuration and exit: status 0 if it is valid, 78 if not")
+	showVersion := flags.Bool("version", false, "print the version and exit")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return exUsage
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "wifiprovd: %q is not expected; see wifiprovd -help\n", flags.Arg(0))
+		return exUsage
+	case *showVersion:
+		fmt.Fprintf(stdout, "wifiprovd %s\n", version)
+		return 0
+	}
+	c, err := config.Load(*path)
+	if err != nil {
+		fmt.Fprintf(stderr, "wifiprovd: %v\n", err)
+		return exConfig
+	}
+	if *check {
+		fmt.Fprintf(stdout, "%s is valid\n", *path)
+		return 0
+	}
+	log := daemon.NewLogger(c.Log.Level, stderr)
+	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "version", version, "security", c.Bluetooth.Security)
+	if c.Bluetooth.Security == config.SecurityNone {
+		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation")
+	}
+	// Secrets are in this process: no core dump, no ptrace by others (prctl(2)).
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		log.Warn("core dumps cannot be switched off", "err", err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	if err := serve(ctx, c, log); err != nil {
+		log.Error("wifiprovd ends", "err", err)
+		return exFailure
+	}
+	return 0
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCommandLine(t *testing.T) {
+	file := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good, bad := file("good.yaml", "log:\n  level: debug\n"), file("bad.yaml", "log:\n  level: loud\n")
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+		stdout string
+		stderr string
+	}{
+		{"version", []string{"-version"}, 0, "wifiprovd devel\n", ""},
+		{"help", []string{"-help"}, 0, "", "-check"},
+		{"valid", []string{"-check", "-config", good}, 0, "is valid", ""},
+		{"invalid", []string{"-check", "-config", bad}, 78, "", "bad.yaml:2"},
+		{"invalid without -check", []string{"-config", bad}, 78, "", "bad.yaml:2"},
+		{"missing", []string{"-check", "-config", filepath.Join(t.TempDir(), "none.yaml")}, 78, "", "none.yaml"},
+		{"unknown flag", []string{"-verbose"}, 2, "", "-verbose"},
+		{"argument", []string{"now"}, 2, "", `"now" is not expected`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if got := run(c.args, &stdout, &stderr); got != c.status {
+				t.Errorf("status %d, want %d", got, c.status)
+			}
+			if !strings.Contains(stdout.String(), c.stdout) || !strings.Contains(stderr.String(), c.stderr) {
+				t.Errorf("stdout %q, stderr %q", stdout.String(), stderr.String())
+			}
+			if c.status == 78 && strings.Count(stderr.String(), "\n") != 1 {
+				t.Errorf("the error is not one line: %q", stderr.String())
+			}
+		})
+	}
+}

@@ -1,0 +1,161 @@
+// Package daemon runs the state machine: one loop takes events, asks internal/fsm
+// what to do, and has it done by the ports: wpa_supplicant, the store, BlueZ,
+// systemd. The loop is the only writer of the state and never blocks.
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wifiprovd/wifiprovd/internal/bluez"
+	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+	"github.com/wifiprovd/wifiprovd/internal/wpa"
+)
+
+// Supplicant joins networks; internal/wpa is one.
+type Supplicant interface {
+	// Join returns the network it joined, or an error that carries a wifi.Failure.
+	Join(ctx context.Context, r wpa.Request) (wifi.Network, error)
+	// Leave disconnects and removes what Join added.
+	Leave(ctx context.Context) error
+}
+
+// Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.
+type Peripheral interface {
+	// Advertise switches advertising on or off, without waiting for it.
+	Advertise(on bool)
+	// RemoveBond deletes the keys shared with a central. No such bond is no error.
+	RemoveBond(ctx context.Context, b bluez.Bond) error
+}
+
+// Config is what a Daemon needs.
+type Config struct {
+	Log             *slog.Logger
+	Store           Store
+	Supplicant      Supplicant
+	Peripheral      Peripheral
+	Publish         func(fsm.Status, wifi.Failure) // shows the status to phones, without waiting for it
+	CentralGone     func(address string)           // tells the profiles that a central has left
+	ConnectTimeout  time.Duration                  // for one attempt to join
+	KeepAdvertising bool                           // after CONNECTED
+	Name            string                         // what is advertised
+	Security        string                         // the security mode, by its name in the configuration
+}
+
+// Deadlines of slow work.
+const (
+	leaveTimeout = 10 * time.Second
+	bondTimeout  = 10 * time.Second
+	askTimeout   = 5 * time.Second
+)
+
+// Daemon is the loop with its state.
+type Daemon struct {
+	Config
+	vault    vault
+	notify   notifier
+	events   chan fsm.Event
+	requests chan request
+	findable chan struct{} // the advertisement is up
+	done     chan struct{} // closed when Run returns
+
+	// Of the loop alone.
+	state      fsm.State
+	timers     map[fsm.TimerKind]*time.Timer
+	cancelJoin context.CancelFunc
+	joined     bool // since the daemon has started
+
+	snapshot   atomic.Pointer[fsm.State]
+	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
+	storeWork  worker
+	wifiWork   worker
+	bondWork   worker
+}
+
+// New returns a daemon that Run starts.
+func New(c Config) *Daemon {
+	d := &Daemon{
+		Config:     c,
+		vault:      vault{store: c.Store},
+		notify:     notifier{log: c.Log},
+		events:     make(chan fsm.Event, queueLen),
+		requests:   make(chan request),
+		findable:   make(chan struct{}, queueLen),
+		done:       make(chan struct{}),
+		timers:     map[fsm.TimerKind]*time.Timer{},
+		cancelJoin: func() {},
+		storeWork:  newWorker(),
+		wifiWork:   newWorker(),
+		bondWork:   newWorker(),
+	}
+	d.state.KeepAdvertising = c.KeepAdvertising
+	first := d.state
+	d.snapshot.Store(&first)
+	return d
+}
+
+// Run reads the store and serves until ctx ends. A store that must not be used is
+// an error.
+func (d *Daemon) Run(ctx context.Context) error {
+	stored, err := d.vault.stored()
+	if err != nil {
+		return fmt.Errorf("read the stored credentials: %w", err)
+	}
+	defer close(d.done)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, w := range []worker{d.storeWork, d.wifiWork, d.bondWork} {
+		group.Go(func() error { return w.run(ctx) })
+	}
+	group.Go(func() error { return d.loop(ctx, stored) })
+	return group.Wait()
+}
+
+func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
+	ticks, stop := watchdogTicks(d.Log)
+	defer stop()
+	defer d.notify.stopping()
+	late := time.NewTimer(readyAtLatest)
+	defer late.Stop()
+	d.step(ctx, fsm.Started{Stored: stored})
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case event := <-d.events:
+			d.step(ctx, event)
+		case r := <-d.requests:
+			d.answer(ctx, r)
+		case <-d.findable:
+			d.advertised(ctx)
+		case <-late.C:
+			d.lateReady()
+		case <-ticks:
+			d.notify.watchdog()
+		}
+	}
+}
+
+// step is the only place where the state changes. It reports whether the event,
+// if it was a request, is accepted.
+func (d *Daemon) step(ctx context.Context, event fsm.Event) (accepted bool) {
+	before := d.state
+	next, actions := fsm.Step(d.state, event)
+	d.state = next
+	d.snapshot.Store(&next)
+	d.Log.Debug(fmt.Sprintf("%T %v: %s to %s", event, event, before.Phase, next.Phase))
+	accepted = true
+	for _, action := range actions {
+		if _, refused := action.(fsm.Refuse); refused {
+			accepted = false
+			continue
+		}
+		d.perform(ctx, action)
+	}
+	return accepted
+}

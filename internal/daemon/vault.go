@@ -1,0 +1,158 @@
+package daemon
+
+import (
+	"sync"
+
+	"github.com/wifiprovd/wifiprovd/internal/credstore"
+	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// maxBonds bounds the book of bonds: whoever is in range may pair.
+const maxBonds = 32
+
+// Store keeps the credentials durably; internal/credstore is one.
+type Store interface {
+	Load() (credstore.Contents, error)
+	Save(credstore.Contents) error
+}
+
+// vault changes the store one whole step at a time. Secrets are in memory only
+// while it works.
+type vault struct {
+	mu    sync.Mutex
+	store Store
+}
+
+// update loads the contents, lets change alter them, and saves them if it
+// returns true.
+func (v *vault) update(change func(*credstore.Contents) bool) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	c, err := v.store.Load()
+	if err != nil {
+		return err
+	}
+	defer c.Wipe() // of what was loaded: change works on a copy
+	if !change(&c) {
+		return nil
+	}
+	return v.store.Save(c)
+}
+
+func (v *vault) stored() (s fsm.Stored, err error) {
+	err = v.update(func(c *credstore.Contents) bool {
+		s = fsm.Stored{Active: c.Active != nil, Candidate: c.Candidate != nil}
+		return false
+	})
+	return s, err
+}
+
+// get returns a copy of what is in slot, nil if it is empty. The caller wipes it.
+func (v *vault) get(slot fsm.Slot) (entry *credstore.Entry, err error) {
+	err = v.update(func(c *credstore.Contents) bool {
+		e := c.Active
+		if slot == fsm.Candidate {
+			e = c.Candidate
+		}
+		if e != nil {
+			entry = &credstore.Entry{Credentials: e.Credentials.Clone(), Hint: e.Hint}
+		}
+		return false
+	})
+	return entry, err
+}
+
+func (v *vault) saveCandidate(creds wifi.Credentials) error {
+	return v.update(func(c *credstore.Contents) bool {
+		c.Candidate = &credstore.Entry{Credentials: creds}
+		return true
+	})
+}
+
+func (v *vault) dropCandidate() error {
+	return v.update(func(c *credstore.Contents) bool {
+		had := c.Candidate != nil
+		c.Candidate = nil
+		return had
+	})
+}
+
+func (v *vault) promote(hint wifi.Hint) error {
+	return v.update(func(c *credstore.Contents) bool {
+		if c.Candidate == nil {
+			return false
+		}
+		c.Active, c.Candidate = &credstore.Entry{Credentials: c.Candidate.Credentials, Hint: hint}, nil
+		return true
+	})
+}
+
+func (v *vault) remember(hint wifi.Hint) error {
+	return v.update(func(c *credstore.Contents) bool {
+		if c.Active == nil || c.Active.Hint == hint {
+			return false
+		}
+		c.Active.Hint = hint
+		return true
+	})
+}
+
+// erase empties the store, but for the bonds that are still to be removed.
+func (v *vault) erase() error {
+	return v.update(func(c *credstore.Contents) bool {
+		c.Active, c.Candidate = nil, nil
+		for i := range c.Bonds {
+			c.Bonds[i].Forget = true
+		}
+		return true
+	})
+}
+
+// addBond notes a bond made with this device and returns those that no longer
+// fit into the book.
+func (v *vault) addBond(b credstore.Bond) (surplus []credstore.Bond, err error) {
+	err = v.update(func(c *credstore.Contents) bool {
+		for i, old := range c.Bonds {
+			if old.Address == b.Address && old.Adapter == b.Adapter {
+				if old == b {
+					return false
+				}
+				c.Bonds[i] = b
+				return true
+			}
+		}
+		c.Bonds = append(c.Bonds, b)
+		if n := len(c.Bonds) - maxBonds; n > 0 {
+			surplus = append(surplus, c.Bonds[:n]...)
+			c.Bonds = c.Bonds[n:]
+		}
+		return true
+	})
+	return surplus, err
+}
+
+// bonds returns those that match.
+func (v *vault) bonds(match func(credstore.Bond) bool) (found []credstore.Bond, err error) {
+	err = v.update(func(c *credstore.Contents) bool {
+		for _, b := range c.Bonds {
+			if match(b) {
+				found = append(found, b)
+			}
+		}
+		return false
+	})
+	return found, err
+}
+
+func (v *vault) dropBond(b credstore.Bond) error {
+	return v.update(func(c *credstore.Contents) bool {
+		for i, old := range c.Bonds {
+			if old.Address == b.Address && old.Adapter == b.Adapter {
+				c.Bonds = append(c.Bonds[:i], c.Bonds[i+1:]...)
+				return true
+			}
+		}
+		return false
+	})
+}
