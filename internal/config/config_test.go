@@ -185,3 +185,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestManualHasEveryKey(t *testing.T) {
+	data, err := os.ReadFile("../../packaging/man/wifiprovd.yaml.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range keys {
+		if !strings.Contains(string(data), "\n.B "+k.section+"."+k.name+"\n") {
+			t.Errorf("%s.%s is missing", k.section, k.name)
+		}
+	}
+}
