@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# Completion of wifiprovctl for bash.
+
+_wifiprovctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=
+	case $prev in
+	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
+	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
+	--password-file) compopt -o default; return ;;
+	--ssid | --address) return ;;
+	*)
+		case ${COMP_WORDS[1]} in
+		"$cur") words='scan provision erase watch' ;;
+		provision) words='--ssid --security --password-file --adapter --address' ;;
+		*) words='--adapter --address' ;;
+		esac
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _wifiprovctl wifiprovctl
