@@ -1,0 +1,114 @@
+#!/bin/bash
+# Builds the lab's image, or finds it in the cache, and prints its folder.
+#
+# Usage: image.sh SUITE [ARCH]      SUITE is bookworm or trixie; ARCH is amd64 (default) or arm64
+#
+# The image is a small Debian that runs from memory: the real BlueZ, wpa_supplicant, hostapd and systemd, and
+# the kernel's virtual radios (hci_vhci for Bluetooth LE, mac80211_hwsim for Wi-Fi). The folder holds
+#   vmlinuz     Debian's kernel
+#   base.cpio   the root file system, as an initial RAM file system
+# LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days.
+# Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
+set -euo pipefail
+# shellcheck source=/dev/null
+. "$(dirname "$0")/lib.sh"
+
+packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat
+
+# Modules the lab loads. Their dependencies come along.
+modules=(mac80211_hwsim hci_vhci bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
+	virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
+
+# customise ROOT OUT: turns a freshly installed ROOT into the image's files in OUT.
+customise() {
+	local root=$1 out=$2 kernel unit
+	kernel=$(basename "$root"/usr/lib/modules/*)
+	cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"
+	strip_modules "$root" "$kernel"
+	(cd "$root" && rm -rf boot/* var/cache/* var/lib/apt/lists var/lib/dpkg/info var/log/*)
+	echo gateway >"$root/etc/hostname"
+	# One identity, so that the journal of the boot before is found after a reboot.
+	echo 5fd5bb2ee6a14c6ea0a3b0c1d8a1c0de >"$root/etc/machine-id"
+	# The console belongs to the run, not to a login prompt. logind's Inhibit answers with a file descriptor,
+	# which a bus connection forwarded over a socket cannot carry.
+	for unit in serial-getty@.service getty.target systemd-logind.service dbus-org.freedesktop.login1.service \
+		apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer ldconfig.service e2scrub_all.timer e2scrub_reap.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$unit"
+	done
+	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$root/etc/systemd/system/multi-user.target.wants/"
+	(cd "$root" && find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet) >"$out/base.cpio"
+}
+
+# strip_modules ROOT KERNEL: keeps the modules the lab loads, and all of the kernel's crypto: Bluetooth pairing
+# needs drbg and jitterentropy behind ecdh, which no dependency line names.
+strip_modules() {
+	local root=$1 kernel=$2 tree=$1/usr/lib/modules/$2 kept=$1/usr/lib/modules.kept module
+	mkdir "$kept"
+	for module in "${modules[@]}"; do
+		# Fails for what is built in, or does not exist for this architecture.
+		modprobe -d "$root" -S "$kernel" --show-depends "$module" 2>/dev/null | awk '$1 == "insmod" {print $2}' || true
+	done | sed "s#^.*/lib/modules/$kernel/##" >"$kept/.list"
+	(
+		cd "$tree"
+		find kernel/crypto kernel/lib kernel/arch/*/crypto -name '*.ko*' >>"$kept/.list"
+		sort -u "$kept/.list" | tar -cf - -T - modules.builtin modules.builtin.modinfo modules.order
+	) | tar -xf - -C "$kept"
+	rm -rf "$tree" "$kept/.list"
+	mv "$kept" "$tree"
+	depmod -b "$root" "$kernel"
+}
+
+# mirrors SUITE: lines of sources.list, from the machine's own apt configuration.
+mirrors() {
+	apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" 'Created-By: Packages' 2>/dev/null | sort -u |
+		while read -r label uri; do
+			case $label in
+			Debian) printf 'deb %s %s main\n' "$uri" "$1" ;;
+			Debian-Security) printf 'deb %s %s-security main\n' "$uri" "$1" ;;
+			esac
+		done
+}
+
+build() {
+	local suite=$1 arch=$2 image=$3 tmp sources=() options=()
+	need mmdebstrap=mmdebstrap cpio=cpio modprobe=kmod zstd=zstd /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
+	[ "$arch" = "$(dpkg --print-architecture)" ] || need qemu-aarch64-static=qemu-user-static update-binfmts=binfmt-support arch-test=arch-test
+	mapfile -t sources < <(mirrors "$suite")
+	if apt-config dump Acquire::Check-Valid-Until | grep -q '"false"'; then
+		options+=(--aptopt='Acquire::Check-Valid-Until "false"') # as this machine has it, for the same mirror
+	fi
+	tmp=$(mktemp -d "$LAB_CACHE/build.XXXXXX")
+	# shellcheck disable=SC2064 # the folder of this run
+	trap "rm -rf '$tmp'" EXIT
+	chmod 755 "$tmp"
+	# The hook runs in mmdebstrap's own user namespace, where files belong to root even if the caller does not.
+	mmdebstrap --quiet --format=null --architectures="$arch" --variant=minbase --include="$packages,linux-image-$arch" \
+		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' "${options[@]}" \
+		--customize-hook="'$(realpath "$0")' --customise \"\$1\" '$tmp'" \
+		"$suite" - "${sources[@]}" >&2
+	mv "$tmp" "$image"
+}
+
+if [ "${1:-}" = --customise ]; then
+	customise "$2" "$3"
+	exit
+fi
+
+suite=${1:-} arch=${2:-amd64}
+case $suite/$arch in
+bookworm/amd64 | bookworm/arm64 | trixie/amd64 | trixie/arm64) ;;
+*) die "usage: image.sh bookworm|trixie [amd64|arm64]" ;;
+esac
+LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wifiprovd-lab}
+mkdir -p "$LAB_CACHE"
+image=$LAB_CACHE/$suite-$arch-$(sha256sum "$0" | cut -c1-12)
+exec 9>"$LAB_CACHE/$suite-$arch.lock"
+flock 9
+if [ -z "$(find "$image" -maxdepth 0 -mtime -30 2>/dev/null)" ]; then
+	say "building the $suite $arch image, once (about a minute; arm64 on another architecture a quarter of an hour)"
+	rm -rf "$LAB_CACHE/$suite-$arch"-*
+	build "$suite" "$arch" "$image"
+	say "built $image ($(du -sh "$image/base.cpio" | cut -f1))"
+fi
+echo "$image"

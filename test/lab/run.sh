@@ -1,0 +1,115 @@
+#!/bin/bash
+# Boots the lab's machine with this tree's wifiprovd installed in it, and runs the lab's tests there.
+#
+# Usage: [RUN=regexp] run.sh SUITE [ARCH] [-- COMMAND ...]
+#
+# SUITE is bookworm or trixie; ARCH is amd64 (default) or arm64. RUN selects tests by name. COMMAND runs in the
+# machine in place of the tests, with the radios and the neighbours up. The exit status is that of the tests.
+# build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
+#   LAB_OUT       another folder for that
+#   LAB_OVERLAY   a folder of more files for the machine
+#   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 600, arm64 1200)
+#   LAB_CACHE     where image.sh keeps its images
+set -euo pipefail
+here=$(dirname "$(realpath "$0")")
+top=$(realpath "$here/../..")
+# shellcheck source=/dev/null
+. "$here/lib.sh"
+
+suite=${1:-} arch=amd64
+shift || true
+if [ "${1:---}" != -- ]; then arch=$1; shift; fi
+if [ "${1:-}" = -- ]; then shift; fi
+if [ $# -eq 0 ]; then set -- /usr/lib/lab/tests; fi
+
+export LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wifiprovd-lab}
+image=$("$here/image.sh" "$suite" "$arch")
+need cpio=cpio mkfs.ext4=e2fsprogs
+case $arch in
+amd64)
+	need qemu-system-x86_64=qemu-system-x86
+	qemu=(qemu-system-x86_64 -cpu max) console=ttyS0 deadline=${LAB_DEADLINE:-600}
+	;;
+arm64) # a Raspberry Pi 4's core
+	need qemu-system-aarch64=qemu-system-arm
+	qemu=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 deadline=${LAB_DEADLINE:-1200}
+	;;
+esac
+out=$(realpath -m "${LAB_OUT:-$top/build/lab/$suite-$arch}")
+rm -rf "$out"
+mkdir -p "$out"
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+# kvm_works: whether a kernel gets as far as looking for its root under KVM. /dev/kvm may exist and qemu still
+# abort or hang, so it is tried, once a boot of the host.
+kvm_works() {
+	local result
+	[ -w /dev/kvm ] || return
+	result=$LAB_CACHE/kvm-$arch-$(cat /proc/sys/kernel/random/boot_id)
+	if [ ! -e "$result" ]; then
+		rm -f "$LAB_CACHE/kvm-$arch"-*
+		if timeout -k 1 10 "${qemu[@]}" -accel kvm -m 256 -nographic -no-reboot -nic none -kernel "$image/vmlinuz" \
+			-append "console=$console panic=-1" </dev/null 2>/dev/null | grep -q 'Unable to mount root'; then
+			echo yes >"$result"
+		else
+			echo no >"$result"
+		fi
+	fi
+	grep -q yes "$result"
+}
+
+# overlay FOLDER COMMAND ...: fills the folder with what a run adds to the image. The kernel unpacks it over the
+# image, so it must not hold a folder where the image has a symbolic link (/lib, /bin, /sbin).
+overlay() {
+	local dir=$1 wants=$1/etc/systemd/system/multi-user.target.wants
+	shift
+	cp -r "$here/machine/." "$dir"
+	make -s -C "$top" install DESTDIR="$dir" GOARCH="$arch" >&2 ||
+		say "make install failed: no daemon in this machine" # until both programs are there
+	ln -sf /usr/lib/systemd/system/wifiprovd.service "$wants/"
+	(cd "$top" && CGO_ENABLED=0 GOARCH=$arch go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab)
+	{
+		printf 'export RUN=%q\n' "${RUN:-}"
+		printf '%q ' "$@"
+	} >"$dir/usr/lib/lab/command"
+	if [ -n "${LAB_OVERLAY:-}" ]; then cp -r "$LAB_OVERLAY/." "$dir"; fi
+	chmod -R go+rX,go-w "$dir"
+	for name in lib bin sbin; do
+		[ ! -e "$dir/$name" ] || die "make install puts files under /$name; they belong under /usr/$name"
+	done
+}
+
+# boot: starts the machine and streams its console until it switches off, reboots, crashes or runs out of time.
+boot() {
+	timeout --foreground -k 5 "$deadline" "${qemu[@]}" -m 2048 -smp 2 -display none -vga none -serial stdio -no-reboot -nic none \
+		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" -device virtio-rng-pci \
+		-drive "file=$tmp/disk,format=raw,if=virtio,cache=writethrough" \
+		-virtfs "local,path=$out,mount_tag=out,security_model=none" \
+		-append "console=$console quiet TERM=dumb panic=-1 oops=panic net.ifnames=0 systemd.show_status=0 rdinit=/usr/lib/lab/init" \
+		</dev/null | sed -u 's/\r$//' | tee -a "$out/console.txt"
+}
+
+if kvm_works; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel "tcg,thread=multi"); fi
+mkdir "$tmp/overlay"
+overlay "$tmp/overlay" "$@"
+cp "$image/base.cpio" "$tmp/initrd"
+(cd "$tmp/overlay" && find . -print0 | cpio --null -o -H newc --owner=0:0 --quiet) >>"$tmp/initrd"
+truncate -s 512M "$tmp/disk"
+mkfs.ext4 -q -F "$tmp/disk"
+
+while true; do
+	boot || case $? in
+	124 | 137) die "no result after $deadline s; killed; see $out" ;;
+	*) die "qemu failed" ;;
+	esac
+	status=$(cat "$out/status" 2>/dev/null || true)
+	rm -f "$out/status"
+	case $status in
+	reboot) say "the machine reboots" ;;
+	[0-9]*) break ;;
+	*) die "the machine crashed: it ended without a result; see $out/console.txt" ;;
+	esac
+done
+say "exit status $status; console and journal are in $out"
+exit "$status"
