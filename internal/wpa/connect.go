@@ -112,7 +112,7 @@ func (j *join) add(ctx context.Context, p plan) (dbus.ObjectPath, error) {
 // remove removes a network that failed, even if ctx has ended.
 func (j *join) remove(ctx context.Context, path dbus.ObjectPath) {
 	ctx = context.WithoutCancel(ctx)
-	if !j.usable(j.dev) {
+	if j.isGone(j.dev) {
 		return
 	}
 	if _, err := j.dev.call(ctx, "RemoveNetwork", []any{path}); err != nil {

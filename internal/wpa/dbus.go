@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -51,8 +50,7 @@ func errorName(err error) string {
 
 // unanswered reports whether err means that nobody answered in time.
 func unanswered(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) ||
-		errorName(err) == "org.freedesktop.DBus.Error.NoReply"
+	return errors.Is(err, context.DeadlineExceeded)
 }
 
 // subscribe asks the bus for the signals that handle understands.

@@ -82,7 +82,7 @@ func (c *Client) Leave(ctx context.Context) error {
 	if dev == nil {
 		return nil
 	}
-	if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil && c.usable(dev) {
+	if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil && !c.isGone(dev) {
 		return fmt.Errorf("leave the network: %w", err)
 	}
 	return nil
@@ -97,7 +97,7 @@ func (c *Client) forget(ctx context.Context, l *link) {
 	case <-ctx.Done():
 		return
 	}
-	if c.current != l || !c.usable(l.dev) {
+	if c.current != l || c.isGone(l.dev) {
 		return // it is gone, or a later Join or Leave has removed it
 	}
 	if _, err := l.dev.call(ctx, "RemoveNetwork", []any{l.network}); err != nil {
@@ -112,6 +112,14 @@ func (c *Client) usable(dev *device) bool {
 	return !dev.gone && c.down == ""
 }
 
+// isGone reports whether wpa_supplicant or the interface went away since dev was
+// there.
+func (c *Client) isGone(dev *device) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return dev.gone
+}
+
 // available waits until networks can be joined.
 func (c *Client) available(ctx context.Context) (*device, error) {
 	var dev *device
@@ -121,7 +129,7 @@ func (c *Client) available(ctx context.Context) (*device, error) {
 		return dev != nil && down == ""
 	})
 	if err != nil {
-		return nil, &wifi.Error{Failure: wifi.FailureHardware, Detail: down, Err: err}
+		return nil, c.failure(ctx, &wifi.Error{Failure: wifi.FailureHardware, Detail: down}, verdict{})
 	}
 	return dev, nil
 }

@@ -130,6 +130,9 @@ func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
 			Detail: fmt.Sprintf("the network needs a password and none was given; the access point offers %s", offer)}
 	}
 	detail := fmt.Sprintf("asked for security %s, the access point offers %s", cred.Security, offer)
+	if cred.Security == wifi.AutoDetect && !slices.ContainsFunc(found, func(b bss) bool { return !b.open() }) {
+		detail = "a password was given, but the network is open; to join it all the same, give none"
+	}
 	if lacking != "" && slices.ContainsFunc(found, func(b bss) bool { return slices.Contains(b.rsn, "sae") }) {
 		detail += "; " + lacking
 	}

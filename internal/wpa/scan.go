@@ -12,7 +12,8 @@ import (
 
 const (
 	freshAge  = 5 * time.Second        // scan results this old are good enough to try
-	scanPause = 300 * time.Millisecond // before a radio that was busy is asked again
+	maxBusy   = 12                     // times in a row that a radio may be busy; a full scan takes less
+	scanPause = 500 * time.Millisecond // for a busy radio, unless its scan ends before
 )
 
 // errGone says that wpa_supplicant or the interface went away.
@@ -48,40 +49,69 @@ func (c *Client) find(ctx context.Context, dev *device, ssid wifi.SSID, frequenc
 		if directed {
 			args = scanArgs(ssid, frequency)
 		}
-		begin := time.Now()
-		if err := c.scan(ctx, dev, args); err != nil {
-			return nil, false, err
-		}
-		// wpa_supplicant rounds the age down to seconds.
-		found, err := dev.results(ctx, ssid, time.Since(begin))
-		if err != nil || len(found) > 0 {
-			return found, directed, err
+		begin, done := time.Now(), false
+		for try := 1; !done; try++ {
+			if try > maxBusy {
+				return nil, false, c.reset(ctx, dev)
+			}
+			if done, err = c.scan(ctx, dev, args); err != nil {
+				return nil, false, err
+			}
+			// Even if the radio was busy: it may have heard ssid for somebody
+			// else. wpa_supplicant rounds the age down to seconds.
+			found, err := dev.results(ctx, ssid, time.Since(begin))
+			if err != nil || len(found) > 0 {
+				return found, directed, err
+			}
 		}
 	}
 	return nil, false, nil
 }
 
-// scan asks for a scan and returns when its results are there. While another
-// scan runs or the driver is busy, it asks again.
-func (c *Client) scan(ctx context.Context, dev *device, args map[string]dbus.Variant) error {
-	for {
-		answer, err := dev.call(ctx, "Scan", []any{args})
-		if err == nil {
-			var ok bool
-			if ok, err = c.scanned(ctx, dev, answer.ResponseSequence); ok {
-				return nil
-			}
+// scan asks for a scan and waits for its results. It returns false, after a
+// pause, if the radio was busy.
+func (c *Client) scan(ctx context.Context, dev *device, args map[string]dbus.Variant) (done bool, err error) {
+	answer, err := dev.call(ctx, "Scan", []any{args})
+	if err == nil {
+		if done, err = c.scanned(ctx, dev, answer.ResponseSequence); done || err != nil {
+			return done, err
 		}
-		if err != nil && errorName(err) != errScan {
-			return err
-		}
-		c.opts.Log.Debug("the radio is busy; scanning again soon", "error", err)
-		select {
-		case <-time.After(scanPause):
-		case <-ctx.Done():
-			return &wifi.Error{Failure: wifi.FailureHardware, Detail: "the radio refused to scan until the time was up", Err: err}
-		}
+	} else if errorName(err) != errScan {
+		return false, err
 	}
+	// Another scan is running, of wpa_supplicant's own, which is not needed, or
+	// left over from a wpa_supplicant that was killed.
+	c.opts.Log.Debug("the radio is busy; scanning again soon", "error", err)
+	if err != nil {
+		_, _ = dev.call(ctx, "AbortScan", nil)
+	}
+	c.mu.Lock()
+	last := dev.scanDone
+	c.mu.Unlock()
+	pause, cancel := context.WithTimeout(ctx, scanPause)
+	defer cancel()
+	_, err = c.scanned(pause, dev, last)
+	switch {
+	case ctx.Err() != nil:
+		return false, &wifi.Error{Failure: wifi.FailureHardware, Detail: "the radio refused to scan until the time was up"}
+	case pause.Err() != nil:
+		return false, nil
+	}
+	return false, err
+}
+
+// reset makes wpa_supplicant let go of the interface, so that Run has it taken
+// over anew. That mends a radio that was pulled out and plugged in again behind
+// its back.
+func (c *Client) reset(ctx context.Context, dev *device) error {
+	c.opts.Log.Warn("the radio refuses to scan; taking the interface over anew", "interface", c.opts.Interface)
+	if _, err := call(ctx, dev.conn, rootPath, rootIface+".RemoveInterface", []any{dev.path}, nil); err != nil {
+		return err
+	}
+	if err := c.wait(ctx, func() bool { return dev.gone }); err != nil {
+		return err
+	}
+	return errGone
 }
 
 // scanned waits for the first ScanDone after a place among the signals, and

@@ -34,12 +34,7 @@ func (c *Client) handle(s *dbus.Signal) (look bool) {
 	switch {
 	case s.Name == rootIface+".InterfaceRemoved":
 		if len(s.Body) > 0 && s.Body[0] == dev.path {
-			why := c.radioProblem()
-			if why == "" {
-				why = "another program took " + c.opts.Interface + " away from wpa_supplicant"
-			}
-			c.detach(why)
-			return true
+			c.detach("wpa_supplicant let go of " + c.opts.Interface + "; waiting for it")
 		}
 	case s.Path != dev.path:
 	case s.Name == ifaceIface+".ScanDone":
