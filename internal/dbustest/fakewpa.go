@@ -1,0 +1,277 @@
+package dbustest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	wpaName  = "fi.w1.wpa_supplicant1"
+	wpaRoot  = dbus.ObjectPath("/fi/w1/wpa_supplicant1")
+	wpaIface = wpaRoot + "/Interfaces/0"
+)
+
+// AP is an access point on the fake's air.
+type AP struct {
+	SSID      string
+	BSSID     [6]byte
+	Frequency uint16 // MHz
+	Hidden    bool   // heard only when a scan calls its SSID
+	Privacy   bool
+	WPA, RSN  []string // key management, as in wpa-psk
+
+	// Steps are the changes of the interface's properties that a network
+	// selected for this access point goes through. nil: all that a connection
+	// takes. Empty: none, so that the test can make them itself.
+	Steps []Step
+}
+
+// Step is one PropertiesChanged signal: the interface's properties by name.
+type Step map[string]any
+
+// Joined are the steps of a connection with key management mode.
+func Joined(mode string) []Step {
+	return []Step{
+		{"State": "authenticating"},
+		{"State": "associating", "AuthStatusCode": int32(0)},
+		{"State": "associated"},
+		{"State": "4way_handshake"},
+		{"State": "completed", "CurrentAuthMode": mode},
+	}
+}
+
+// WPARequest is a method call that the fake has received. Values in variants are
+// plain.
+type WPARequest struct {
+	Method string // without its interface; Set for Properties.Set
+	Args   []any
+}
+
+// WPA is a fake wpa_supplicant with one radio. Its zero value is not usable.
+type WPA struct {
+	t       testing.TB
+	address string
+	done    chan struct{} // closed when the test ends
+	playing sync.WaitGroup
+
+	mu       sync.Mutex
+	conn     *dbus.Conn // nil: not running
+	ifname   string     // of the radio; empty: it is unplugged
+	taken    bool       // wpa_supplicant has taken the interface over
+	air      []AP
+	heard    []heard
+	nextBSS  int
+	networks map[dbus.ObjectPath]map[string]any
+	props    map[string]any // of the interface
+	requests []WPARequest
+	errors   map[string]string // method: name of the error it answers with
+	hanging  map[string]bool   // method: it does not answer
+}
+
+type heard struct {
+	AP
+	path dbus.ObjectPath
+	at   time.Time
+}
+
+// StartWPA runs a fake wpa_supplicant on the bus at address, which knows the
+// radio ifname but has not taken it over yet.
+func StartWPA(t testing.TB, address, ifname string) *WPA {
+	f := NewWPA(t, address, ifname)
+	f.Start()
+	return f
+}
+
+// NewWPA returns a fake like StartWPA's that is not running yet.
+func NewWPA(t testing.TB, address, ifname string) *WPA {
+	f := &WPA{t: t, address: address, ifname: ifname, done: make(chan struct{}),
+		errors: map[string]string{}, hanging: map[string]bool{}}
+	t.Cleanup(func() {
+		close(f.done)
+		f.Stop()
+	})
+	return f
+}
+
+// Start starts it, knowing nothing of an earlier run.
+func (f *WPA) Start() {
+	f.t.Helper()
+	conn, err := dbus.Connect(f.address)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.mu.Lock()
+	f.conn, f.taken, f.heard, f.networks = conn, false, nil, map[dbus.ObjectPath]map[string]any{}
+	f.props = map[string]any{
+		"State": "disconnected", "Country": "00", "CurrentNetwork": dbus.ObjectPath("/"),
+		"CurrentBSS": dbus.ObjectPath("/"), "CurrentAuthMode": "INACTIVE",
+		"Capabilities": map[string]dbus.Variant{
+			"KeyMgmt":   dbus.MakeVariant([]string{"none", "wpa-psk", "wpa-psk-sha256", "sae"}),
+			"GroupMgmt": dbus.MakeVariant([]string{"aes-128-cmac"}),
+		},
+	}
+	f.mu.Unlock()
+	f.export(conn)
+	if reply, err := conn.RequestName(wpaName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		f.t.Fatalf("own %s: %v %v", wpaName, reply, err)
+	}
+}
+
+// Stop ends it at once, as a crash does.
+func (f *WPA) Stop() {
+	f.mu.Lock()
+	conn := f.conn
+	f.conn = nil
+	f.mu.Unlock()
+	if conn != nil {
+		_ = conn.Close()
+	}
+	f.playing.Wait()
+}
+
+// Requests returns the calls received so far, without those that only read
+// properties.
+func (f *WPA) Requests() []WPARequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
+}
+
+// Calls returns the requests that called one of methods.
+func (f *WPA) Calls(methods ...string) []WPARequest {
+	return slices.DeleteFunc(f.Requests(), func(r WPARequest) bool { return !slices.Contains(methods, r.Method) })
+}
+
+// Networks returns how many networks are configured.
+func (f *WPA) Networks() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.networks)
+}
+
+// Air replaces the access points that a scan hears.
+func (f *WPA) Air(air ...AP) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.air = air
+}
+
+// Hear adds scan results that are age old.
+func (f *WPA) Hear(age time.Duration, aps ...AP) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, ap := range aps {
+		f.hear(ap, time.Now().Add(-age))
+	}
+}
+
+// Fail makes a method answer with the D-Bus error called name, until name is
+// empty.
+func (f *WPA) Fail(method, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.errors[method] = name
+}
+
+// Hang makes a method not answer.
+func (f *WPA) Hang(method string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hanging[method] = true
+}
+
+// Radio plugs the radio in (as ifname) or pulls it out (empty).
+func (f *WPA) Radio(ifname string) {
+	f.mu.Lock()
+	removed := ifname == "" && f.taken
+	f.ifname, f.taken = ifname, f.taken && ifname != ""
+	f.mu.Unlock()
+	if removed {
+		f.Emit(wpaRoot, wpaName+".InterfaceRemoved", wpaIface)
+	}
+}
+
+// Set sets a property of the interface without a signal.
+func (f *WPA) Set(name string, value any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.props[name] = value
+}
+
+// Change changes properties of the interface, and says so.
+func (f *WPA) Change(step Step) {
+	changed := map[string]dbus.Variant{}
+	f.mu.Lock()
+	for name, value := range step {
+		f.props[name] = value
+		changed[name] = dbus.MakeVariant(value)
+	}
+	f.mu.Unlock()
+	f.Emit(wpaIface, "org.freedesktop.DBus.Properties.PropertiesChanged", wpaName+".Interface", changed, []string{})
+}
+
+// InterfaceSignal sends a signal of the interface, such as PskMismatch.
+func (f *WPA) InterfaceSignal(name string, values ...any) {
+	f.Emit(wpaIface, wpaName+".Interface."+name, values...)
+}
+
+// Emit sends a signal.
+func (f *WPA) Emit(path dbus.ObjectPath, name string, values ...any) {
+	f.mu.Lock()
+	conn := f.conn
+	f.mu.Unlock()
+	if conn != nil {
+		_ = conn.Emit(path, name, values...)
+	}
+}
+
+// hear adds a scan result. f.mu is held.
+func (f *WPA) hear(ap AP, at time.Time) {
+	for i := range f.heard {
+		if f.heard[i].BSSID == ap.BSSID && f.heard[i].SSID == ap.SSID {
+			f.heard[i].at, f.heard[i].AP = at, ap
+			return
+		}
+	}
+	path := dbus.ObjectPath(fmt.Sprintf("%s/BSSs/%d", wpaIface, f.nextBSS))
+	f.nextBSS++
+	f.heard = append(f.heard, heard{ap, path, at})
+}
+
+// play goes through the steps of the access point that the network at path is
+// for.
+func (f *WPA) play(path dbus.ObjectPath) {
+	f.mu.Lock()
+	ssid, _ := f.networks[path]["ssid"].([]byte)
+	i := slices.IndexFunc(f.air, func(ap AP) bool { return ap.SSID == string(ssid) })
+	if i < 0 {
+		f.mu.Unlock()
+		f.Change(Step{"State": "scanning"})
+		return
+	}
+	ap := f.air[i]
+	f.hear(ap, time.Now())
+	bss := f.heard[slices.IndexFunc(f.heard, func(h heard) bool { return h.BSSID == ap.BSSID && h.SSID == ap.SSID })].path
+	f.mu.Unlock()
+	steps := ap.Steps
+	if steps == nil {
+		steps = Joined("WPA2-PSK")
+	}
+	for _, step := range steps {
+		f.mu.Lock()
+		_, there := f.networks[path]
+		if there && step["State"] == "completed" {
+			f.props["CurrentNetwork"], f.props["CurrentBSS"] = path, bss
+		}
+		f.mu.Unlock()
+		if !there {
+			return
+		}
+		f.Change(step)
+	}
+}
