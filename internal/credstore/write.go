@@ -1,6 +1,7 @@
 package credstore
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -83,12 +84,10 @@ func (s *Store) setAside(problem error) {
 	name := asidePrefix + time.Now().UTC().Format("20060102T150405.000000000Z")
 	aside := filepath.Join(s.dir, name)
 	if err := os.Rename(s.path(), aside); err != nil {
-		s.log.Warn("the store is corrupt and cannot be set aside; carrying on without stored credentials",
-			"path", s.path(), "problem", problem.Error(), "err", err)
+		s.log.Warn(fmt.Sprintf("the store %s is corrupt (%v) and cannot be set aside; carrying on without stored credentials", s.path(), problem), "err", err)
 		return
 	}
-	s.log.Warn("the store is corrupt; set aside, carrying on without stored credentials",
-		"path", s.path(), "problem", problem.Error(), "aside", aside)
+	s.log.Warn(fmt.Sprintf("the store is corrupt (%v); set aside as %s; carrying on without stored credentials", problem, aside))
 	if err := s.removeAside(maxAside); err != nil {
 		s.log.Warn("cannot remove an old corrupt store", "err", err)
 	}
