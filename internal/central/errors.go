@@ -111,6 +111,7 @@ func fromBlueZ(err error) error {
 			return ATTError(code)
 		}
 	}
+	detail := fmt.Errorf("%s: %s", name, text)
 	switch name {
 	case "NotSupported":
 		return ATTNotSupported
@@ -119,7 +120,7 @@ func fromBlueZ(err error) error {
 	case "InProgress":
 		return ErrInProgress
 	case "NotConnected", "org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownMethod":
-		return ErrNotConnected
+		return fmt.Errorf("%w (%w)", ErrNotConnected, detail)
 	case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NoReply",
 		"org.freedesktop.DBus.Error.NameHasNoOwner":
 		return ErrBlueZGone
@@ -128,7 +129,7 @@ func fromBlueZ(err error) error {
 			return ErrNotConnected
 		}
 	}
-	return fmt.Errorf("%s: %s", name, text)
+	return detail
 }
 
 // bluezErrorName returns the part of a BlueZ error's name after org.bluez.Error.

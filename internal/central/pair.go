@@ -77,9 +77,6 @@ func (c *Central) RemoveBond(ctx context.Context, address string) error {
 func (c *Central) disconnect(ctx context.Context, device dbus.ObjectPath) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*localTimeout)
 	defer cancel()
-	if !get[bool](c.objects, device, deviceIface, "Connected") {
-		return nil
-	}
 	err := fromBlueZ(c.call(ctx, localTimeout, device, deviceIface+".Disconnect").Err)
 	if err != nil && !errors.Is(err, ErrNotConnected) {
 		return fmt.Errorf("disconnect: %w", err)

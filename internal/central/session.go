@@ -26,11 +26,8 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	// After Pair the gateway is connected already.
-	if !get[bool](c.objects, device, deviceIface, "Connected") {
-		if err := c.call(ctx, connectTimeout, device, deviceIface+".Connect").Err; err != nil {
-			return nil, fmt.Errorf("connect: %w", fromBlueZ(err))
-		}
+	if err := c.connect(ctx, device); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
 	}
 	s := &Session{central: c, device: device, lost: make(chan struct{})}
 	err = c.objects.wait(ctx, "look up the gateway's services", func() (bool, error) {
@@ -54,6 +51,23 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 		_ = c.objects.wait(context.Background(), "", func() (bool, error) { return !s.connected(), nil })
 	}()
 	return s, nil
+}
+
+// connect connects to device if it is not connected already, as it is after
+// Pair. BlueZ does not always announce the connection that it was asked for: if
+// the kernel reports the ATT channel before the link, there is no signal (BlueZ
+// 5.66, src/device.c, att_connect_cb and device_add_connection).
+func (c *Central) connect(ctx context.Context, device dbus.ObjectPath) error {
+	if err := c.refresh(ctx); err != nil {
+		return err
+	}
+	if get[bool](c.objects, device, deviceIface, "Connected") {
+		return nil
+	}
+	if err := c.call(ctx, connectTimeout, device, deviceIface+".Connect").Err; err != nil {
+		return fromBlueZ(err)
+	}
+	return c.refresh(ctx)
 }
 
 // connected reports whether the connection stands. The lock must be held.
