@@ -20,12 +20,8 @@ var alphabet = []any{
 	Saved{Attempt: 1 << 60}, Joined{Attempt: 1 << 60}, Promoted{Attempt: 1 << 60}, Erased{Attempt: 1 << 60}, TimerFired{RetryTimer, 1 << 60},
 }
 
-// world checks what must hold whatever happens; it plays the store and the radio.
-type world struct {
-	t       *testing.T
-	stored  Stored
-	pending int // slow actions whose outcome the machine still waits for
-}
+// world checks what must hold whatever happens.
+type world struct{ t *testing.T }
 
 func (w *world) check(before, after State, event Event, actions []Action) {
 	fail := func(format string, args ...any) {
