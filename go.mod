@@ -8,6 +8,8 @@ require (
 	gopkg.in/yaml.v3 v3.0.1
 )
 
+require golang.org/x/term v0.47.0
+
 require (
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/fatih/structs v1.1.0 // indirect

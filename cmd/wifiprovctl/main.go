@@ -1,0 +1,82 @@
+// Command wifiprovctl provisions a gateway over Bluetooth LE from this machine:
+// it is a phone on the command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// version is set by the build (Makefile).
+var version = "unknown"
+
+// world is what a command may touch outside of itself.
+type world struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	// terminal says that stdout is one: progress may be drawn in place, and
+	// names may have other than ASCII characters.
+	terminal bool
+	// askPassword asks for a password without echo. Nil: stdin is no terminal,
+	// and a password is read from it as it is.
+	askPassword func(prompt string) ([]byte, error)
+	// openTTY opens the terminal of whoever runs this, to ask for a passkey.
+	openTTY func() (io.ReadWriteCloser, error)
+	bus     string // the message bus; empty: the system bus
+	rescan  bool   // see central.Options.Rescan
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	w := world{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		openTTY:  func() (io.ReadWriteCloser, error) { return os.OpenFile("/dev/tty", os.O_RDWR, 0) },
+		rescan:   os.Getenv("WIFIPROVCTL_RESCAN") == "1",
+	}
+	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
+		w.askPassword = func(prompt string) ([]byte, error) {
+			fmt.Fprint(os.Stderr, prompt)
+			defer fmt.Fprintln(os.Stderr)
+			return term.ReadPassword(fd)
+		}
+	}
+	status := run(ctx, w, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+// run does what args say and returns the exit status.
+func run(ctx context.Context, w world, args []string) int {
+	command, o, err := parse(args)
+	var help *helpRequest
+	switch {
+	case errors.As(err, &help):
+		fmt.Fprint(w.stdout, help.text)
+		return exitOK
+	case err != nil:
+		return report(w.stderr, err)
+	}
+	begin := ctx
+	if o.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+	}
+	screen := newScreen(w.stdout, w.terminal, time.Now)
+	defer screen.idle()
+	err = command.run(ctx, &job{world: w, options: o, screen: screen})
+	screen.idle()
+	if err != nil && begin.Err() != nil {
+		err = errors.New("interrupted")
+	}
+	return report(w.stderr, err)
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// options are what the command line said.
+type options struct {
+	adapter      string
+	timeout      time.Duration
+	address      string
+	passkeyFile  string
+	noPairing    bool
+	forget       bool
+	ssid         string
+	security     wifi.Security
+	passwordFile string
+}
+
+// job is one run of a command.
+type job struct {
+	world
+	options
+	screen *screen
+}
+
+// command is one of the program's commands.
+type command struct {
+	name    string
+	summary string
+	flags   func(*flag.FlagSet, *options)
+	run     func(context.Context, *job) error
+}
+
+var commands = []command{
+	{"scan", "list the gateways nearby: name, address, signal", timeoutFlag(5 * time.Second), scan},
+	{"provision", "give a gateway a Wi-Fi network and see it join", provisionFlags, provision},
+	{"watch", "follow a gateway's status until interrupted", gatewayFlags(0), watch},
+	{"erase", "make a gateway forget its Wi-Fi network and its bonds", gatewayFlags(time.Minute), erase},
+}
+
+func timeoutFlag(d time.Duration) func(*flag.FlagSet, *options) {
+	return func(f *flag.FlagSet, o *options) {
+		f.StringVar(&o.adapter, "adapter", "", "Bluetooth adapter `NAME`, such as hci0 (default: the first that is on)")
+		f.DurationVar(&o.timeout, "timeout", d, "end after this `TIME`, such as 90s; 0: never")
+	}
+}
+
+func gatewayFlags(d time.Duration) func(*flag.FlagSet, *options) {
+	return func(f *flag.FlagSet, o *options) {
+		timeoutFlag(d)(f, o)
+		f.StringVar(&o.address, "address", "", "`ADDRESS` of the gateway (default: the only one nearby)")
+		f.StringVar(&o.passkeyFile, "passkey-file", "", "read the passkey from `FILE`, which may be a FIFO, when it is asked for")
+		f.BoolVar(&o.noPairing, "no-pairing", false, "do not pair: for a gateway with security mode none;\nanyone nearby can read what is sent")
+		f.BoolVar(&o.forget, "forget", false, "drop this machine's bond with the gateway and pair anew")
+	}
+}
+
+func provisionFlags(f *flag.FlagSet, o *options) {
+	gatewayFlags(2*time.Minute)(f, o)
+	f.StringVar(&o.ssid, "ssid", "", "`NAME` of the Wi-Fi network (required)")
+	f.StringVar(&o.passwordFile, "password-file", "", "read the password from `FILE`; default: ask for it, or read\nstandard input if it is no terminal")
+	o.security = wifi.AutoDetect
+	f.Func("security", "security `TYPE`: auto (default), open, wpa2, wpa2-sha256, wpa3, transition", func(s string) (err error) {
+		o.security, err = wifi.ParseSecurity(s)
+		return err
+	})
+}
+
+// usageError is a mistake on the command line.
+type usageError struct{ error }
+
+// helpRequest carries the help that was asked for.
+type helpRequest struct{ text string }
+
+func (*helpRequest) Error() string { return "help was asked for" }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// parse returns the command that args ask for and its options.
+func parse(args []string) (*command, options, error) {
+	var o options
+	if len(args) == 0 {
+		return nil, o, usagef("no command: see 'wifiprovctl help'")
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		return nil, o, &helpRequest{usage()}
+	case "version", "-version", "--version":
+		return nil, o, &helpRequest{"wifiprovctl " + version + "\n"}
+	}
+	for i := range commands {
+		if c := &commands[i]; c.name == args[0] {
+			o, err := parseOptions(c, args[1:])
+			return c, o, err
+		}
+	}
+	return nil, o, usagef("there is no command %q: see 'wifiprovctl help'", args[0])
+}
+
+func parseOptions(c *command, args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	c.flags(f, &o)
+	err := f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return o, &helpRequest{commandUsage(c, f)}
+	case err != nil:
+		return o, usagef("%s: %w: see 'wifiprovctl %s --help'", c.name, err, c.name)
+	case f.NArg() > 0:
+		// It may be a password, so it is not repeated.
+		return o, usagef("%s takes options only; a password is never one: see 'wifiprovctl %s --help'", c.name, c.name)
+	}
+	return o, o.check(c.name)
+}
+
+func (o *options) check(command string) error {
+	switch {
+	case o.timeout < 0:
+		return usagef("--timeout cannot be negative")
+	case o.noPairing && o.passkeyFile != "":
+		return usagef("--no-pairing needs no --passkey-file")
+	case o.noPairing && o.forget:
+		return usagef("--no-pairing and --forget exclude each other")
+	case o.forget && o.address == "":
+		return usagef("--forget needs --address")
+	case command == "provision" && o.ssid == "":
+		return usagef("provision needs --ssid")
+	case len(o.ssid) > wifi.MaxSSIDLen:
+		return usagef("--ssid has %d bytes, more than %d", len(o.ssid), wifi.MaxSSIDLen)
+	case o.security == wifi.Open && o.passwordFile != "":
+		return usagef("an open network takes no --password-file")
+	}
+	if o.address != "" {
+		address, err := net.ParseMAC(o.address)
+		if err != nil || len(address) != 6 {
+			return usagef("--address is no Bluetooth address, such as AA:BB:CC:DD:EE:FF")
+		}
+		o.address = strings.ToUpper(address.String())
+	}
+	return nil
+}
+
+func usage() string {
+	var b strings.Builder
+	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
+	for _, c := range commands {
+		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
+	}
+	b.WriteString("  version    print the version\n  help       print this\n\n" +
+		"'wifiprovctl COMMAND --help' lists a command's options.\n\n" + exitHelp)
+	return b.String()
+}
+
+func commandUsage(c *command, f *flag.FlagSet) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "wifiprovctl %s: %s\n\nOptions:\n", c.name, c.summary)
+	f.VisitAll(func(option *flag.Flag) {
+		argument, text := flag.UnquoteUsage(option)
+		if option.DefValue != "" && option.DefValue != "0s" && option.DefValue != "false" {
+			text += " (default: " + option.DefValue + ")"
+		}
+		fmt.Fprintf(&b, "  --%s\n        %s\n", strings.TrimSpace(option.Name+" "+argument), strings.ReplaceAll(text, "\n", "\n        "))
+	})
+	return b.String() + "\n" + exitHelp
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// maxSecretFile is enough for a password and the end of its line.
+const maxSecretFile = wifi.RawPSKLen + 2
+
+// password returns the network's password, from where the options say. It is
+// never an argument: those show in the list of processes.
+func (j *job) password() (wifi.Passphrase, error) {
+	if j.security == wifi.Open {
+		return wifi.Passphrase{}, nil
+	}
+	secret, err := j.readPassword()
+	if err != nil {
+		return wifi.Passphrase{}, err
+	}
+	defer clear(secret)
+	return wifi.NewPassphrase(trimNewline(secret)), nil
+}
+
+func (j *job) readPassword() ([]byte, error) {
+	switch {
+	case j.passwordFile != "":
+		file, err := os.Open(j.passwordFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the password: %w", err)
+		}
+		defer file.Close()
+		return readSecret(file)
+	case j.askPassword != nil:
+		prompt := "Password of " + j.screen.quote(j.ssid) + " (empty: an open network): "
+		secret, err := j.askPassword(prompt)
+		if err != nil {
+			return nil, fmt.Errorf("ask for the password: %w", err)
+		}
+		return secret, nil
+	}
+	return readSecret(j.stdin)
+}
+
+// readSecret reads what r has, and no more than could be a password.
+func readSecret(r io.Reader) ([]byte, error) {
+	secret := make([]byte, maxSecretFile+1)
+	n, err := io.ReadFull(r, secret)
+	switch {
+	case err == nil:
+		clear(secret)
+		return nil, usagef("the password is longer than %d bytes", wifi.RawPSKLen)
+	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("read the password: %w", err)
+	}
+	return secret[:n], nil
+}
+
+// trimNewline takes one end of line away, nothing else: a password may begin
+// and end with spaces.
+func trimNewline(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == '\n' {
+		b = b[:n-1]
+		if n := len(b); n > 0 && b[n-1] == '\r' {
+			b = b[:n-1]
+		}
+	}
+	return b
+}
+
+// passkey asks for the six digits that the gateway shows, or reads them from
+// --passkey-file.
+func (j *job) passkey(ctx context.Context) (uint32, error) {
+	j.screen.step("the gateway shows a passkey in its journal: journalctl -u wifiprovd")
+	type answer struct {
+		line string
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() { // neither a terminal nor a FIFO knows ctx
+		line, err := j.readPasskey()
+		answers <- answer{line, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return 0, a.err
+		}
+		j.screen.doing("pairing")
+		return parsePasskey(a.line)
+	case <-ctx.Done():
+		return 0, fmt.Errorf("no passkey was given: %w", ctx.Err())
+	}
+}
+
+func (j *job) readPasskey() (string, error) {
+	var from io.ReadWriteCloser
+	var err error
+	if j.passkeyFile != "" {
+		if from, err = os.Open(j.passkeyFile); err != nil {
+			return "", fmt.Errorf("read the passkey: %w", err)
+		}
+	} else {
+		if from, err = j.openTTY(); err != nil {
+			return "", fmt.Errorf("there is no terminal to ask for the passkey on; use --passkey-file: %w", err)
+		}
+		_, _ = io.WriteString(from, "Passkey: ")
+	}
+	defer from.Close()
+	line, err := bufio.NewReader(io.LimitReader(from, 16)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the passkey: %w", err)
+	}
+	return line, nil
+}
+
+// parsePasskey takes six digits, as Bluetooth has them (Core Specification,
+// volume 3, part H, 2.3.5.3).
+func parsePasskey(line string) (uint32, error) {
+	digits := string(trimNewline([]byte(line)))
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil || len(digits) != 6 {
+		return 0, errors.New("a passkey has six digits")
+	}
+	return uint32(n), nil
+}
