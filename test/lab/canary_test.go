@@ -1,0 +1,163 @@
+//go:build lab
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	systemdjournal "github.com/coreos/go-systemd/v22/journal"
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	busFile        = "/var/lib/lab/bus"        // signals and errors of the system bus, since the first boot
+	propertiesFile = "/var/lib/lab/properties" // what noteProperties noted
+	plantedPath    = "/lab/planted"
+)
+
+// TestCanary runs after all other tests, at the end of every boot, and looks for
+// the passwords that they used, and for their PSKs.
+func TestCanary(t *testing.T) {
+	used := usedSecrets(t)
+	planted := usedSecret{"canary", fmt.Sprintf("planted %d canary", os.Getpid())}
+	needles := planted.forms(t)
+	for _, s := range used {
+		needles = append(needles, s.forms(t)...)
+	}
+	f := newFinder(needles)
+	plant(t, planted.Password, f)
+	if t.Failed() {
+		t.Fatal("the search does not find what was planted")
+	}
+	if len(used) == 0 {
+		t.Skip("no test of this run used a password")
+	}
+	t.Logf("looking for %d passwords in %d forms", len(used), len(needles)-len(planted.forms(t)))
+	needles = needles[len(planted.forms(t)):]
+	for _, leak := range leaks(t, newFinder(needles)) {
+		t.Error(leak)
+	}
+}
+
+// plant leaves a secret in a journal entry, a signal, a property and a file, and
+// checks that the search finds each.
+func plant(t *testing.T, password string, f *finder) {
+	file := "/tmp/planted"
+	if err := os.WriteFile(file, []byte("x"+password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(file)
+	if err := systemdjournal.Send("x"+password, systemdjournal.PriInfo, map[string]string{"SYSLOG_IDENTIFIER": "lab"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := bus(t).Emit(plantedPath, "lab.Canary.Planted", []byte(password)); err != nil {
+		t.Fatal(err)
+	}
+	manager := map[string]any{"GetManagedObjects": func() (managedObjects, *dbus.Error) {
+		return managedObjects{plantedPath: {"lab.Canary": {"Value": dbus.MakeVariant([]byte(password))}}}, nil
+	}}
+	if err := bus(t).ExportMethodTable(manager, plantedPath, "org.freedesktop.DBus.ObjectManager"); err != nil {
+		t.Fatal(err)
+	}
+	noteProperties(t)
+	waitFor(t, "planted signal", patience, func() error {
+		data, err := os.ReadFile(busFile)
+		if err == nil && !strings.Contains(string(data), password) {
+			err = errors.New("it was not monitored")
+		}
+		return err
+	})
+	found := leaks(t, f)
+	for _, where := range []string{"the journal", busFile, propertiesFile, file} {
+		if !slices.ContainsFunc(found, func(l string) bool { return strings.HasPrefix(l, where+":") }) {
+			t.Errorf("a planted secret was not found in %s; found: %q", where, found)
+		}
+	}
+}
+
+// leaks searches everything and returns what it found, as "where: what".
+func leaks(t *testing.T, f *finder) []string {
+	t.Helper()
+	var found []string
+	look := func(where string, data []byte) {
+		if i := f.find(data); i >= 0 {
+			found = append(found, fmt.Sprintf("%s: a secret at byte %d of %d: %q", where, i, len(data), data[max(0, i-200):min(len(data), i+100)]))
+		}
+	}
+	run(t, "journalctl", "--sync")
+	text := run(t, "journalctl", "--output=export", "--all")
+	look("the journal", []byte(text))
+	total, files := 0, 0
+	for _, root := range []string{"/etc", "/home", "/root", "/run", "/tmp", "/var"} {
+		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			case err != nil:
+				return err
+			case exempt(path):
+				if d.IsDir() {
+					return fs.SkipDir
+				}
+				return nil
+			case !d.Type().IsRegular():
+				return nil
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return nil // gone, or of a kind that cannot be read
+			}
+			files, total = files+1, total+len(data)
+			look(path, data)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("searched %d bytes of journal, %d files of %d bytes", len(text), files, total)
+	return found
+}
+
+// exempt reports whether a file may hold secrets: the daemon's store, the
+// configurations of the access points, the list of secrets; or whether it is
+// searched otherwise: the journal.
+func exempt(path string) bool {
+	switch path {
+	case storeFile, secretsFile, "/var/log/journal", "/run/log/journal":
+		return true
+	}
+	ap, _ := filepath.Match("/var/lib/lab/ap*.conf", path)
+	return ap
+}
+
+// noteProperties appends the properties that anyone on the bus may read, at
+// bluetoothd and at the daemon, to the file that TestCanary searches. bluetoothd
+// has what a connected phone read and wrote.
+func noteProperties(t testing.TB) {
+	t.Helper()
+	f, err := os.OpenFile(propertiesFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var names []string
+	if err := bus(t).BusObject().Call("org.freedesktop.DBus.ListNames", 0).Store(&names); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		for _, path := range []dbus.ObjectPath{"/", "/wifiprovd/gatt", plantedPath} {
+			all, err := objects(t, name, path)
+			if err == nil {
+				fmt.Fprintln(f, name, all)
+			}
+		}
+	}
+}

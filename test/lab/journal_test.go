@@ -1,0 +1,164 @@
+//go:build lab
+
+package lab
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	systemdjournal "github.com/coreos/go-systemd/v22/journal"
+)
+
+// entry is one entry of the journal, by field name (systemd.journal-fields(7)).
+type entry map[string]string
+
+// has reports whether the entry has each FIELD=value of matches.
+func (e entry) has(matches []string) bool {
+	for _, match := range matches {
+		field, value, _ := strings.Cut(match, "=")
+		if got, ok := e[field]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// String returns the entry's time, message, and the daemon's own fields.
+func (e entry) String() string {
+	var fields []string
+	for name, value := range e {
+		if strings.HasPrefix(name, "WIFIPROVD_") {
+			fields = append(fields, fmt.Sprintf("%s=%q", name, value))
+		}
+	}
+	sort.Strings(fields)
+	return fmt.Sprintf("%s %s: %s  %s", e.when().Format("15:04:05.000"), e["SYSLOG_IDENTIFIER"], e["MESSAGE"], strings.Join(fields, " "))
+}
+
+func (e entry) when() time.Time {
+	var micros int64
+	_, _ = fmt.Sscan(e["__REALTIME_TIMESTAMP"], &micros)
+	return time.UnixMicro(micros)
+}
+
+// journal follows what the daemon logs, what systemd says about it, and the
+// tests' own marks.
+type journal struct {
+	mu      sync.Mutex
+	entries []entry
+}
+
+var followed = sync.OnceValues(follow)
+
+func follow() (*journal, error) {
+	cmd := exec.Command("journalctl", "--boot", "--follow", "--lines=0", "--output=json", "--all",
+		"_SYSTEMD_UNIT=wifiprovd.service", "+", "UNIT=wifiprovd.service", "+", "SYSLOG_IDENTIFIER=lab")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("follow the journal: %w", err)
+	}
+	j := &journal{}
+	go func() {
+		lines := bufio.NewReaderSize(out, 1<<20)
+		for {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			var fields map[string]any
+			if json.Unmarshal(line, &fields) != nil {
+				continue
+			}
+			e := entry{}
+			for name, value := range fields {
+				e[name] = fieldText(value)
+			}
+			j.mu.Lock()
+			j.entries = append(j.entries, e)
+			j.mu.Unlock()
+		}
+	}()
+	return j, nil
+}
+
+// fieldText returns a field as journalctl's JSON has it: a string, an array of
+// numbers where it is not printable, or null where it is too large.
+func fieldText(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case []any:
+		b := make([]byte, 0, len(v))
+		for _, n := range v {
+			if f, ok := n.(float64); ok {
+				b = append(b, byte(f))
+			}
+		}
+		return string(b)
+	}
+	return ""
+}
+
+// find returns the first entry from index on that has the matches, and its index.
+func (j *journal) find(from int, matches []string) (entry, int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := from; i < len(j.entries); i++ {
+		if j.entries[i].has(matches) {
+			return j.entries[i], i
+		}
+	}
+	return nil, -1
+}
+
+// since returns the entries from index on.
+func (j *journal) since(from int) []entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]entry(nil), j.entries[from:]...)
+}
+
+// mark writes a line into the journal and returns the index of the entry after
+// it: what is found from there on was logged later.
+func (j *journal) mark(t testing.TB, line string) int {
+	t.Helper()
+	id := fmt.Sprintf("%s %d", line, time.Now().UnixNano())
+	from := 0
+	waitFor(t, "mark in the journal", patience, func() error {
+		// Again and again: journalctl may not follow yet.
+		if err := systemdjournal.Send(id, systemdjournal.PriInfo, map[string]string{"SYSLOG_IDENTIFIER": "lab"}); err != nil {
+			return err
+		}
+		_, i := j.find(from, []string{"MESSAGE=" + id})
+		if i < 0 {
+			return fmt.Errorf("%q is not in it", id)
+		}
+		from = i + 1
+		return nil
+	})
+	return from
+}
+
+// log returns everything in the journal of these units from a time on, for a
+// person to read.
+func journalText(since time.Time, units ...string) string {
+	args := []string{"--boot", "--output=short-precise", "--no-hostname", "--quiet", fmt.Sprintf("--since=@%d.%06d", since.Unix(), since.Nanosecond()/1000)}
+	for _, unit := range units {
+		args = append(args, "--unit="+unit)
+	}
+	out, err := try("journalctl", args...)
+	if err != nil {
+		return err.Error()
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+//go:build lab
+
+package lab
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// patience is how long the machine may take for something that does happen. It
+// is generous: the machine is emulated, and its host has other work.
+const patience = 60 * time.Second
+
+// run runs a command, which must succeed, and returns what it printed.
+func run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	out, err := try(name, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// try runs a command and returns what it printed on standard output; the error
+// has what it printed on standard error.
+func try(name string, args ...string) (string, error) {
+	var stdout, stderr bytes.Buffer
+	cmd := exec.Command(name, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.String(), fmt.Errorf("%s %s: %w: %s%s", name, strings.Join(args, " "), err, stdout.String(), stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// waitFor waits until check returns nil. If that takes longer than limit, the
+// test ends with check's last error.
+func waitFor(t testing.TB, what string, limit time.Duration, check func() error) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for {
+		err := check()
+		took := time.Since(begin)
+		switch {
+		case err == nil:
+			return took
+		case took > limit:
+			t.Fatalf("%s: not within %s: %v", what, limit, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+var systemBus = sync.OnceValues(func() (*dbus.Conn, error) { return dbus.ConnectSystemBus() })
+
+// bus returns the tests' own connection to the system bus.
+func bus(t testing.TB) *dbus.Conn {
+	t.Helper()
+	conn, err := systemBus()
+	if err != nil {
+		t.Fatalf("connect to the system bus: %v", err)
+	}
+	return conn
+}
+
+// managedObjects are the properties of objects, by path and interface.
+type managedObjects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
+
+// objects returns what a service on the bus has below its object at root, or an
+// error when it is not there. It starts no service.
+func objects(t testing.TB, service string, root dbus.ObjectPath) (managedObjects, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var all managedObjects
+	call := bus(t).Object(service, root).CallWithContext(ctx, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", dbus.FlagNoAutoStart)
+	return all, call.Store(&all)
+}
+
+// systemctl runs systemctl, which must succeed.
+func systemctl(t testing.TB, args ...string) {
+	t.Helper()
+	run(t, "systemctl", args...)
+}

@@ -1,0 +1,309 @@
+//go:build lab
+
+package lab
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+)
+
+// rawATT is a phone that speaks ATT itself (Bluetooth Core Specification, volume
+// 3, part F). BlueZ's own client pairs when it is told that it must, asks for
+// the largest MTU, and passes on few of the error codes; this one does none of
+// it. Its MTU is 23 until exchangeMTU.
+type rawATT struct {
+	t         testing.TB
+	socket    *os.File
+	address   string // the phone's
+	mtu       int
+	responses chan []byte // closed when the connection has ended
+	notified  chan []byte // handle and value
+	handles   map[string]uint16
+}
+
+// Security levels of an L2CAP socket (Linux, include/net/bluetooth/bluetooth.h).
+const (
+	notEncrypted = 1 // BT_SECURITY_LOW
+	encrypted    = 2 // BT_SECURITY_MEDIUM: with the keys of a bond
+)
+
+const (
+	attCID      = 4 // of the fixed L2CAP channel
+	attMTU      = 23
+	leAddress   = 1 // BDADDR_LE_PUBLIC
+	btSecurity  = 4 // BT_SECURITY, the socket option
+	attTimeout  = 35 * time.Second
+	declaration = 0x2803 // of a characteristic
+	cccUUID     = 0x2902 // Client Characteristic Configuration
+)
+
+// ATT opcodes.
+const (
+	opError         = 0x01
+	opExchangeMTU   = 0x02
+	opFindInfo      = 0x04
+	opReadByType    = 0x08
+	opRead          = 0x0A
+	opWrite         = 0x12
+	opPrepareWrite  = 0x16
+	opExecuteWrite  = 0x18
+	opNotification  = 0x1B
+	opIndication    = 0x1D
+	opConfirmation  = 0x1E
+	attNotSupported = 0x06
+	attNotFound     = 0x0A
+)
+
+// dialATT connects an adapter in the role of a phone to the gateway, and looks
+// up the handles of its characteristics.
+func dialATT(t testing.TB, adapter string, level byte) *rawATT {
+	t.Helper()
+	phone, gateway := adapterAddress(t, adapter), adapterAddress(t, gatewayHCI)
+	socket, err := connectATT(phone, gateway, level)
+	if err != nil {
+		t.Fatalf("connect an ATT channel from %s: %v", adapter, err)
+	}
+	r := &rawATT{
+		t: t, socket: socket, address: phone, mtu: attMTU,
+		responses: make(chan []byte, 1), notified: make(chan []byte, 64),
+	}
+	go r.receive()
+	t.Cleanup(r.leave)
+	r.handles = r.discover()
+	return r
+}
+
+func connectATT(phone, gateway string, level byte) (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.BTPROTO_L2CAP)
+	if err != nil {
+		return nil, err
+	}
+	socket := os.NewFile(uintptr(fd), "ATT")
+	if err := startATT(fd, phone, gateway, level); err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	return socket, nil
+}
+
+func startATT(fd int, phone, gateway string, level byte) error {
+	if err := unix.Bind(fd, leSocketAddress(phone)); err != nil {
+		return fmt.Errorf("bind: %w", err)
+	}
+	if err := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{level, 0})); err != nil {
+		return fmt.Errorf("set the security level: %w", err)
+	}
+	if err := unix.Connect(fd, leSocketAddress(gateway)); err != nil && err != unix.EINPROGRESS {
+		return fmt.Errorf("connect: %w", err)
+	}
+	for deadline := time.Now().Add(patience); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 1000)
+		switch {
+		case n > 0:
+			code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+			if err == nil && code != 0 {
+				err = unix.Errno(code)
+			}
+			return err
+		case err != nil && err != unix.EINTR:
+			return err
+		case time.Now().After(deadline):
+			return errors.New("it takes too long")
+		}
+	}
+}
+
+func leSocketAddress(address string) *unix.SockaddrL2 {
+	mac, err := net.ParseMAC(address)
+	if err != nil {
+		panic(err)
+	}
+	return &unix.SockaddrL2{CID: attCID, Addr: [6]byte(mac), AddrType: leAddress}
+}
+
+// receive sorts what comes. The gateway's BlueZ is a client too, and is told
+// that there is nothing here.
+func (r *rawATT) receive() {
+	defer close(r.responses)
+	buffer := make([]byte, 600)
+	for {
+		n, err := r.socket.Read(buffer)
+		if err != nil || n == 0 {
+			return
+		}
+		switch pdu := slices.Clone(buffer[:n]); {
+		case pdu[0] == opNotification:
+			r.notified <- pdu[1:]
+		case pdu[0] == opIndication:
+			_, _ = r.socket.Write([]byte{opConfirmation})
+		case pdu[0]%2 == 1: // responses, and the error, are odd
+			r.responses <- pdu
+		case pdu[0] < 0x40: // requests; the rest are commands
+			_, _ = r.socket.Write([]byte{opError, pdu[0], 0, 0, attNotSupported})
+		}
+	}
+}
+
+// leave ends the connection and waits until the gateway has seen it.
+func (r *rawATT) leave() {
+	if r.socket == nil {
+		return
+	}
+	_ = r.socket.Close()
+	r.socket = nil
+	waitFor(r.t, "the gateway without "+r.address, patience, func() error {
+		if deviceFlag(r.t, gatewayHCI, r.address, "Connected") {
+			return errors.New("it is connected")
+		}
+		return nil
+	})
+}
+
+// request sends a request and returns the parameters of its response, or the
+// code of its error.
+func (r *rawATT) request(pdu ...byte) ([]byte, error) {
+	r.t.Helper()
+	if len(pdu) > r.mtu {
+		r.t.Fatalf("a request of %d bytes, and the MTU is %d", len(pdu), r.mtu)
+	}
+	if _, err := r.socket.Write(pdu); err != nil {
+		r.t.Fatalf("send ATT request 0x%02x: %v", pdu[0], err)
+	}
+	select {
+	case response, ok := <-r.responses:
+		switch {
+		case !ok:
+			r.t.Fatalf("the connection ended before ATT request 0x%02x was answered", pdu[0])
+		case response[0] == opError && len(response) == 5 && response[1] == pdu[0]:
+			return nil, central.ATTError(response[4])
+		case response[0] != pdu[0]+1:
+			r.t.Fatalf("ATT request 0x%02x was answered % x", pdu[0], response)
+		}
+		return response[1:], nil
+	case <-time.After(attTimeout):
+		r.t.Fatalf("ATT request 0x%02x was not answered within %s", pdu[0], attTimeout)
+	}
+	return nil, nil
+}
+
+// exchangeMTU makes both sides use mtu, which the gateway must be able to.
+func (r *rawATT) exchangeMTU(mtu int) {
+	r.t.Helper()
+	response, err := r.request(binary.LittleEndian.AppendUint16([]byte{opExchangeMTU}, uint16(mtu))...)
+	if err != nil {
+		r.t.Fatalf("exchange MTU: %v", err)
+	}
+	if got := int(binary.LittleEndian.Uint16(response)); got < mtu {
+		r.t.Fatalf("the gateway's MTU is %d, want at least %d", got, mtu)
+	}
+	r.mtu = mtu
+}
+
+// discover returns the handles of the values of all characteristics with a
+// UUID of 128 bits.
+func (r *rawATT) discover() map[string]uint16 {
+	r.t.Helper()
+	handles := map[string]uint16{}
+	for from := uint16(1); ; {
+		response, err := r.request(le16(opReadByType, from, 0xFFFF, declaration)...)
+		if errors.Is(err, central.ATTError(attNotFound)) {
+			return handles
+		}
+		if err != nil {
+			r.t.Fatalf("look up characteristics: %v", err)
+		}
+		size, list := int(response[0]), response[1:]
+		for ; len(list) >= size; list = list[size:] {
+			from = binary.LittleEndian.Uint16(list) + 1
+			if size == 21 {
+				handles[uuid128(list[5:21])] = binary.LittleEndian.Uint16(list[3:])
+			}
+		}
+	}
+}
+
+// uuid128 returns the text of a UUID as it is on the air, last byte first.
+func uuid128(b []byte) string {
+	reversed := slices.Clone(b)
+	slices.Reverse(reversed)
+	digits := hex.EncodeToString(reversed)
+	return strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")
+}
+
+func le16(opcode byte, values ...uint16) []byte {
+	pdu := []byte{opcode}
+	for _, v := range values {
+		pdu = binary.LittleEndian.AppendUint16(pdu, v)
+	}
+	return pdu
+}
+
+func (r *rawATT) handle(uuid string) uint16 {
+	r.t.Helper()
+	handle, ok := r.handles[uuid]
+	if !ok {
+		r.t.Fatalf("the gateway has no characteristic %s; it has %v", uuid, r.handles)
+	}
+	return handle
+}
+
+// ccc returns the handle of a characteristic's Client Characteristic
+// Configuration.
+func (r *rawATT) ccc(uuid string) uint16 {
+	r.t.Helper()
+	handle := r.handle(uuid) + 1
+	response, err := r.request(le16(opFindInfo, handle, handle)...)
+	if err != nil || len(response) != 5 || binary.LittleEndian.Uint16(response[3:]) != cccUUID {
+		r.t.Fatalf("no Client Characteristic Configuration behind %s: % x, %v", uuid, response, err)
+	}
+	return handle
+}
+
+func (r *rawATT) read(uuid string) ([]byte, error) {
+	r.t.Helper()
+	return r.request(le16(opRead, r.handle(uuid))...)
+}
+
+// write sends a Write Request, which must fit into the MTU.
+func (r *rawATT) write(uuid string, value ...byte) error {
+	r.t.Helper()
+	_, err := r.request(append(le16(opWrite, r.handle(uuid)), value...)...)
+	return err
+}
+
+// subscribe asks for the notifications of a characteristic.
+func (r *rawATT) subscribe(uuid string) error {
+	r.t.Helper()
+	_, err := r.request(le16(opWrite, r.ccc(uuid), 1)...)
+	return err
+}
+
+// writeLong sends a value in pieces, from an offset on: Prepare Write Requests
+// and an Execute Write Request.
+func (r *rawATT) writeLong(uuid string, offset int, value []byte) error {
+	r.t.Helper()
+	for piece := range slices.Chunk(value, r.mtu-5) {
+		prepare := append(le16(opPrepareWrite, r.handle(uuid), uint16(offset)), piece...)
+		echo, err := r.request(prepare...)
+		if err != nil {
+			return fmt.Errorf("prepare at %d: %w", offset, err)
+		}
+		if !slices.Equal(echo, prepare[1:]) {
+			r.t.Fatalf("prepared % x, echoed % x", prepare[1:], echo)
+		}
+		offset += len(piece)
+	}
+	_, err := r.request(opExecuteWrite, 1)
+	return err
+}

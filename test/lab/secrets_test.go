@@ -1,0 +1,152 @@
+//go:build lab
+
+package lab
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/pbkdf2"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// secretsFile lists the secrets that the tests have used since the first boot.
+const secretsFile = "/var/lib/lab/secrets"
+
+// usedSecret is a network's name and what a phone or an access point was given
+// as its password.
+type usedSecret struct{ SSID, Password string }
+
+var secretMu sync.Mutex
+
+// secret notes a password that TestCanary will look for wherever it must not be.
+// It has to be distinctive: found anywhere, it was leaked. What is too short to
+// be a network's password is not looked for.
+func secret(t testing.TB, ssid, password string) {
+	t.Helper()
+	if len(password) < wifi.MinPassphraseLen {
+		return
+	}
+	secretMu.Lock()
+	defer secretMu.Unlock()
+	line, err := json.Marshal(usedSecret{hex.EncodeToString([]byte(ssid)), hex.EncodeToString([]byte(password))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(secretsFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// usedSecrets returns what was noted, each once.
+func usedSecrets(t testing.TB) []usedSecret {
+	t.Helper()
+	f, err := os.Open(secretsFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var used []usedSecret
+	seen := map[usedSecret]bool{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		var s usedSecret
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			t.Fatal(err)
+		}
+		ssid, err1 := hex.DecodeString(s.SSID)
+		password, err2 := hex.DecodeString(s.Password)
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		if s = (usedSecret{string(ssid), string(password)}); !seen[s] {
+			seen[s] = true
+			used = append(used, s)
+		}
+	}
+	return used
+}
+
+// forms returns the ways in which a secret could be written down: itself and its
+// PSK (IEEE 802.11-2020, J.4), each as bytes, as programs print bytes, as text
+// with escapes, and in base64.
+func (s usedSecret) forms(t testing.TB) [][]byte {
+	t.Helper()
+	forms := writtenForms([]byte(s.Password))
+	psk, raw := wifi.NewPassphrase([]byte(s.Password)).RawPSK()
+	if !raw {
+		var err error
+		if psk, err = pbkdf2.Key(sha1.New, s.Password, []byte(s.SSID), 4096, 32); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return append(forms, writtenForms(psk)...)
+}
+
+func writtenForms(b []byte) [][]byte {
+	each := func(format, separator string) []byte {
+		var text []string
+		for _, c := range b {
+			text = append(text, fmt.Sprintf(format, c))
+		}
+		return []byte(strings.Join(text, separator))
+	}
+	quoted := strconv.Quote(string(b))
+	return [][]byte{
+		b,
+		each("%02x", ""), each("%02X", ""), each("%02x", " "), each("%02x", ":"), each("%d", " "), each("%#x", ", "),
+		[]byte(quoted[1 : len(quoted)-1]),
+		[]byte(base64.RawStdEncoding.EncodeToString(b)[:len(b)]),
+	}
+}
+
+// finder finds any of many needles of at least two bytes in one pass.
+type finder struct {
+	starts  [1 << 16]bool // by the needle's first two bytes
+	needles map[[2]byte][][]byte
+}
+
+func newFinder(needles [][]byte) *finder {
+	f := &finder{needles: map[[2]byte][][]byte{}}
+	for _, n := range needles {
+		start := [2]byte(n)
+		f.starts[int(start[0])<<8|int(start[1])] = true
+		f.needles[start] = append(f.needles[start], n)
+	}
+	return f
+}
+
+// find returns where in data the first needle is, or -1.
+func (f *finder) find(data []byte) int {
+	for i := 0; i+1 < len(data); i++ {
+		if !f.starts[int(data[i])<<8|int(data[i+1])] {
+			continue
+		}
+		for _, n := range f.needles[[2]byte(data[i:])] {
+			if bytes.HasPrefix(data[i:], n) {
+				return i
+			}
+		}
+	}
+	return -1
+}

@@ -1,0 +1,122 @@
+//go:build lab
+
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// wrongWithin is how soon after CONNECT a wrong password is called one.
+const wrongWithin = 10 * time.Second
+
+// TestWrongPassword writes a wrong password, then the right one in the same
+// connection. Nothing was stored before.
+func TestWrongPassword(t *testing.T) {
+	for _, ap := range []AP{
+		{SSID: "mistyped WPA2", Security: wifi.WPA2PSK, Passphrase: "the right password 1"},
+		{SSID: "mistyped WPA3", Security: wifi.WPA3SAE, Passphrase: "the right password 2"},
+		{SSID: "mistyped transition", Security: wifi.WPAAutoPersonal, Passphrase: "the right password 3"},
+	} {
+		t.Run(ap.Security.String(), func(t *testing.T) {
+			g := start(t, situation{aps: []AP{ap}})
+			p := ready(t, true)
+			g.refuses(p, ap.SSID, "the wrong password 1")
+			g.stores(nil)
+
+			p.provision(ap.SSID, ap.Passphrase, wifi.AutoDetect)
+			took := p.expect(central.StatusConnecting, central.StatusConnected)
+			t.Logf("connected %.1f s after the second CONNECT", took.Seconds())
+			if got := p.reason(); got != wifi.FailureNone {
+				t.Errorf("reason %d (%s) while CONNECTED, want 0", got, got)
+			}
+			waitFor(t, "online", patience, func() error { return g.online(1) })
+			g.stores(&ap)
+		})
+	}
+}
+
+// TestWrongPasswordKeepsNetwork writes a wrong password to a gateway that is on a
+// network: it goes back there by itself, and still knows it at its next start.
+func TestWrongPasswordKeepsNetwork(t *testing.T) {
+	home := AP{SSID: "home", Security: wifi.WPA2PSK, Passphrase: "password of home", Channel: 1}
+	other := AP{SSID: "the neighbours'", Security: wifi.WPA3SAE, Passphrase: "password of the others", Channel: 6}
+	g := start(t, situation{aps: []AP{home, other}})
+	p := ready(t, true)
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+	waitFor(t, "online", patience, func() error { return g.online(1) })
+
+	for _, ssid := range []string{other.SSID, home.SSID} {
+		t.Run(ssid, func(t *testing.T) {
+			g, p := g.in(t), p.in(t)
+			g.refuses(p, ssid, "the wrong password 2")
+			took := p.expect(central.StatusConnecting, central.StatusConnected)
+			t.Logf("back on %q %.1f s after FAILED", home.SSID, took.Seconds())
+			waitFor(t, "online", patience, func() error { return g.online(1) })
+			g.stores(&home)
+		})
+	}
+
+	systemctl(t, "stop", unit)
+	resetWifi(t)
+	g.stores(&home)
+	g.from = g.journal.mark(t, "starts again")
+	g.start()
+	g.logged(patience, "WIFIPROVD_STATE=CONNECTED")
+	waitFor(t, "online", patience, func() error { return g.online(1) })
+}
+
+// refuses provisions a network with a password that is not its own, and checks
+// that the phone and the journal are told, in time.
+func (g *gateway) refuses(p *phone, ssid, password string) {
+	g.t.Helper()
+	p.stage(ssid, password, wifi.AutoDetect)
+	begin := time.Now()
+	p.command(central.ControlConnect)
+	p.expect(central.StatusConnecting, central.StatusFailed)
+	took := time.Since(begin)
+	if took > wrongWithin {
+		g.t.Errorf("FAILED came %s after CONNECT, want at most %s", took, wrongWithin)
+	}
+	if got := p.reason(); got != wifi.FailureWrongPassword {
+		g.t.Errorf("reason %d (%s), want %d", got, got, wifi.FailureWrongPassword)
+	}
+	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=wrong-password")
+	g.t.Logf("failed %.1f s after CONNECT", took.Seconds())
+}
+
+// stores waits until the store holds the network of active, nil for none, and no
+// candidate.
+func (g *gateway) stores(active *AP) {
+	g.t.Helper()
+	type entry struct{ SSID, Passphrase []byte }
+	waitFor(g.t, "the right store", patience, func() error {
+		var doc struct{ Active, Candidate *entry }
+		text, err := os.ReadFile(storeFile)
+		if err == nil {
+			err = json.Unmarshal(text, &doc)
+		}
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case doc.Candidate != nil:
+			return fmt.Errorf("it holds the candidate %q", doc.Candidate.SSID)
+		case active == nil && doc.Active != nil:
+			return fmt.Errorf("it holds %q", doc.Active.SSID)
+		case active != nil && doc.Active == nil:
+			return errors.New("it holds nothing")
+		case active != nil && (string(doc.Active.SSID) != active.SSID || string(doc.Active.Passphrase) != active.Passphrase):
+			return fmt.Errorf("it holds %q, or another password", doc.Active.SSID)
+		}
+		return nil
+	})
+}
