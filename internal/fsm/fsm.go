@@ -75,7 +75,7 @@ func (s Stored) Any() bool { return s.Active || s.Candidate }
 type State struct {
 	Phase       Phase
 	Status      Status
-	Reason      wifi.Failure // why Status is Failed; FailureNone otherwise
+	Reason      wifi.Failure // why the last attempt failed, until the next one; FailureNone otherwise
 	Stored      Stored
 	Slot        Slot   // the credentials in use while Joining, Promoting and Online
 	Link        bool   // a network is joined

@@ -248,7 +248,7 @@ func (t *transition) resume() {
 	default:
 		pause := Pause(t.Tries) - HoldFailed
 		t.Phase = Waiting
-		t.publish(Provisioned, wifi.FailureNone, fmt.Sprintf("%d failed in a row", t.Tries), "next attempt in "+pause.String())
+		t.publish(Provisioned, t.Reason, fmt.Sprintf("%d failed in a row", t.Tries), "next attempt in "+pause.String())
 		t.startTimer(RetryTimer, pause)
 	}
 }
