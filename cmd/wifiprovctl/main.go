@@ -68,7 +68,7 @@ func run(ctx context.Context, w world, args []string) int {
 	begin := ctx
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, timeoutError{o.timeout})
 		defer cancel()
 	}
 	screen := newScreen(w.stdout, w.terminal, time.Now)

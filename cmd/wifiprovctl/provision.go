@@ -80,26 +80,25 @@ func (j *job) follow(ctx context.Context, s *central.Session, statuses <-chan ce
 				return nil
 			}
 		case central.StatusFailed:
-			return &joinError{j.reason(ctx, s)}
+			return &joinError{reason(ctx, s)}
 		}
 	}
 }
 
 // reason asks why the attempt failed. A gateway that does not tell gives
 // wifi.FailureNone.
-func (j *job) reason(ctx context.Context, s *central.Session) wifi.Failure {
+func reason(ctx context.Context, s *central.Session) wifi.Failure {
 	reason, err := s.ReadReason(ctx)
 	if err != nil {
 		return wifi.FailureNone
 	}
-	j.screen.step("reason: %s", reason)
 	return reason
 }
 
 // lostOr says why there are no more statuses.
 func lostOr(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("wait for the gateway: %w", ctx.Err())
+		return fmt.Errorf("wait for the gateway: %w", context.Cause(ctx))
 	}
 	return &hint{errors.New("the connection to the gateway was lost"), "It may go on without: see 'wifiprovctl watch'."}
 }

@@ -99,9 +99,11 @@ func (a *agent) onRequestPasskey(device dbus.ObjectPath) (uint32, *dbus.Error) {
 		err = fmt.Errorf("a passkey has at most six digits")
 	}
 	if err != nil {
-		a.mu.Lock()
-		a.problem = err
-		a.mu.Unlock()
+		if ctx.Err() == nil { // else the pairing ended while the passkey was waited for
+			a.mu.Lock()
+			a.problem = err
+			a.mu.Unlock()
+		}
 		return 0, dbus.NewError(bluezErrors+"Rejected", []any{"no passkey"})
 	}
 	return passkey, nil

@@ -95,7 +95,10 @@ var attErrors = map[string]ATTError{
 // fromBlueZ turns an error of a call to BlueZ into one of this package's.
 func fromBlueZ(err error) error {
 	var e dbus.Error
-	if !errors.As(err, &e) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer in time: %w", err)
+	case !errors.As(err, &e):
 		return err
 	}
 	text := ""

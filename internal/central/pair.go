@@ -61,9 +61,9 @@ func (c *Central) RemoveBond(ctx context.Context, address string) error {
 	if errors.Is(err, ErrUnknownDevice) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*localTimeout)
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
-	err = c.call(ctx, localTimeout, c.adapter, adapterIface+".RemoveDevice", device).Err
+	err = c.call(ctx, removeTimeout, c.adapter, adapterIface+".RemoveDevice", device).Err
 	if err != nil && bluezErrorName(err) != "DoesNotExist" {
 		return fmt.Errorf("remove the bond: %w", fromBlueZ(err))
 	}
