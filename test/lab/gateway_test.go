@@ -3,17 +3,22 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/daemon"
 )
 
 // onlyBand24 is a country that allows Wi-Fi on the 2.4 GHz band only. With it the
@@ -54,26 +59,17 @@ type gateway struct {
 	t       testing.TB
 	begin   time.Time
 	journal *journal
-	from    int // entries of the journal before it were seen or are of other tests
+	first   int // entry of the journal in this test
+	from    int // entries before it were waited for already
 }
 
 // start brings the machine to a known situation. If the test fails, the journal
 // of the daemon and of its neighbours since then is printed.
 func start(t *testing.T, s situation) *gateway {
 	t.Helper()
-	j, err := followed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := &gateway{t: t, journal: j, begin: time.Now()}
-	g.from = j.mark(t, t.Name())
-	begin := g.from
-	t.Cleanup(func() {
-		noteProperties(t)
-		if t.Failed() {
-			g.print(begin)
-		}
-	})
+	g := found(t)
+	g.from = g.journal.mark(t, t.Name())
+	g.first = g.from
 	systemctl(t, "stop", unit)
 	_, _ = try("systemctl", "reset-failed", unit)
 	systemctl(t, "start", bluetoothd, supplicantd)
@@ -83,18 +79,36 @@ func start(t *testing.T, s situation) *gateway {
 	setCountry(t, s.country)
 	startAPs(t, s.aps...)
 	writeConfig(t, s.config)
-	g.from = j.mark(t, t.Name()+" starts")
+	g.from = g.journal.mark(t, t.Name()+" starts")
 	if !s.stopped {
 		g.start()
 	}
 	return g
 }
 
-// print shows what happened on the gateway since index from of the journal.
-func (g *gateway) print(from int) {
+// found takes the machine as it is after a boot. If the test fails, the journal
+// of the daemon and of its neighbours is printed.
+func found(t *testing.T) *gateway {
+	t.Helper()
+	j, err := followed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{t: t, journal: j, begin: time.Now()}
+	t.Cleanup(func() {
+		noteProperties(t)
+		if t.Failed() {
+			g.print()
+		}
+	})
+	return g
+}
+
+// print shows what happened on the gateway in this test.
+func (g *gateway) print() {
 	g.journal.mark(g.t, g.t.Name()+" failed")
 	var text strings.Builder
-	for _, e := range g.journal.since(from) {
+	for _, e := range g.journal.since(g.first) {
 		if e["SYSLOG_IDENTIFIER"] == "lab" {
 			continue
 		}
@@ -125,6 +139,24 @@ func (g *gateway) logged(limit time.Duration, matches ...string) entry {
 		return nil
 	})
 	return found
+}
+
+// becomes waits until the journal says that the status is this one.
+func (g *gateway) becomes(status central.Status) entry {
+	g.t.Helper()
+	return g.logged(patience, fmt.Sprintf("MESSAGE=status -> %s (%d)*", status, byte(status)), "WIFIPROVD_STATE="+status.String())
+}
+
+// passkey waits for the passkey that the gateway shows, for newPhone.
+func (g *gateway) passkey(ctx context.Context) (uint32, error) {
+	for ctx.Err() == nil {
+		if e, i := g.journal.find(g.from, []string{"MESSAGE_ID=" + daemon.MessagePasskey}); i >= 0 {
+			n, err := strconv.ParseUint(e["WIFIPROVD_PASSKEY"], 10, 32)
+			return uint32(n), err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return 0, fmt.Errorf("wait for the passkey in the journal: %w", ctx.Err())
 }
 
 // wifiAddress returns the hardware address of the gateway's Wi-Fi interface.

@@ -19,11 +19,14 @@ import (
 // entry is one entry of the journal, by field name (systemd.journal-fields(7)).
 type entry map[string]string
 
-// has reports whether the entry has each FIELD=value of matches.
+// has reports whether the entry has each FIELD=value of matches. A value that
+// ends with * stands for all that begin so.
 func (e entry) has(matches []string) bool {
 	for _, match := range matches {
 		field, value, _ := strings.Cut(match, "=")
-		if got, ok := e[field]; !ok || got != value {
+		begin, any := strings.CutSuffix(value, "*")
+		got, ok := e[field]
+		if !ok || (got != value && !(any && strings.HasPrefix(got, begin))) {
 			return false
 		}
 	}
@@ -48,8 +51,8 @@ func (e entry) when() time.Time {
 	return time.UnixMicro(micros)
 }
 
-// journal follows what the daemon logs, what systemd says about it, and the
-// tests' own marks.
+// journal follows what the daemon logs since the machine's boot, what systemd
+// says about it, and the tests' own marks.
 type journal struct {
 	mu      sync.Mutex
 	entries []entry
@@ -58,7 +61,7 @@ type journal struct {
 var followed = sync.OnceValues(follow)
 
 func follow() (*journal, error) {
-	cmd := exec.Command("journalctl", "--boot", "--follow", "--lines=0", "--output=json", "--all",
+	cmd := exec.Command("journalctl", "--boot", "--follow", "--lines=all", "--output=json", "--all",
 		"_SYSTEMD_UNIT=wifiprovd.service", "+", "UNIT=wifiprovd.service", "+", "SYSLOG_IDENTIFIER=lab")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -149,7 +152,7 @@ func (j *journal) mark(t testing.TB, line string) int {
 	return from
 }
 
-// log returns everything in the journal of these units from a time on, for a
+// journalText returns everything in the journal of these units from a time on, for a
 // person to read.
 func journalText(since time.Time, units ...string) string {
 	args := []string{"--boot", "--output=short-precise", "--no-hostname", "--quiet", fmt.Sprintf("--since=@%d.%06d", since.Unix(), since.Nanosecond()/1000)}
