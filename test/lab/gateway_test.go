@@ -207,10 +207,10 @@ func emptyStore(t testing.TB) {
 	}
 }
 
-// removeBonds makes bluetoothd forget every device on both adapters.
+// removeBonds makes bluetoothd forget every device on every adapter.
 func removeBonds(t testing.TB) {
 	t.Helper()
-	waitFor(t, "both adapters without devices", patience, func() error {
+	waitFor(t, "all adapters without devices", patience, func() error {
 		all, err := objects(t, "org.bluez", "/")
 		if err != nil {
 			return err
@@ -226,7 +226,7 @@ func removeBonds(t testing.TB) {
 				bus(t).Object("org.bluez", adapter).Call("org.bluez.Adapter1.RemoveDevice", 0, path)
 			}
 		}
-		if adapters != 2 || devices != 0 {
+		if adapters != 3 || devices != 0 {
 			return fmt.Errorf("%d adapters, %d devices", adapters, devices)
 		}
 		return nil
