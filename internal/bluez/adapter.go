@@ -3,9 +3,14 @@ package bluez
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
+
+// adoptTime is how long an adapter that is not hci0 waits for one that comes
+// before it by name.
+const adoptTime = 500 * time.Millisecond
 
 // followAdapter chooses an adapter, and notices what happens to the chosen one.
 func (p *Peripheral) followAdapter() {
@@ -13,7 +18,7 @@ func (p *Peripheral) followAdapter() {
 		p.adapterGone()
 	}
 	if p.adapter == "" {
-		p.adapter = p.choose()
+		p.adopt()
 		return
 	}
 	powered := p.world.flag(p.adapter, adapterInterface, "Powered")
@@ -42,6 +47,7 @@ func (p *Peripheral) adapterGone() {
 	p.registration.refresh = false
 	p.registration.instances = 0
 	p.registration.powered = false
+	p.registration.candidate = ""
 	if p.registration.advertised {
 		p.registration.advertised = false
 		p.trouble("adapter " + name + " is gone")
@@ -62,6 +68,29 @@ func (p *Peripheral) choose() dbus.ObjectPath {
 		}
 	}
 	return first
+}
+
+// adopt makes the chosen adapter ours. When bluetoothd starts, adapters appear
+// one after the other in any order: one that is not the first by name waits for
+// the others.
+func (p *Peripheral) adopt() {
+	path := p.choose()
+	switch {
+	case path == "" || path == p.registration.candidate:
+	case p.cfg.Adapter != "" || adapterName(path) == "hci0":
+		p.adapter = path
+	default:
+		p.registration.candidate = path
+		round := p.steps.round
+		time.AfterFunc(adoptTime, func() {
+			p.inbox.post(func() {
+				if round == p.steps.round && p.adapter == "" {
+					p.adapter = p.choose()
+					p.settle()
+				}
+			})
+		})
+	}
 }
 
 // noAdapter says why no adapter was chosen.

@@ -22,7 +22,9 @@ func (p *Peripheral) followCentrals() {
 		if !p.connected(device) {
 			delete(p.centrals, device)
 			notify(p.cfg.CentralDisconnected, c.address)
-			p.registration.refresh = true
+			// A connection ends legacy advertising, and not every kernel takes it
+			// up again.
+			p.registration.refresh = len(p.centrals) == 0
 			continue
 		}
 		p.reportBond(device, c)
@@ -40,7 +42,6 @@ func (p *Peripheral) central(device dbus.ObjectPath) *central {
 		c = &central{address: p.world.address(device)}
 		p.centrals[device] = c
 		notify(p.cfg.CentralConnected, c.address)
-		p.registration.refresh = true
 		p.registration.agent = false // another program's may have become the default
 	}
 	return c
@@ -48,6 +49,8 @@ func (p *Peripheral) central(device dbus.ObjectPath) *central {
 
 // used notes that a device uses a service or the agent.
 func (p *Peripheral) used(device dbus.ObjectPath) *central {
+	// BlueZ 5.66 does not always say that a device has connected.
+	p.world.change(device, deviceInterface, map[string]dbus.Variant{"Connected": dbus.MakeVariant(true)})
 	c := p.central(device)
 	c.used = true
 	p.reportBond(device, c)

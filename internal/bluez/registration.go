@@ -15,9 +15,10 @@ type registration struct {
 	agent       bool
 	application bool
 	advertised  bool
-	refresh     bool // the advertisement is to be registered anew
-	instances   byte // of advertisements, as BlueZ counts them
-	powered     bool // the adapter, when the world last changed
+	refresh     bool            // the advertisement is to be registered anew
+	instances   byte            // of advertisements, as BlueZ counts them
+	powered     bool            // the adapter, when the world last changed
+	candidate   dbus.ObjectPath // an adapter that waits for one before it
 }
 
 // signal follows a signal of the bus or of bluetoothd.
@@ -81,8 +82,9 @@ func (p *Peripheral) next() *step {
 		p.trouble("bluetoothd is not running; waiting for it")
 	case !r.listed:
 		return p.list()
-	case p.adapter == "":
+	case p.adapter == "" && r.candidate == "":
 		p.trouble(p.noAdapter())
+	case p.adapter == "":
 	case !powered:
 		return p.set("Powered")
 	case pairing && !pairable:

@@ -40,18 +40,22 @@ func (p *Peripheral) tellTrouble() {
 		t.told = map[string]bool{}
 	}
 	t.told[t.latest] = true
-	p.log.Warn("Bluetooth is not ready", "why", t.latest)
-	if p.registration.wanted {
-		notify(p.cfg.AdvertisingDown, t.latest)
+	if p.registration.wanted && p.cfg.AdvertisingDown != nil {
+		p.cfg.AdvertisingDown(t.latest)
+	} else {
+		p.log.Warn("Bluetooth is not ready", "why", t.latest)
 	}
 	t.latest = ""
 }
 
-// ready says that trouble is over.
+// ready says that trouble is over, and what it was if that has not been told.
 func (p *Peripheral) ready() {
-	p.tellTrouble()
 	if len(p.troubles.told) > 0 {
-		clear(p.troubles.told)
+		p.troubles.latest = ""
+	}
+	p.tellTrouble()
+	if len(p.troubles.told) > 0 && !p.registration.wanted {
 		p.log.Info("Bluetooth is ready again", "adapter", adapterName(p.adapter))
 	}
+	clear(p.troubles.told)
 }
