@@ -2,7 +2,6 @@ package central
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -137,10 +136,4 @@ func statusOf(value []byte) Status {
 		return StatusMalformed
 	}
 	return Status(value[0])
-}
-
-// TellsReason reports whether the gateway has the Reason characteristic.
-func (s *Session) TellsReason() bool {
-	_, err := s.characteristic(ReasonUUID)
-	return !errors.Is(err, ErrNoCharacteristic)
 }
