@@ -110,7 +110,7 @@ func New(cfg Config) *Peripheral {
 func (p *Peripheral) Advertise(on bool) {
 	p.inbox.post(func() {
 		if on && !p.registration.wanted {
-			clear(p.troubles.told) // nobody has told AdvertisingDown
+			p.forgetTroubles() // AdvertisingDown has not heard of them
 		}
 		p.registration.wanted = on
 		p.advance()

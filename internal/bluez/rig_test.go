@@ -34,7 +34,8 @@ type rig struct {
 	bluez  *dbustest.BlueZ
 	p      *Peripheral
 	events chan string
-	end    func() error // ends the peripheral and returns what Run returned
+	ended  chan struct{} // closed when Run has returned
+	end    func() error  // ends the peripheral and returns what Run returned
 	notify gatt.Notifier
 
 	mu    sync.Mutex // held while a handler runs
@@ -90,6 +91,7 @@ func (r *rig) start(cfg Config) {
 	r.p.Advertise(true)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
+	r.ended = ended
 	var err error
 	go func() {
 		err = r.p.Run(ctx)

@@ -57,5 +57,11 @@ func (p *Peripheral) ready() {
 	if len(p.troubles.told) > 0 && !p.registration.wanted {
 		p.log.Info("Bluetooth is ready again", "adapter", adapterName(p.adapter))
 	}
+	p.forgetTroubles()
+}
+
+// forgetTroubles makes every trouble worth telling again.
+func (p *Peripheral) forgetTroubles() {
 	clear(p.troubles.told)
+	p.troubles.latest = ""
 }

@@ -1,0 +1,211 @@
+package bluez
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	phone2      = "AA:BB:CC:00:00:02"
+	adapterAddr = "00:AA:01:00:00:00"
+)
+
+func (r *rig) writes(device dbus.ObjectPath) {
+	r.t.Helper()
+	if name := r.errorName(r.bluez.Write(device, inUUID, nil)); name != "" {
+		r.t.Fatalf("a write was answered %s", name)
+	}
+}
+
+func TestCentralsComeAndGo(t *testing.T) {
+	r := newRig(t, None)
+	one := r.bluez.Connect("hci0", phone)
+	two := r.bluez.Connect("hci0", phone2)
+	r.bluez.Connect("hci0", phone) // says again what is known
+	r.expect("connected "+phone, "connected "+phone2)
+	r.bluez.Disconnect(one)
+	r.bluez.Disconnect(one)
+	r.expect("disconnected " + phone)
+	r.bluez.Disconnect(two)
+	r.expect("disconnected " + phone2)
+	r.quiet()
+}
+
+// A sensor that another program has connected is not a central, unless it uses
+// the service.
+func TestWhoIsACentralWithoutAdvertising(t *testing.T) {
+	r := newRig(t, None)
+	r.p.Advertise(false)
+	r.eventually("no advertisement", func() bool { return !r.bluez.Advertising("hci0") })
+	device := r.bluez.Connect("hci0", phone)
+	r.quiet()
+	r.writes(device)
+	r.expect("connected " + phone)
+	r.bluez.Disconnect(device)
+	r.expect("disconnected " + phone)
+	r.quiet()
+}
+
+func TestWritesOfACentralComeBeforeItsEnd(t *testing.T) {
+	r := newRig(t, None)
+	for range 20 {
+		device := r.bluez.Connect("hci0", phone)
+		call := r.bluez.Write(device, inUUID, nil)
+		r.bluez.Disconnect(device)
+		r.expect("connected "+phone, "disconnected "+phone)
+		if name := r.errorName(call); name != "" {
+			t.Fatal(name)
+		}
+	}
+	r.quiet()
+}
+
+func TestBondsAreReportedOnce(t *testing.T) {
+	r := newRig(t, Encrypt)
+	sensor := r.bluez.Connect("hci0", phone2)
+	r.bluez.Bond(sensor) // it never uses the service
+	device := r.bluez.Connect("hci0", phone)
+	r.expect("connected "+phone2, "connected "+phone)
+	r.bluez.Bond(device)
+	r.writes(device)
+	r.expect("bonded " + adapterAddr + " " + phone)
+	r.writes(device)
+	r.bluez.Disconnect(sensor)
+	r.expect("disconnected " + phone2)
+	r.quiet()
+
+	other := r.bluez.Connect("hci0", "AA:BB:CC:00:00:03")
+	r.expect("connected AA:BB:CC:00:00:03")
+	r.writes(other) // bonds afterwards
+	r.bluez.Bond(other)
+	r.expect("bonded " + adapterAddr + " AA:BB:CC:00:00:03")
+	r.quiet()
+}
+
+func TestRemoveBond(t *testing.T) {
+	r := newRig(t, Encrypt)
+	ctx := t.Context()
+	device := r.bluez.Connect("hci0", phone)
+	r.bluez.Bond(device)
+	r.expect("connected " + phone)
+	bond := Bond{adapterAddr, phone}
+	for range 2 { // the second time there is none
+		if err := r.p.RemoveBond(ctx, bond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.expect("disconnected " + phone)
+	if got := count(r.bluez.Requests(), "RemoveDevice"); got != 1 {
+		t.Errorf("RemoveDevice was called %d times", got)
+	}
+
+	device = r.bluez.Connect("hci0", phone)
+	r.expect("connected " + phone)
+	r.bluez.Fail("RemoveDevice", "DoesNotExist", 1)
+	if err := r.p.RemoveBond(ctx, bond); err != nil {
+		t.Errorf("a bond that has just gone: %v", err)
+	}
+	r.bluez.Fail("RemoveDevice", "Failed", 1)
+	err := r.p.RemoveBond(ctx, bond)
+	if want := "remove the bond with " + phone + ": org.bluez.Error.Failed: as the test wants it"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if e := (dbus.Error{}); errors.As(err, &e) {
+		t.Error("the D-Bus library's error left the package")
+	}
+}
+
+func TestRemoveBondWaitsForTheAdapter(t *testing.T) {
+	r := newRig(t, Encrypt)
+	r.bluez.RemoveAdapter("hci0")
+	r.expect("down there is no Bluetooth adapter; waiting for one")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.p.RemoveBond(ctx, Bond{adapterAddr, phone}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	result := make(chan error, 1)
+	go func() { result <- r.p.RemoveBond(t.Context(), Bond{adapterAddr, phone}) }()
+	r.bluez.AddAdapter("hci0", adapterAddr)
+	r.expect("up hci0")
+	if err := <-result; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAgentShowsAPasskeyOnce(t *testing.T) {
+	r := newRig(t, Authenticated)
+	device := r.bluez.Connect("hci0", phone)
+	r.expect("connected " + phone)
+	show := func(passkey uint32, entered uint16) {
+		t.Helper()
+		if err := r.bluez.AskAgent("DisplayPasskey", device, passkey, entered); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for entered := range uint16(7) {
+		show(1234, entered)
+	}
+	show(1234, 0)
+	r.expect("passkey " + phone + " 001234")
+	r.quiet()
+	if err := r.bluez.AskAgent("Cancel"); err != nil {
+		t.Fatal(err)
+	}
+	show(1234, 0) // another pairing
+	show(999999, 0)
+	r.expect("passkey "+phone+" 001234", "passkey "+phone+" 999999")
+	r.bluez.Bond(device)
+	r.expect("bonded " + adapterAddr + " " + phone)
+	r.quiet()
+}
+
+func TestAgentAllowsWhatTheModeAllows(t *testing.T) {
+	const other = "/org/bluez/hci0/dev_AA_BB_CC_00_00_09" // not a central
+	for _, test := range []struct {
+		security Security
+		method   string
+		args     []any
+		allowed  bool
+	}{
+		{Encrypt, "RequestAuthorization", nil, true},
+		{Encrypt, "RequestConfirmation", []any{uint32(1)}, false},
+		{Encrypt, "DisplayPasskey", []any{uint32(1), uint16(0)}, false},
+		{Encrypt, "RequestPasskey", nil, false},
+		{Encrypt, "RequestPinCode", nil, false},
+		{Encrypt, "AuthorizeService", []any{serviceUUID}, true},
+		{Encrypt, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},
+		{Authenticated, "RequestAuthorization", nil, false},
+		{Authenticated, "RequestConfirmation", []any{uint32(1)}, false},
+		{Authenticated, "DisplayPinCode", []any{"1234"}, false},
+		{Authenticated, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},
+		{Authenticated, "Nonsense", nil, false},
+	} {
+		t.Run(test.method, func(t *testing.T) {
+			r := newRig(t, test.security)
+			device := r.bluez.Connect("hci0", phone)
+			r.expect("connected " + phone)
+			err := r.bluez.AskAgent(test.method, append([]any{device}, test.args...)...)
+			if allowed := err == nil; allowed != test.allowed {
+				t.Errorf("security %d: got %v", test.security, err)
+			}
+			if err := r.bluez.AskAgent("RequestAuthorization", dbus.ObjectPath(other)); err == nil {
+				t.Error("a device that is not connected was allowed to pair")
+			}
+			r.quiet()
+		})
+	}
+}
+
+func TestNoneHasNoAgent(t *testing.T) {
+	r := newRig(t, None)
+	for _, method := range []string{"RegisterAgent", "RequestDefaultAgent", "Set Pairable"} {
+		if count(r.bluez.Requests(), method) > 0 {
+			t.Errorf("%s was called", method)
+		}
+	}
+}

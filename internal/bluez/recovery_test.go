@@ -1,0 +1,284 @@
+package bluez
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+)
+
+const hci0 = "/org/bluez/hci0"
+
+const notRunning = "down bluetoothd is not running; waiting for it"
+
+// whole fails the test unless everything is registered with BlueZ.
+func (r *rig) whole(capability string) {
+	r.t.Helper()
+	if !r.bluez.Advertising("hci0") {
+		r.t.Error("hci0 does not advertise")
+	}
+	if got := r.bluez.Capability(); got != capability {
+		r.t.Errorf("the default agent's capability is %q, want %q", got, capability)
+	}
+	if got := len(r.bluez.Tree("hci0")); got != 4 {
+		r.t.Errorf("%d objects are exported, want 4", got)
+	}
+}
+
+func TestBluetoothdComesLater(t *testing.T) {
+	r := newRigOn(t, dbustest.Start(t))
+	r.bluez = dbustest.NewBlueZ(t, r.bus)
+	r.start(Config{Security: Encrypt})
+	r.expect(notRunning)
+	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
+	r.bluez.Start()
+	r.expect("up hci0")
+	r.whole("NoInputNoOutput")
+	r.quiet()
+}
+
+func TestBluetoothdRestarts(t *testing.T) {
+	r := newRig(t, Authenticated)
+	r.whole("DisplayOnly")
+	device := r.bluez.Connect("hci0", phone)
+	r.expect("connected " + phone)
+	for range 3 {
+		r.bluez.Stop()
+		r.expect("disconnected "+phone, notRunning)
+		r.bluez.Start()
+		r.expect("up hci0")
+		r.whole("DisplayOnly")
+		device = r.bluez.Connect("hci0", phone)
+		r.expect("connected " + phone)
+	}
+	if name := r.errorName(r.bluez.Write(device, inUUID, nil)); name != "" {
+		t.Errorf("a write was answered %s", name)
+	}
+	r.quiet()
+}
+
+func TestAdapterIsUnpluggedAndPluggedIn(t *testing.T) {
+	r := newRig(t, Encrypt)
+	r.bluez.RemoveAdapter("hci0")
+	r.expect("down there is no Bluetooth adapter; waiting for one")
+	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
+	r.expect("up hci0")
+	r.whole("NoInputNoOutput")
+	r.quiet()
+}
+
+func TestAdapterIsPoweredOff(t *testing.T) {
+	r := newRig(t, None)
+	r.bluez.Set(hci0, adapterInterface, "Powered", false)
+	r.expect("down adapter hci0 was powered off", "up hci0")
+	r.whole("")
+	r.quiet()
+}
+
+func TestAdapterIsBlocked(t *testing.T) {
+	r := newRigOn(t, dbustest.Start(t))
+	r.bluez = dbustest.StartBlueZ(t, r.bus)
+	r.bluez.Fail("Set Powered", "Blocked", -1)
+	r.start(Config{})
+	r.expect("down set adapter hci0 Powered: it is blocked by rfkill: run rfkill unblock bluetooth, or use the hardware switch")
+	r.eventually("three tries", func() bool { return count(r.bluez.Requests(), "Set Powered") >= 3 })
+	r.bluez.Fail("Set Powered", "", 0)
+	r.bluez.Set(hci0, adapterInterface, "Powered", true) // what BlueZ does when it is unblocked
+	r.expect("up hci0")
+	r.quiet()
+}
+
+func TestAdvertisementIsReleased(t *testing.T) {
+	r := newRig(t, None)
+	r.bluez.Release("hci0")
+	r.expect("down BlueZ has released the advertisement", "up hci0")
+	r.whole("")
+	r.quiet()
+}
+
+func TestAdvertisementVanishes(t *testing.T) {
+	r := newRig(t, None)
+	r.bluez.Drop("hci0")
+	r.expect("down BlueZ no longer advertises", "up hci0")
+	r.whole("")
+	r.quiet()
+}
+
+// Some kernels do not take up advertising when a central has left.
+func TestAdvertisementIsRenewedAfterACentral(t *testing.T) {
+	r := newRig(t, None)
+	device := r.bluez.Connect("hci0", phone)
+	r.expect("connected " + phone)
+	r.bluez.Disconnect(device)
+	r.expect("disconnected " + phone)
+	r.eventually("a new registration", func() bool {
+		return count(r.bluez.Requests(), "RegisterAdvertisement") == 2 && r.bluez.Advertising("hci0")
+	})
+	r.quiet()
+}
+
+func TestRegistrationFailsAndSucceeds(t *testing.T) {
+	for method, text := range map[string]string{
+		"RegisterAgent":         "register the pairing agent",
+		"RequestDefaultAgent":   "register the pairing agent",
+		"RegisterApplication":   "register the GATT services",
+		"RegisterAdvertisement": "register the advertisement",
+		"GetManagedObjects":     "list Bluetooth adapters",
+		"Set Powered":           "set adapter hci0 Powered",
+		"Set Pairable":          "set adapter hci0 Pairable",
+	} {
+		t.Run(method, func(t *testing.T) {
+			r := newRigOn(t, dbustest.Start(t))
+			r.bluez = dbustest.StartBlueZ(t, r.bus)
+			r.bluez.Fail(method, "NotReady", 3)
+			r.start(Config{Security: Encrypt})
+			r.expect("down " + text + ": org.bluez.Error.NotReady: as the test wants it") // once for three times
+			r.expect("up hci0")
+			r.whole("NoInputNoOutput")
+			r.quiet()
+		})
+	}
+}
+
+// A registration whose answer came too late is in BlueZ's books.
+func TestRegistrationThatBlueZHasAlready(t *testing.T) {
+	for _, method := range []string{"RegisterAgent", "RegisterApplication", "RegisterAdvertisement"} {
+		t.Run(method, func(t *testing.T) {
+			r := newRigOn(t, dbustest.Start(t))
+			r.bluez = dbustest.StartBlueZ(t, r.bus)
+			r.bluez.Fail(method, "AlreadyExists", 1)
+			r.start(Config{Security: Encrypt})
+			r.expect("up hci0")
+			r.quiet()
+		})
+	}
+}
+
+func TestBluetoothdDoesNotAnswer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for the deadline of a call")
+	}
+	r := newRigOn(t, dbustest.Start(t))
+	r.bluez = dbustest.StartBlueZ(t, r.bus)
+	r.bluez.Hang("RegisterApplication", 1)
+	r.start(Config{})
+	r.expect("down register the GATT services: context deadline exceeded", "up hci0")
+}
+
+func TestAgentIsReleased(t *testing.T) {
+	r := newRig(t, Encrypt)
+	if err := r.bluez.AskAgent("Release"); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("a new registration", func() bool { return count(r.bluez.Requests(), "RegisterAgent") == 2 })
+}
+
+func TestWhichAdapter(t *testing.T) {
+	add := func(b *dbustest.BlueZ, names ...string) {
+		for _, name := range names {
+			if deaf, ok := strings.CutPrefix(name, "deaf "); ok {
+				b.AddDeaf(deaf, "00:AA:01:00:00:0"+deaf[3:4])
+			} else {
+				b.AddAdapter(name, "00:AA:01:00:00:0"+name[3:4])
+			}
+		}
+	}
+	for _, test := range []struct {
+		name, configured string
+		before, after    []string // adapters at the start, and plugged in later
+		want             []string
+	}{
+		{"the first", "", []string{"hci10", "hci2", "hci1"}, nil, []string{"up hci1"}},
+		{"the configured one", "hci2", []string{"hci0", "hci2"}, nil, []string{"up hci2"}},
+		{"the first that can", "", []string{"deaf hci0", "hci1"}, nil, []string{"up hci1"}},
+		{"none", "", nil, []string{"hci0"}, []string{"down there is no Bluetooth adapter; waiting for one", "up hci0"}},
+		{"none that can", "", []string{"deaf hci0"}, []string{"hci1"},
+			[]string{"down no Bluetooth adapter can advertise; waiting for one that can", "up hci1"}},
+		{"not the configured one", "hci1", []string{"hci0"}, []string{"hci1"},
+			[]string{"down there is no adapter hci1; waiting for it", "up hci1"}},
+		{"the configured one cannot", "hci1", []string{"hci0", "deaf hci1"}, nil,
+			[]string{"down adapter hci1 cannot advertise; choose another one in the configuration (bluetooth.adapter)"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRigOn(t, dbustest.Start(t))
+			r.bluez = dbustest.NewBlueZ(t, r.bus)
+			add(r.bluez, test.before...)
+			r.bluez.Start()
+			r.start(Config{Adapter: test.configured})
+			r.expect(test.want[0])
+			add(r.bluez, test.after...)
+			r.expect(test.want[1:]...)
+			r.quiet()
+		})
+	}
+}
+
+// When bluetoothd starts, adapters come one by one.
+func TestFirstAdapterComesLast(t *testing.T) {
+	r := newRigOn(t, dbustest.Start(t))
+	r.bluez = dbustest.NewBlueZ(t, r.bus)
+	r.bluez.Start()
+	r.start(Config{})
+	r.eventually("the list of adapters is read", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") == 1 })
+	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
+	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
+	for {
+		if event := <-r.events; strings.HasPrefix(event, "up ") {
+			if event != "up hci0" {
+				t.Error(event)
+			}
+			return
+		}
+	}
+}
+
+func TestAdvertisingIsSwitchedOffAndOn(t *testing.T) {
+	r := newRig(t, None)
+	device := r.bluez.Connect("hci0", phone)
+	r.expect("connected " + phone)
+	r.p.Advertise(false)
+	r.eventually("no advertisement", func() bool { return !r.bluez.Advertising("hci0") })
+	if name := r.errorName(r.bluez.Write(device, inUUID, nil)); name != "" {
+		t.Errorf("without advertisement, a write was answered %s", name)
+	}
+	r.bluez.Stop()
+	r.expect("disconnected " + phone)
+	r.bluez.Start()
+	r.eventually("the services are back", func() bool {
+		return count(r.bluez.Requests(), "RegisterApplication") == 2
+	})
+	r.p.Advertise(true)
+	r.expect("up hci0")
+	r.quiet()
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	r := newRig(t, None)
+	if err := r.end(); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+}
+
+func TestRunEndsWithTheBus(t *testing.T) {
+	r := newRig(t, None)
+	_ = r.p.bus.conn.Close()
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		t.Fatal("Run goes on")
+	}
+	if err := r.end(); !errors.Is(err, errBusLost) {
+		t.Errorf("got %v, want %v", err, errBusLost)
+	}
+}
+
+func TestNoBus(t *testing.T) {
+	r := newRigOn(t, "unix:path=/nonexistent")
+	r.start(Config{})
+	<-r.ended
+	if err := r.end(); err == nil || !strings.HasPrefix(err.Error(), "connect to the message bus: ") {
+		t.Errorf("got %v", err)
+	}
+}
