@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -76,12 +75,6 @@ type hint struct {
 
 func (h *hint) Error() string { return h.error.Error() + ". " + h.advice }
 func (h *hint) Unwrap() error { return h.error }
-
-// timeoutError says that the time that --timeout gives is over.
-type timeoutError struct{ limit time.Duration }
-
-func (e timeoutError) Error() string        { return fmt.Sprintf("it took longer than %s (see --timeout)", e.limit) }
-func (e timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // report prints err, if there is one, and returns its exit status.
 func report(stderr io.Writer, err error) int {

@@ -89,7 +89,7 @@ func (j *job) find(ctx context.Context, c *central.Central) (central.Gateway, er
 	case err != nil:
 		return central.Gateway{}, err
 	case ctx.Err() != nil:
-		return central.Gateway{}, fmt.Errorf("look for the gateway: %w", context.Cause(ctx))
+		return central.Gateway{}, fmt.Errorf("look for the gateway: %w", ctx.Err())
 	case len(heard) == 0:
 		return central.Gateway{}, &hint{errNoGateway, "Is it near, is wifiprovd running on it, and is another phone connected to it?"}
 	case len(heard) > 1:

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/term"
 )
@@ -68,15 +67,18 @@ func run(ctx context.Context, w world, args []string) int {
 	begin := ctx
 	if o.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, timeoutError{o.timeout})
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 	}
-	screen := newScreen(w.stdout, w.terminal, time.Now)
+	screen := newScreen(w.stdout, w.terminal)
 	defer screen.idle()
 	err = command.run(ctx, &job{world: w, options: o, screen: screen})
 	screen.idle()
-	if err != nil && begin.Err() != nil {
+	switch {
+	case err != nil && begin.Err() != nil:
 		err = errors.New("interrupted")
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+		err = fmt.Errorf("it took longer than %s (see --timeout): %w", o.timeout, err)
 	}
 	return report(w.stderr, err)
 }

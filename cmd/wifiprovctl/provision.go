@@ -98,7 +98,7 @@ func reason(ctx context.Context, s *central.Session) wifi.Failure {
 // lostOr says why there are no more statuses.
 func lostOr(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("wait for the gateway: %w", context.Cause(ctx))
+		return fmt.Errorf("wait for the gateway: %w", ctx.Err())
 	}
 	return &hint{errors.New("the connection to the gateway was lost"), "It may go on without: see 'wifiprovctl watch'."}
 }

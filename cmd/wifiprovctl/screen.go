@@ -21,7 +21,6 @@ const (
 type screen struct {
 	out      io.Writer
 	terminal bool
-	now      func() time.Time
 	start    time.Time
 
 	printing sync.Mutex // held while out is written to
@@ -30,8 +29,8 @@ type screen struct {
 	stop     func()     // ends the drawing of what is going on
 }
 
-func newScreen(out io.Writer, terminal bool, now func() time.Time) *screen {
-	return &screen{out: out, terminal: terminal, now: now, start: now(), stop: func() {}}
+func newScreen(out io.Writer, terminal bool) *screen {
+	return &screen{out: out, terminal: terminal, start: time.Now(), stop: func() {}}
 }
 
 // step shows that something was done.
@@ -88,7 +87,7 @@ func (s *screen) line(text, end string) {
 	if s.terminal {
 		begin = "\r\x1b[K"
 	}
-	s.print(fmt.Sprintf("%s%6.1f s  %s%s", begin, s.now().Sub(s.start).Seconds(), text, end))
+	s.print(fmt.Sprintf("%s%6.1f s  %s%s", begin, time.Since(s.start).Seconds(), text, end))
 }
 
 func (s *screen) print(text string) {

@@ -147,5 +147,5 @@ func bluezErrorName(err error) string {
 
 // timedOut says what was waited for when a deadline ended the wait.
 func timedOut(ctx context.Context, what string) error {
-	return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+	return fmt.Errorf("%s: %w", what, ctx.Err())
 }

@@ -3,16 +3,18 @@
 
 _wifiprovctl() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words=
+	local gateway='--adapter --timeout --address --passkey-file --no-pairing --forget --help'
 	case $prev in
 	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
 	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
-	--password-file) compopt -o default; return ;;
-	--ssid | --address) return ;;
+	--password-file | --passkey-file) compopt -o default; return ;;
+	--ssid | --address | --timeout) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		"$cur") words='scan provision erase watch' ;;
-		provision) words='--ssid --security --password-file --adapter --address' ;;
-		*) words='--adapter --address' ;;
+		"$cur") words='scan provision watch erase version help' ;;
+		scan) words='--adapter --timeout --help' ;;
+		provision) words="--ssid --security --password-file $gateway" ;;
+		watch | erase) words=$gateway ;;
 		esac
 		;;
 	esac
