@@ -19,6 +19,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // onlyBand24 is a country that allows Wi-Fi on the 2.4 GHz band only. With it the
@@ -139,6 +140,17 @@ func (g *gateway) logged(limit time.Duration, matches ...string) entry {
 		return nil
 	})
 	return found
+}
+
+// joined provisions the gateway with ap, which is on radio 1, and returns the
+// phone that did it, still connected.
+func (g *gateway) joined(ap AP) *phone {
+	g.t.Helper()
+	p := ready(g.t, true)
+	p.provision(ap.SSID, ap.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+	waitFor(g.t, "online", patience, func() error { return g.online(1) })
+	return p
 }
 
 // becomes waits until the journal says that the status is this one.

@@ -51,6 +51,13 @@ func (e entry) when() time.Time {
 	return time.UnixMicro(micros)
 }
 
+// sinceBoot returns how long after the kernel's start it was logged.
+func (e entry) sinceBoot() time.Duration {
+	var micros int64
+	_, _ = fmt.Sscan(e["__MONOTONIC_TIMESTAMP"], &micros)
+	return time.Duration(micros) * time.Microsecond
+}
+
 // journal follows what the daemon logs since the machine's boot, what systemd
 // says about it, and the tests' own marks.
 type journal struct {
@@ -155,7 +162,7 @@ func (j *journal) mark(t testing.TB, line string) int {
 // journalText returns everything in the journal of these units from a time on, for a
 // person to read.
 func journalText(since time.Time, units ...string) string {
-	args := []string{"--boot", "--output=short-precise", "--no-hostname", "--quiet", fmt.Sprintf("--since=@%d.%06d", since.Unix(), since.Nanosecond()/1000)}
+	args := []string{"--boot", "--output=short-precise", "--no-hostname", "--quiet", "--since=" + journalTime(since)}
 	for _, unit := range units {
 		args = append(args, "--unit="+unit)
 	}
@@ -165,3 +172,6 @@ func journalText(since time.Time, units ...string) string {
 	}
 	return out
 }
+
+// journalTime returns a time as journalctl's --since takes it.
+func journalTime(t time.Time) string { return fmt.Sprintf("@%d.%06d", t.Unix(), t.Nanosecond()/1000) }

@@ -95,6 +95,7 @@ func (p *phone) leave() {
 	if p.session == nil {
 		return
 	}
+	noteProperties(p.t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := p.session.Disconnect(ctx); err != nil && !errors.Is(err, central.ErrNotConnected) && !errors.Is(err, central.ErrBlueZGone) {

@@ -1,0 +1,56 @@
+//go:build lab
+
+package lab
+
+import (
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// The tests in this file are one story over three boots of the machine. The
+// configuration is the one that is installed: /etc is new at each boot.
+
+// bootAP is on at every boot: /var is on the disk.
+var bootAP = AP{SSID: "the home of the gateway", Security: wifi.WPA2PSK, Passphrase: "three boots passphrase"}
+
+// TestBoot1Provisioned leaves a gateway that is on a network.
+func TestBoot1Provisioned(t *testing.T) {
+	g := start(t, situation{aps: []AP{bootAP}})
+	g.joined(bootAP).leave()
+	g.becomes(central.StatusConnected)
+}
+
+// TestBoot2Connected finds it back on the network without a phone, and erases it
+// with the phone that has been bonded since before the reboot.
+func TestBoot2Connected(t *testing.T) {
+	g := found(t)
+	g.becomes(central.StatusConnecting)
+	e := g.becomes(central.StatusConnected)
+	t.Logf("CONNECTED %s after the boot of the kernel", e.sinceBoot())
+	waitFor(t, "online", patience, func() error { return g.online(1) })
+
+	p := newPhone(t, "", nil)
+	p.connect()
+	p.watch()
+	p.command(central.ControlErase)
+	p.expect(central.StatusIdle)
+	g.becomes(central.StatusIdle)
+	g.stores(nil)
+	p.leave()
+}
+
+// TestBoot3Erased finds it still erased, and waiting for a phone.
+func TestBoot3Erased(t *testing.T) {
+	g := found(t)
+	g.becomes(central.StatusIdle)
+	g.stores(nil)
+	newPhone(t, "", nil).find()
+	if a := leased(t); len(a) > 0 {
+		t.Errorf("%s has %v", wlan, a)
+	}
+	if _, i := g.journal.find(0, []string{"MESSAGE=status -> CONNECTING*"}); i >= 0 {
+		t.Error("it tried to join a network")
+	}
+}
