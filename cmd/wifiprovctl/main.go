@@ -26,7 +26,7 @@ type world struct {
 	terminal bool
 	// askPassword asks for a password without echo. Nil: stdin is no terminal,
 	// and a password is read from it as it is.
-	askPassword func(prompt string) ([]byte, error)
+	askPassword func(ctx context.Context, prompt string) ([]byte, error)
 	// openTTY opens the terminal of whoever runs this, to ask for a passkey.
 	openTTY func() (io.ReadWriteCloser, error)
 	bus     string // the message bus; empty: the system bus
@@ -41,16 +41,47 @@ func main() {
 		openTTY:  func() (io.ReadWriteCloser, error) { return os.OpenFile("/dev/tty", os.O_RDWR, 0) },
 		rescan:   os.Getenv("WIFIPROVCTL_RESCAN") == "1",
 	}
-	if fd := int(os.Stdin.Fd()); term.IsTerminal(fd) {
-		w.askPassword = func(prompt string) ([]byte, error) {
-			fmt.Fprint(os.Stderr, prompt)
-			defer fmt.Fprintln(os.Stderr)
-			return term.ReadPassword(fd)
-		}
+	if term.IsTerminal(int(os.Stdin.Fd())) {
+		w.askPassword = askPassword
 	}
 	status := run(ctx, w, os.Args[1:])
 	stop()
 	os.Exit(status)
+}
+
+// askPassword asks on the terminal that standard input is. The terminal shows
+// again what is typed when ctx ends.
+func askPassword(ctx context.Context, prompt string) ([]byte, error) {
+	fd := int(os.Stdin.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprint(os.Stderr, prompt)
+	defer fmt.Fprintln(os.Stderr)
+	return within(ctx, func() ([]byte, error) { return term.ReadPassword(fd) }, func() { _ = term.Restore(fd, state) })
+}
+
+// within returns what read does, or calls stop and returns when ctx ends. A
+// read from a terminal or a FIFO goes on until the program ends.
+func within[T any](ctx context.Context, read func() (T, error), stop func()) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	results := make(chan result, 1)
+	go func() {
+		value, err := read()
+		results <- result{value, err}
+	}()
+	select {
+	case r := <-results:
+		return r.value, r.err
+	case <-ctx.Done():
+		stop()
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // run does what args say and returns the exit status.

@@ -12,7 +12,7 @@ import (
 // provision gives the gateway credentials and follows it until it is CONNECTED
 // or FAILED.
 func provision(ctx context.Context, j *job) error {
-	password, err := j.password()
+	password, err := j.password(ctx)
 	if err != nil {
 		return err
 	}

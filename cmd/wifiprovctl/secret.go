@@ -17,11 +17,11 @@ const maxSecretFile = wifi.RawPSKLen + 2
 
 // password returns the network's password, from where the options say. It is
 // never an argument: those show in the list of processes.
-func (j *job) password() (wifi.Passphrase, error) {
+func (j *job) password(ctx context.Context) (wifi.Passphrase, error) {
 	if j.security == wifi.Open {
 		return wifi.Passphrase{}, nil
 	}
-	secret, err := j.readPassword()
+	secret, err := j.readPassword(ctx)
 	if err != nil {
 		return wifi.Passphrase{}, err
 	}
@@ -29,7 +29,7 @@ func (j *job) password() (wifi.Passphrase, error) {
 	return wifi.NewPassphrase(trimNewline(secret)), nil
 }
 
-func (j *job) readPassword() ([]byte, error) {
+func (j *job) readPassword(ctx context.Context) ([]byte, error) {
 	switch {
 	case j.passwordFile != "":
 		file, err := os.Open(j.passwordFile)
@@ -40,7 +40,7 @@ func (j *job) readPassword() ([]byte, error) {
 		return readSecret(file)
 	case j.askPassword != nil:
 		prompt := "Password of " + j.screen.quote(j.ssid) + " (empty: an open network): "
-		secret, err := j.askPassword(prompt)
+		secret, err := j.askPassword(ctx, prompt)
 		if err != nil {
 			return nil, fmt.Errorf("ask for the password: %w", err)
 		}
@@ -79,25 +79,12 @@ func trimNewline(b []byte) []byte {
 // --passkey-file.
 func (j *job) passkey(ctx context.Context) (uint32, error) {
 	j.screen.step("the gateway shows a passkey in its journal: journalctl -u wifiprovd")
-	type answer struct {
-		line string
-		err  error
+	line, err := within(ctx, j.readPasskey, func() {})
+	if err != nil {
+		return 0, fmt.Errorf("no passkey was given: %w", err)
 	}
-	answers := make(chan answer, 1)
-	go func() { // neither a terminal nor a FIFO knows ctx
-		line, err := j.readPasskey()
-		answers <- answer{line, err}
-	}()
-	select {
-	case a := <-answers:
-		if a.err != nil {
-			return 0, a.err
-		}
-		j.screen.doing("pairing")
-		return parsePasskey(a.line)
-	case <-ctx.Done():
-		return 0, fmt.Errorf("no passkey was given: %w", ctx.Err())
-	}
+	j.screen.doing("pairing")
+	return parsePasskey(line)
 }
 
 func (j *job) readPasskey() (string, error) {

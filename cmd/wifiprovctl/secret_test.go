@@ -25,8 +25,8 @@ func file(t *testing.T, content string) string {
 }
 
 func TestPassword(t *testing.T) {
-	asked := func(secret string) func(string) ([]byte, error) {
-		return func(string) ([]byte, error) { return []byte(secret), nil }
+	asked := func(secret string) func(context.Context, string) ([]byte, error) {
+		return func(context.Context, string) ([]byte, error) { return []byte(secret), nil }
 	}
 	for name, test := range map[string]struct {
 		world   world
@@ -48,7 +48,7 @@ func TestPassword(t *testing.T) {
 				test.options.security = wifi.AutoDetect
 			}
 			j := &job{world: test.world, options: test.options, screen: newScreen(io.Discard, false)}
-			if got, err := j.password(); err != nil || string(got.Bytes()) != test.want {
+			if got, err := j.password(context.Background()); err != nil || string(got.Bytes()) != test.want {
 				t.Errorf("%q, %v, want %q", got.Bytes(), err, test.want)
 			}
 		})
@@ -65,12 +65,12 @@ func TestPasswordMistakes(t *testing.T) {
 		"too long file": {world{}, options{passwordFile: file(t, tooLong)}},
 		"no such file":  {world{}, options{passwordFile: "/nonexistent/file"}},
 		"a folder":      {world{}, options{passwordFile: t.TempDir()}},
-		"no terminal":   {world{askPassword: func(string) ([]byte, error) { return nil, io.ErrUnexpectedEOF }}, options{}},
+		"no terminal":   {world{askPassword: func(context.Context, string) ([]byte, error) { return nil, io.ErrUnexpectedEOF }}, options{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.options.security = wifi.AutoDetect
 			j := &job{world: test.world, options: test.options, screen: newScreen(io.Discard, false)}
-			_, err := j.password()
+			_, err := j.password(context.Background())
 			if err == nil || strings.Contains(err.Error(), "hunter22") {
 				t.Errorf("%v", err)
 			}
