@@ -66,7 +66,7 @@ type gateway struct {
 
 // start brings the machine to a known situation. If the test fails, the journal
 // of the daemon and of its neighbours since then is printed.
-func start(t *testing.T, s situation) *gateway {
+func start(t testing.TB, s situation) *gateway {
 	t.Helper()
 	g := found(t)
 	g.from = g.journal.mark(t, t.Name())
@@ -89,7 +89,7 @@ func start(t *testing.T, s situation) *gateway {
 
 // found takes the machine as it is after a boot. If the test fails, the journal
 // of the daemon and of its neighbours is printed.
-func found(t *testing.T) *gateway {
+func found(t testing.TB) *gateway {
 	t.Helper()
 	j, err := followed()
 	if err != nil {
