@@ -56,8 +56,7 @@ type WPARequest struct {
 type WPA struct {
 	t       testing.TB
 	address string
-	done    chan struct{} // closed when the test ends
-	playing sync.WaitGroup
+	serving sync.WaitGroup
 
 	mu       sync.Mutex
 	conn     *dbus.Conn // nil: not running
@@ -68,6 +67,7 @@ type WPA struct {
 	nextBSS  int
 	networks map[dbus.ObjectPath]map[string]any
 	props    map[string]any // of the interface
+	next     []Step         // instead of the next access point's; nil: none
 	requests []WPARequest
 	errors   map[string]string // method: name of the error it answers with
 	hanging  map[string]bool   // method: it does not answer
@@ -89,12 +89,9 @@ func StartWPA(t testing.TB, address, ifname string) *WPA {
 
 // NewWPA returns a fake like StartWPA's that is not running yet.
 func NewWPA(t testing.TB, address, ifname string) *WPA {
-	f := &WPA{t: t, address: address, ifname: ifname, done: make(chan struct{}),
+	f := &WPA{t: t, address: address, ifname: ifname,
 		errors: map[string]string{}, hanging: map[string]bool{}}
-	t.Cleanup(func() {
-		close(f.done)
-		f.Stop()
-	})
+	t.Cleanup(f.Stop)
 	return f
 }
 
@@ -103,7 +100,8 @@ func (f *WPA) Start() {
 	f.t.Helper()
 	conn, err := dbus.Connect(f.address)
 	if err != nil {
-		f.t.Fatal(err)
+		f.t.Error(err)
+		return
 	}
 	f.mu.Lock()
 	f.conn, f.taken, f.heard, f.networks = conn, false, nil, map[dbus.ObjectPath]map[string]any{}
@@ -116,10 +114,7 @@ func (f *WPA) Start() {
 		},
 	}
 	f.mu.Unlock()
-	f.export(conn)
-	if reply, err := conn.RequestName(wpaName, dbus.NameFlagDoNotQueue); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		f.t.Fatalf("own %s: %v %v", wpaName, reply, err)
-	}
+	f.serve(conn)
 }
 
 // Stop ends it at once, as a crash does.
@@ -131,7 +126,7 @@ func (f *WPA) Stop() {
 	if conn != nil {
 		_ = conn.Close()
 	}
-	f.playing.Wait()
+	f.serving.Wait()
 }
 
 // Requests returns the calls received so far, without those that only read
@@ -159,6 +154,14 @@ func (f *WPA) Air(air ...AP) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.air = air
+}
+
+// Next are the steps that the next network to be selected goes through, instead of
+// its access point's.
+func (f *WPA) Next(steps ...Step) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = steps
 }
 
 // Hear adds scan results that are age old.
@@ -257,8 +260,11 @@ func (f *WPA) play(path dbus.ObjectPath) {
 	ap := f.air[i]
 	f.hear(ap, time.Now())
 	bss := f.heard[slices.IndexFunc(f.heard, func(h heard) bool { return h.BSSID == ap.BSSID && h.SSID == ap.SSID })].path
-	f.mu.Unlock()
 	steps := ap.Steps
+	if f.next != nil {
+		steps, f.next = f.next, nil
+	}
+	f.mu.Unlock()
 	if steps == nil {
 		steps = Joined("WPA2-PSK")
 	}

@@ -8,42 +8,83 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// export puts the fake's methods on the bus. Each is one for all objects.
-func (f *WPA) export(conn *dbus.Conn) {
-	for iface, table := range map[string]map[string]any{
-		wpaName: {
-			"GetInterface": f.getInterface, "CreateInterface": f.createInterface, "RemoveInterface": f.removeInterface,
-		},
-		wpaName + ".Interface": {
-			"Scan": f.scan, "AbortScan": f.abortScan, "AddNetwork": f.addNetwork, "SelectNetwork": f.selectNetwork,
-			"RemoveNetwork": f.removeNetwork, "RemoveAllNetworks": f.removeAllNetworks,
-		},
-		"org.freedesktop.DBus.Properties": {"Get": f.get, "GetAll": f.getAll, "Set": f.set},
-	} {
-		if err := conn.ExportSubtreeMethodTable(table, wpaRoot, iface); err != nil {
-			f.t.Fatal(err)
+// answer is what a method returns: values, or the name of an error; and what
+// happens after it has answered.
+type answer struct {
+	values []any
+	err    string
+	after  func()
+}
+
+func failed(name string) answer { return answer{err: wpaName + "." + name} }
+
+// serve answers the calls that come in on conn, one after the other, as
+// wpa_supplicant's single thread does: what a call causes is signalled after its
+// answer.
+func (f *WPA) serve(conn *dbus.Conn) {
+	methods := map[string]func(*dbus.Message) answer{
+		"GetInterface": f.getInterface, "CreateInterface": f.createInterface, "RemoveInterface": f.removeInterface,
+		"Scan": f.scan, "AbortScan": func(*dbus.Message) answer { return answer{} },
+		"AddNetwork": f.addNetwork, "SelectNetwork": f.selectNetwork,
+		"RemoveNetwork": f.removeNetwork, "RemoveAllNetworks": f.removeAllNetworks,
+		"Get": f.get, "GetAll": f.getAll, "Set": f.set,
+	}
+	incoming, owner := make(chan *dbus.Message, 1000), make(chan bool)
+	conn.Eavesdrop(incoming) // from here on, conn gets no answers
+	f.serving.Go(func() {
+		for msg := range incoming {
+			name, _ := msg.Headers[dbus.FieldMember].Value().(string)
+			if name == "NameAcquired" && msg.Body[0] == wpaName {
+				close(owner)
+			}
+			if method := methods[name]; method != nil && msg.Type == dbus.TypeMethodCall {
+				f.answer(conn, msg, name, method)
+			}
 		}
+	})
+	conn.BusObject().Go("org.freedesktop.DBus.RequestName", dbus.FlagNoReplyExpected, nil, wpaName, uint32(dbus.NameFlagDoNotQueue))
+	<-owner
+}
+
+// answer answers one call, unless it is to hang.
+func (f *WPA) answer(conn *dbus.Conn, call *dbus.Message, name string, method func(*dbus.Message) answer) {
+	fault, hangs := f.record(name, call.Body)
+	if hangs {
+		return
+	}
+	a := answer{err: fault}
+	if fault == "" {
+		a = method(call)
+	}
+	msg := &dbus.Message{Type: dbus.TypeMethodReply, Body: a.values, Headers: map[dbus.HeaderField]dbus.Variant{
+		dbus.FieldDestination: call.Headers[dbus.FieldSender],
+		dbus.FieldReplySerial: dbus.MakeVariant(call.Serial()),
+	}}
+	if a.err != "" {
+		msg.Type, msg.Body = dbus.TypeError, []any{"from the fake"}
+		msg.Headers[dbus.FieldErrorName] = dbus.MakeVariant(a.err)
+	}
+	if len(msg.Body) > 0 {
+		msg.Headers[dbus.FieldSignature] = dbus.MakeVariant(dbus.SignatureOf(msg.Body...))
+	}
+	conn.Send(msg, nil)
+	if a.after != nil {
+		a.after()
 	}
 }
 
-// received records a call, and answers it with the fault injected for it.
-func (f *WPA) received(method string, args ...any) *dbus.Error {
-	for i := range args {
-		args[i] = plain(args[i])
-	}
+// record records a call and returns the fault injected for it.
+func (f *WPA) record(method string, args []any) (err string, hangs bool) {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if method != "Get" && method != "GetAll" {
-		f.requests = append(f.requests, WPARequest{method, args})
+		values := []any(nil)
+		for _, arg := range args {
+			values = append(values, plain(arg))
+		}
+		f.requests = append(f.requests, WPARequest{method, values})
 	}
-	name, hanging := f.errors[method], f.hanging[method]
-	f.mu.Unlock()
-	if hanging {
-		<-f.done
-	}
-	if name != "" {
-		return wpaError(name)
-	}
-	return nil
+	return f.errors[method], f.hanging[method]
 }
 
 // plain takes the values out of their variants.
@@ -61,126 +102,90 @@ func plain(value any) any {
 	return value
 }
 
-func wpaError(name string) *dbus.Error { return dbus.NewError(name, []any{"injected by the test"}) }
-
-func (f *WPA) getInterface(ifname string) (dbus.ObjectPath, *dbus.Error) {
-	if err := f.received("GetInterface", ifname); err != nil {
-		return "", err
-	}
+func (f *WPA) getInterface(msg *dbus.Message) answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.taken || ifname != f.ifname {
-		return "", wpaError(wpaName + ".InterfaceUnknown")
+	if !f.taken || msg.Body[0] != f.ifname {
+		return failed("InterfaceUnknown")
 	}
-	return wpaIface, nil
+	return answer{values: []any{wpaIface}}
 }
 
-func (f *WPA) createInterface(args map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
-	if err := f.received("CreateInterface", args); err != nil {
-		return "", err
-	}
+func (f *WPA) createInterface(msg *dbus.Message) answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if args["Ifname"].Value() != f.ifname {
-		return "", wpaError(wpaName + ".UnknownError")
+	if args, _ := plain(msg.Body[0]).(map[string]any); f.ifname == "" || args["Ifname"] != f.ifname {
+		return failed("UnknownError")
 	}
 	f.taken = true
-	return wpaIface, nil
+	return answer{values: []any{wpaIface}}
 }
 
-func (f *WPA) removeInterface(path dbus.ObjectPath) *dbus.Error {
-	if err := f.received("RemoveInterface", path); err != nil {
-		return err
-	}
+func (f *WPA) removeInterface(*dbus.Message) answer {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.taken = false
-	f.mu.Unlock()
-	f.Emit(wpaRoot, wpaName+".InterfaceRemoved", wpaIface)
-	return nil
+	return answer{after: func() { f.Emit(wpaRoot, wpaName+".InterfaceRemoved", wpaIface) }}
 }
 
-func (f *WPA) scan(args map[string]dbus.Variant) *dbus.Error {
-	if err := f.received("Scan", args); err != nil {
-		return err
-	}
-	called, _ := args["SSIDs"].Value().([][]byte)
-	var channels []struct{ Frequency, Width uint32 }
-	if v, ok := args["Channels"]; ok {
-		if err := v.Store(&channels); err != nil {
-			return wpaError(wpaName + ".InvalidArgs")
-		}
-	}
+func (f *WPA) scan(msg *dbus.Message) answer {
+	args, _ := plain(msg.Body[0]).(map[string]any)
+	called, _ := args["SSIDs"].([][]byte)
+	channels, _ := args["Channels"].([][]any)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, ap := range f.air {
 		by := slices.ContainsFunc(called, func(ssid []byte) bool { return string(ssid) == ap.SSID })
-		on := slices.ContainsFunc(channels, func(c struct{ Frequency, Width uint32 }) bool { return c.Frequency == uint32(ap.Frequency) })
+		on := slices.ContainsFunc(channels, func(c []any) bool { return c[0] == uint32(ap.Frequency) })
 		if (by || !ap.Hidden && len(called) == 0) && (on || len(channels) == 0) {
 			f.hear(ap, time.Now())
 		}
 	}
-	f.mu.Unlock()
-	f.InterfaceSignal("ScanDone", true)
-	return nil
+	return answer{after: func() { f.InterfaceSignal("ScanDone", true) }}
 }
 
-func (f *WPA) abortScan() *dbus.Error { return f.received("AbortScan") }
-
-func (f *WPA) addNetwork(args map[string]dbus.Variant) (dbus.ObjectPath, *dbus.Error) {
-	if err := f.received("AddNetwork", args); err != nil {
-		return "", err
-	}
+func (f *WPA) addNetwork(msg *dbus.Message) answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	// Like the real one, it uses the number of a network that was removed again.
 	path := dbus.ObjectPath(fmt.Sprintf("%s/Networks/%d", wpaIface, len(f.networks)))
-	f.networks[path], _ = plain(args).(map[string]any)
-	return path, nil
+	f.networks[path], _ = plain(msg.Body[0]).(map[string]any)
+	return answer{values: []any{path}}
 }
 
-func (f *WPA) selectNetwork(path dbus.ObjectPath) *dbus.Error {
-	if err := f.received("SelectNetwork", path); err != nil {
-		return err
-	}
+func (f *WPA) selectNetwork(msg *dbus.Message) answer {
+	path, _ := msg.Body[0].(dbus.ObjectPath)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.networks[path] == nil {
-		return wpaError(wpaName + ".NetworkUnknown")
+		return failed("NetworkUnknown")
 	}
-	f.playing.Go(func() { f.play(path) })
-	return nil
+	return answer{after: func() { f.play(path) }}
 }
 
-func (f *WPA) removeNetwork(path dbus.ObjectPath) *dbus.Error {
-	if err := f.received("RemoveNetwork", path); err != nil {
-		return err
-	}
+func (f *WPA) removeNetwork(msg *dbus.Message) answer {
+	path, _ := msg.Body[0].(dbus.ObjectPath)
 	f.mu.Lock()
-	_, there := f.networks[path]
+	defer f.mu.Unlock()
+	if f.networks[path] == nil {
+		return failed("NetworkUnknown")
+	}
 	delete(f.networks, path)
-	f.mu.Unlock()
-	if !there {
-		return wpaError(wpaName + ".NetworkUnknown")
-	}
-	f.disconnect(path)
-	return nil
+	return answer{after: func() { f.disconnect(path) }}
 }
 
-func (f *WPA) removeAllNetworks() *dbus.Error {
-	if err := f.received("RemoveAllNetworks"); err != nil {
-		return err
-	}
+func (f *WPA) removeAllNetworks(*dbus.Message) answer {
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	clear(f.networks)
 	path, _ := f.props["CurrentNetwork"].(dbus.ObjectPath)
-	f.mu.Unlock()
-	f.disconnect(path)
-	return nil
+	return answer{after: func() { f.disconnect(path) }}
 }
 
 // disconnect ends the connection to the network at path, if there is one.
 func (f *WPA) disconnect(path dbus.ObjectPath) {
 	f.mu.Lock()
-	current := path != "/" && f.props["CurrentNetwork"] == path
+	current := path != "/" && f.props["CurrentNetwork"] == path && f.props["State"] != "interface_disabled"
 	f.mu.Unlock()
 	if current {
 		none := dbus.ObjectPath("/")
@@ -189,34 +194,31 @@ func (f *WPA) disconnect(path dbus.ObjectPath) {
 	}
 }
 
-func (f *WPA) get(msg dbus.Message, iface, name string) (dbus.Variant, *dbus.Error) {
-	if err := f.received("Get", iface, name); err != nil {
-		return dbus.Variant{}, err
+func (f *WPA) get(msg *dbus.Message) answer {
+	name, _ := msg.Body[1].(string)
+	if value, ok := f.properties(msg)[name]; ok {
+		return answer{values: []any{value}}
 	}
-	props, err := f.properties(msg, iface)
-	return props[name], err
+	return answer{err: "org.freedesktop.DBus.Error.InvalidArgs"}
 }
 
-func (f *WPA) getAll(msg dbus.Message, iface string) (map[string]dbus.Variant, *dbus.Error) {
-	if err := f.received("GetAll", iface); err != nil {
-		return nil, err
+func (f *WPA) getAll(msg *dbus.Message) answer {
+	if props := f.properties(msg); props != nil {
+		return answer{values: []any{props}}
 	}
-	return f.properties(msg, iface)
+	return answer{err: "org.freedesktop.DBus.Error.InvalidArgs"}
 }
 
-func (f *WPA) set(iface, name string, value dbus.Variant) *dbus.Error {
-	if err := f.received("Set", iface, name, value); err != nil {
-		return err
-	}
-	f.Set(name, value.Value())
-	return nil
+func (f *WPA) set(msg *dbus.Message) answer {
+	name, _ := msg.Body[1].(string)
+	f.Set(name, plain(msg.Body[2]))
+	return answer{}
 }
 
 // properties returns the properties of the object that msg is for. A network's
 // are not for reading: they hold the key.
-func (f *WPA) properties(msg dbus.Message, iface string) (map[string]dbus.Variant, *dbus.Error) {
-	path := msg.Headers[dbus.FieldPath].Value()
-	props := map[string]dbus.Variant{}
+func (f *WPA) properties(msg *dbus.Message) map[string]dbus.Variant {
+	path, iface := msg.Headers[dbus.FieldPath].Value(), msg.Body[0]
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if path == wpaIface && iface == wpaName+".Interface" {
@@ -224,19 +226,19 @@ func (f *WPA) properties(msg dbus.Message, iface string) (map[string]dbus.Varian
 		for _, h := range f.heard {
 			bsss = append(bsss, h.path)
 		}
+		props := map[string]dbus.Variant{"BSSs": dbus.MakeVariant(bsss)}
 		for name, value := range f.props {
 			props[name] = dbus.MakeVariant(value)
 		}
-		props["BSSs"] = dbus.MakeVariant(bsss)
-		return props, nil
+		return props
 	}
 	for _, h := range f.heard {
 		if path == h.path && iface == wpaName+".BSS" {
-			return h.properties(), nil
+			return h.properties()
 		}
 	}
-	f.t.Errorf("the fake wpa_supplicant has no properties of %s at %v", iface, path)
-	return nil, wpaError("org.freedesktop.DBus.Error.UnknownInterface")
+	f.t.Errorf("the fake wpa_supplicant has no properties of %v at %v", iface, path)
+	return nil
 }
 
 func (h heard) properties() map[string]dbus.Variant {

@@ -34,17 +34,27 @@ type attempt struct {
 	sae       bool // WPA3 is used where the access point has it
 
 	try     try
-	tries   int // that ended
-	done    bool
+	tries   int     // that ended
 	verdict verdict // of the last try that ended
+	final   bool    // more tries would end the same way
+	done    bool    // connected
 }
 
 // verdict is what a failed try means.
 type verdict struct {
 	failure wifi.Failure
 	detail  string
-	final   bool // more tries would end the same way
+	weight  weight
 }
+
+// weight is how much a verdict counts.
+type weight int
+
+const (
+	passing weight = iota // the next try may well succeed
+	likely                // it is final when the next try says the same
+	certain               // it is final
+)
 
 // observe takes in a change of the interface. Within one signal the codes belong
 // to the state before it, if that ended; wpa_supplicant sends DisconnectReason
@@ -87,8 +97,10 @@ func (t *try) add(ch change) {
 // end judges the try that ended, unless a final verdict stands already.
 func (a *attempt) end() {
 	a.tries++
-	if !a.verdict.final {
-		a.verdict = judge(a.try, a.protected, a.sae, a.tries)
+	if !a.final {
+		before := a.verdict.failure
+		a.verdict = judge(a.try, a.protected, a.sae)
+		a.final = a.verdict.weight == certain || a.verdict.weight == likely && a.verdict.failure == before
 	}
 	a.try = try{}
 }
@@ -110,61 +122,60 @@ const (
 	reasonDifferentIE     = 17
 )
 
-// judge says what it means that try number n ended.
-func judge(t try, protected, sae bool, n int) verdict {
-	again := n > 1 // the same network failed before
+// judge says what it means that a try ended.
+func judge(t try, protected, sae bool) verdict {
 	switch {
 	case t.mismatch:
-		return verdict{wifi.FailureWrongPassword, "wpa_supplicant found that the password does not match", true}
+		return verdict{wifi.FailureWrongPassword, "wpa_supplicant found that the password does not match", certain}
 	case t.phase == "4way_handshake" && protected:
-		return judgeHandshake(t, again)
+		return judgeHandshake(t)
 	case t.phase == "authenticating":
-		return judgeAuthentication(t, sae, again)
+		return judgeAuthentication(t, sae)
 	case t.assoc != nil && *t.assoc == statusAuthTimeout && protected:
 		return verdict{wifi.FailureWrongPassword,
-			"wrong password, or the access point refused: this radio (brcmfmac?) does not tell which", again}
+			"wrong password, or the access point refused: this radio (brcmfmac?) does not tell which", likely}
 	case t.assoc != nil && *t.assoc != 0:
-		return verdict{wifi.FailureRefused, "the access point refused the association: " + statusText(*t.assoc), again}
+		return verdict{wifi.FailureRefused, "the access point refused the association: " + statusText(*t.assoc), likely}
 	case t.reason != nil && *t.reason > 0:
-		return verdict{wifi.FailureRefused, "the access point ended the connection: " + reasonText(*t.reason), again}
+		return verdict{wifi.FailureRefused, "the access point ended the connection: " + reasonText(*t.reason), likely}
 	}
-	return verdict{wifi.FailureTimedOut, fmt.Sprintf("the access point stopped answering (state %s)", t.phase), false}
+	return verdict{wifi.FailureTimedOut, fmt.Sprintf("the access point stopped answering (state %s)", t.phase), passing}
 }
 
 // judgeHandshake is for WPA2: the access point cannot tell a wrong password from
 // a message that was lost, and gives up in silence or with a reason.
-func judgeHandshake(t try, again bool) verdict {
+func judgeHandshake(t try) verdict {
 	reason := int32(0)
 	if t.reason != nil {
 		reason = *t.reason
 	}
 	switch reason {
 	case reason4WayTimeout, reasonPrevAuthInvalid:
-		return verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + reasonText(reason), true}
+		return verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + reasonText(reason), certain}
 	case -reasonDifferentIE:
-		return verdict{wifi.FailureRefused, "the access point offers other security in the handshake than in its beacons", again}
+		return verdict{wifi.FailureRefused, "the access point offers other security in the handshake than in its beacons", likely}
 	case 0, -reasonInactivity, -reasonLeaving:
-		return verdict{wifi.FailureTimedOut, "the access point stopped answering during the WPA2 handshake; is the signal too weak?", false}
+		return verdict{wifi.FailureTimedOut, "the access point stopped answering during the WPA2 handshake; is the signal too weak?", passing}
 	}
-	return verdict{wifi.FailureWrongPassword, "most likely a wrong password: the access point cut the WPA2 handshake: " + reasonText(reason), again}
+	return verdict{wifi.FailureWrongPassword, "most likely a wrong password: the access point cut the WPA2 handshake: " + reasonText(reason), likely}
 }
 
 // judgeAuthentication is for WPA3, where the password is tried first of all, and
 // for access points that turn the station away.
-func judgeAuthentication(t try, sae, again bool) verdict {
+func judgeAuthentication(t try, sae bool) verdict {
 	if t.auth == nil {
-		return verdict{wifi.FailureTimedOut, "the access point does not answer; is the signal too weak?", false}
+		return verdict{wifi.FailureTimedOut, "the access point does not answer; is the signal too weak?", passing}
 	}
 	switch status := *t.auth; {
 	case sae && (status == statusChallengeFail || status == statusUnspecified):
-		return verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + statusText(status), true}
+		return verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + statusText(status), certain}
 	case sae && (status == 0 || status == statusHashToElement):
 		// It answered the commit message, then found that the keys differ.
-		return verdict{wifi.FailureWrongPassword, "the access point fell silent when the password was to be confirmed (WPA3)", true}
+		return verdict{wifi.FailureWrongPassword, "the access point fell silent when the password was to be confirmed (WPA3)", certain}
 	case status == 0:
-		return verdict{wifi.FailureTimedOut, "the access point stopped answering (state authenticating)", false}
+		return verdict{wifi.FailureTimedOut, "the access point stopped answering (state authenticating)", passing}
 	default:
-		return verdict{wifi.FailureRefused, "the access point refused the authentication: " + statusText(status), again}
+		return verdict{wifi.FailureRefused, "the access point refused the authentication: " + statusText(status), likely}
 	}
 }
 

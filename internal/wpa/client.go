@@ -19,11 +19,13 @@ import (
 
 // How long to wait. Variables only so that a test can shorten them.
 var (
-	dialTimeout = 10 * time.Second // to connect to the message bus
-	callTimeout = 5 * time.Second  // for one answer of wpa_supplicant
-	firstRetry  = 500 * time.Millisecond
-	lastRetry   = 5 * time.Second // between two looks for wpa_supplicant or the interface
-	lostAfter   = 2 * time.Second // without the connection, until it counts as lost
+	dialTimeout = 10 * time.Second       // to connect to the message bus
+	callTimeout = 5 * time.Second        // for one answer of wpa_supplicant
+	firstRetry  = 500 * time.Millisecond // between two looks for wpa_supplicant or the interface, growing
+	lastRetry   = 5 * time.Second        // to this
+	scanPause   = 500 * time.Millisecond // for a busy radio, unless its scan ends before
+	startWithin = 3 * time.Second        // for wpa_supplicant to begin with an access point heard before
+	lostAfter   = 2 * time.Second        // without the connection, until it counts as lost
 )
 
 // Options are what a Client needs to know.

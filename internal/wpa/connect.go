@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
-
-// startWithin bounds how long wpa_supplicant may take to begin to connect to an
-// access point that was heard a moment ago, before it is looked for anew.
-const startWithin = 3 * time.Second
 
 // errUnreachable says that an access point did not answer at all: what was known
 // about it may have been out of date.
@@ -139,16 +134,16 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 		}
 	}
 	var v verdict
-	var done, able bool
+	var done, able, final bool
 	err := j.wait(ctx, func() bool {
-		done, able, v = a.done, j.able(), a.verdict
+		done, able, final, v = a.done, j.able(), a.final, a.verdict
 		if a.try.phase != "" {
 			j.last = verdict{failure: wifi.FailureTimedOut, detail: "the access point did not finish (state " + a.try.phase + ")"}
 		}
 		if v.failure != wifi.FailureNone {
 			j.last = v
 		}
-		return done || !able || v.final || !full && v.failure == wifi.FailureTimedOut
+		return done || !able || final || !full && v.failure == wifi.FailureTimedOut
 	})
 	switch {
 	case err != nil:
@@ -157,7 +152,7 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 		return j.arrived(ctx, path)
 	case !able:
 		return wifi.Network{}, errGone
-	case !v.final:
+	case !final:
 		return wifi.Network{}, errUnreachable
 	}
 	return wifi.Network{}, &wifi.Error{Failure: v.failure, Detail: v.detail}

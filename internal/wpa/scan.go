@@ -11,9 +11,8 @@ import (
 )
 
 const (
-	freshAge  = 5 * time.Second        // scan results this old are good enough to try
-	maxBusy   = 12                     // times in a row that a radio may be busy; a full scan takes less
-	scanPause = 500 * time.Millisecond // for a busy radio, unless its scan ends before
+	freshAge = 5 * time.Second // scan results this old are good enough to try
+	maxBusy  = 12              // times in a row that a radio may be busy; a full scan takes less
 )
 
 // errGone says that wpa_supplicant or the interface went away.

@@ -1,0 +1,261 @@
+package wpa
+
+import (
+	"context"
+	"encoding/hex"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+func TestMain(m *testing.M) {
+	// Short enough not to wait for, long enough for a busy machine.
+	firstRetry, lastRetry, lostAfter = 20*time.Millisecond, 50*time.Millisecond, 100*time.Millisecond
+	scanPause, startWithin = 20*time.Millisecond, 500*time.Millisecond
+	os.Exit(m.Run())
+}
+
+// rig is a Client that runs against a fake wpa_supplicant.
+type rig struct {
+	*Client
+	*dbustest.WPA
+	lost      chan string
+	available chan string // why it is not, empty when it is
+	log       *logBuffer
+}
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// newRig returns a rig whose fake has the radio wlan0 and is running.
+func newRig(t *testing.T) *rig {
+	address := dbustest.Start(t)
+	r := &rig{WPA: dbustest.StartWPA(t, address, "wlan0")}
+	r.run(t, address)
+	r.isAvailable(t, "")
+	return r
+}
+
+// run runs a Client on the bus at address.
+func (r *rig) run(t *testing.T, address string) {
+	t.Helper()
+	lost, available := make(chan string, 100), make(chan string, 100)
+	log := &logBuffer{}
+	r.lost, r.available, r.log = lost, available, log
+	r.Client = New(Options{
+		Interface:   "wlan0",
+		Country:     "DE",
+		Log:         slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		OnLost:      func(detail string) { lost <- detail },
+		OnAvailable: func(_ bool, detail string) { available <- detail },
+		Dial: func(context.Context) (*dbus.Conn, error) {
+			return dbus.Connect(address, dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
+		},
+	})
+	r.sys = t.TempDir()
+	radio := filepath.Join(r.sys, "class/net/wlan0/phy80211")
+	if err := os.MkdirAll(radio, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		for _, secret := range []string{testPassphrase, rawPSK, "wrong password"} {
+			psk, _ := derivePSK(credentials(secret, wifi.AutoDetect))
+			for _, text := range []string{secret, hex.EncodeToString([]byte(secret)), hex.EncodeToString(psk)} {
+				if strings.Contains(strings.ToLower(log.String()), strings.ToLower(text)) {
+					t.Errorf("the log holds a secret: %s", log)
+				}
+			}
+		}
+	})
+}
+
+// next returns what comes from ch.
+func next(t *testing.T, ch chan string) string {
+	t.Helper()
+	select {
+	case s := <-ch:
+		return s
+	case <-time.After(10 * time.Second):
+		t.Fatal("waited in vain")
+		return ""
+	}
+}
+
+// isAvailable waits for news of whether networks can be joined, which must say
+// this.
+func (r *rig) isAvailable(t *testing.T, part string) {
+	t.Helper()
+	if why := next(t, r.available); part == "" && why != "" || !strings.Contains(why, part) {
+		t.Fatalf("available: %q, want %q", why, part)
+	}
+}
+
+// isQuiet checks that nobody was told of a loss, or of anything about the radio.
+func (r *rig) isQuiet(t *testing.T) {
+	t.Helper()
+	if len(r.lost)+len(r.available) > 0 {
+		t.Errorf("news: %d of a loss, %d of the radio\n%s", len(r.lost), len(r.available), r.log)
+	}
+}
+
+func (r *rig) join(t *testing.T, cred wifi.Credentials, hint int) (wifi.Network, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	return r.Join(ctx, Request{Credentials: cred, Hint: wifi.Hint{FrequencyMHz: hint}})
+}
+
+// joined joins a network, which must succeed.
+func (r *rig) joined(t *testing.T) {
+	t.Helper()
+	if _, err := r.join(t, credentials(testPassphrase, wifi.AutoDetect), 0); err != nil {
+		t.Fatalf("%v\n%s", err, r.log)
+	}
+}
+
+// fails joins a network, which must fail like this and leave nothing behind.
+func (r *rig) fails(t *testing.T, cred wifi.Credentials, failure wifi.Failure, part string) {
+	t.Helper()
+	_, err := r.join(t, cred, 0)
+	if wifi.FailureOf(err) != failure || !strings.Contains(err.Error(), part) {
+		t.Errorf("got %v, want %v: %s\n%s", err, failure, part, r.log)
+	}
+	if n := r.Networks(); n != 0 {
+		t.Errorf("%d networks are left", n)
+	}
+}
+
+var bssid = [6]byte{2, 0, 0, 0, 1, 0}
+
+// lab is an access point for testPassphrase.
+func lab(steps ...dbustest.Step) dbustest.AP {
+	return dbustest.AP{SSID: "lab", BSSID: bssid, Frequency: 2437, Privacy: true, RSN: []string{"wpa-psk"}, Steps: steps}
+}
+
+// methods are the calls that change something.
+func methods(requests []dbustest.WPARequest) []string {
+	var names []string
+	for _, r := range requests {
+		names = append(names, r.Method)
+	}
+	return names
+}
+
+func TestJoin(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	n, err := r.join(t, credentials(testPassphrase, wifi.WPA2PSK), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := wifi.Network{SSID: "lab", BSSID: "02:00:00:00:01:00", FrequencyMHz: 2437, SignalDBm: -50, KeyMgmt: "WPA2-PSK"}
+	if n != want {
+		t.Errorf("got %+v", n)
+	}
+	psk, _ := derivePSK(credentials(testPassphrase, wifi.WPA2PSK))
+	network := dbus.ObjectPath("/fi/w1/wpa_supplicant1/Interfaces/0/Networks/0")
+	requests := []dbustest.WPARequest{
+		{Method: "GetInterface", Args: []any{"wlan0"}},
+		{Method: "CreateInterface", Args: []any{map[string]any{"Ifname": "wlan0"}}},
+		{Method: "Set", Args: []any{ifaceIface, "Country", "DE"}},
+		{Method: "RemoveAllNetworks"},
+		{Method: "Scan", Args: []any{map[string]any{"Type": "active", "AllowRoam": false}}},
+		{Method: "AddNetwork", Args: []any{map[string]any{"ssid": []byte("lab"), "key_mgmt": "WPA-PSK", "proto": "RSN",
+			"psk": psk, "ieee80211w": int32(1), "scan_freq": "2437"}}},
+		{Method: "SelectNetwork", Args: []any{network}},
+	}
+	if got := r.Requests(); !reflect.DeepEqual(got, requests) {
+		t.Errorf("got  %v\nwant %v", got, requests)
+	}
+	if err := r.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.Requests()[len(requests):]; !slices.Equal(methods(got), []string{"RemoveAllNetworks"}) {
+		t.Errorf("left by %v", got)
+	}
+	r.isQuiet(t)
+}
+
+func TestWhereItLooks(t *testing.T) {
+	wildcard := map[string]any{"Type": "active", "AllowRoam": false}
+	called := map[string]any{"Type": "active", "AllowRoam": false, "SSIDs": [][]byte{[]byte("lab")}}
+	on := func(args map[string]any, frequency uint32) map[string]any {
+		args = maps.Clone(args)
+		args["Channels"] = [][]any{{frequency, uint32(20)}}
+		return args
+	}
+	hidden := lab()
+	hidden.Hidden = true
+	for _, test := range []struct {
+		name  string
+		air   dbustest.AP
+		age   time.Duration // of what was heard before; 0: nothing was
+		hint  int
+		scans []map[string]any
+		ssid  any // scan_ssid
+	}{
+		{"everywhere", lab(), 0, 0, []map[string]any{wildcard}, nil},
+		{"heard a moment ago", lab(), time.Second, 0, nil, nil},
+		{"heard too long ago", lab(), 9 * time.Second, 0, []map[string]any{wildcard}, nil},
+		{"where it was", lab(), 0, 2437, []map[string]any{on(wildcard, 2437)}, nil},
+		{"no longer where it was", lab(), 0, 2412, []map[string]any{on(wildcard, 2412), on(called, 2412), wildcard}, nil},
+		{"hidden", hidden, 0, 0, []map[string]any{wildcard, called}, int32(1)},
+		{"hidden, where it was", hidden, 0, 2437, []map[string]any{on(wildcard, 2437), on(called, 2437)}, int32(1)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t)
+			r.Air(test.air)
+			if test.age > 0 {
+				r.Hear(test.age, test.air)
+			}
+			if _, err := r.join(t, credentials(testPassphrase, wifi.AutoDetect), test.hint); err != nil {
+				t.Fatal(err)
+			}
+			var scans []map[string]any
+			for _, request := range r.Calls("Scan") {
+				args, _ := request.Args[0].(map[string]any)
+				scans = append(scans, args)
+			}
+			if !reflect.DeepEqual(scans, test.scans) {
+				t.Errorf("scans\n%v, want\n%v", scans, test.scans)
+			}
+			network, _ := r.Calls("AddNetwork")[0].Args[0].(map[string]any)
+			if network["scan_ssid"] != test.ssid {
+				t.Errorf("scan_ssid %v, want %v", network["scan_ssid"], test.ssid)
+			}
+		})
+	}
+}

@@ -1,0 +1,156 @@
+package wpa
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+const (
+	testPassphrase = `a "quoted" \ passphrase`
+	rawPSK         = "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F"
+)
+
+func credentials(passphrase string, security wifi.Security) wifi.Credentials {
+	return wifi.Credentials{SSID: "lab", Passphrase: wifi.NewPassphrase([]byte(passphrase)), Security: security}
+}
+
+// What access points offer.
+var (
+	offerOpen       = bss{ssid: "lab", frequency: 2412}
+	offerWEP        = bss{ssid: "lab", frequency: 2412, privacy: true}
+	offerWPA1       = bss{ssid: "lab", frequency: 2412, privacy: true, wpa: []string{"wpa-psk"}}
+	offerWPA2       = bss{ssid: "lab", frequency: 2412, privacy: true, rsn: []string{"wpa-psk"}}
+	offerMixed      = bss{ssid: "lab", frequency: 2412, privacy: true, wpa: []string{"wpa-psk"}, rsn: []string{"wpa-psk"}}
+	offerSHA256     = bss{ssid: "lab", frequency: 2417, privacy: true, rsn: []string{"wpa-psk-sha256"}}
+	offerWPA3       = bss{ssid: "lab", frequency: 5180, privacy: true, rsn: []string{"sae"}}
+	offerTransition = bss{ssid: "lab", frequency: 2437, privacy: true, rsn: []string{"wpa-psk", "sae"}}
+	offerEnterprise = bss{ssid: "lab", frequency: 2437, privacy: true, rsn: []string{"wpa-eap"}}
+	offerOWE        = bss{ssid: "lab", frequency: 2437, privacy: true, rsn: []string{"owe"}}
+)
+
+func TestProperties(t *testing.T) {
+	able := &device{sae: true, pmf: true}
+	psk, _ := derivePSK(credentials(testPassphrase, wifi.AutoDetect))
+	raw, _ := hex.DecodeString(rawPSK)
+	sae := []byte(testPassphrase)
+	type props map[string]any
+	for _, test := range []struct {
+		name     string
+		security wifi.Security
+		password string
+		found    []bss
+		dev      *device
+		hidden   bool
+		want     props // without ssid
+	}{
+		{"open", wifi.Open, "", []bss{offerOpen}, able, false,
+			props{"key_mgmt": "NONE", "scan_freq": "2412"}},
+		{"open, by auto-detect", wifi.AutoDetect, "", []bss{offerWPA2, offerOpen}, able, false,
+			props{"key_mgmt": "NONE", "scan_freq": "2412"}},
+		{"WPA2", wifi.WPA2PSK, testPassphrase, []bss{offerWPA2}, able, false,
+			props{"key_mgmt": "WPA-PSK", "proto": "RSN", "psk": psk, "ieee80211w": int32(1), "scan_freq": "2412"}},
+		{"WPA2, of a transition network", wifi.WPA2PSK, testPassphrase, []bss{offerTransition}, able, false,
+			props{"key_mgmt": "WPA-PSK", "proto": "RSN", "psk": psk, "ieee80211w": int32(1), "scan_freq": "2437"}},
+		{"WPA2, radio cannot protect management frames", wifi.WPA2PSK, testPassphrase, []bss{offerWPA2}, &device{sae: true}, false,
+			props{"key_mgmt": "WPA-PSK", "proto": "RSN", "psk": psk, "ieee80211w": int32(0), "scan_freq": "2412"}},
+		{"WPA2, raw PSK", wifi.WPA2PSK, rawPSK, []bss{offerWPA2}, able, false,
+			props{"key_mgmt": "WPA-PSK", "proto": "RSN", "psk": raw, "ieee80211w": int32(1), "scan_freq": "2412"}},
+		{"WPA2-SHA256, hidden", wifi.WPA2PSKSHA256, testPassphrase, []bss{offerSHA256}, able, true,
+			props{"key_mgmt": "WPA-PSK-SHA256", "proto": "RSN", "psk": psk, "ieee80211w": int32(1), "scan_freq": "2417", "scan_ssid": int32(1)}},
+		{"WPA3", wifi.WPA3SAE, testPassphrase, []bss{offerWPA3}, able, false,
+			props{"key_mgmt": "SAE", "proto": "RSN", "sae_password": sae, "ieee80211w": int32(2), "scan_freq": "5180"}},
+		{"transition", wifi.WPAAutoPersonal, testPassphrase, []bss{offerTransition, offerWPA3, offerTransition}, able, false,
+			props{"key_mgmt": "SAE WPA-PSK WPA-PSK-SHA256", "proto": "RSN", "psk": psk, "sae_password": sae, "ieee80211w": int32(1), "scan_freq": "2437 5180"}},
+		{"transition, radio without WPA3", wifi.WPAAutoPersonal, testPassphrase, []bss{offerTransition}, &device{pmf: true}, false,
+			props{"key_mgmt": "WPA-PSK WPA-PSK-SHA256", "proto": "RSN", "psk": psk, "ieee80211w": int32(1), "scan_freq": "2437"}},
+		{"auto-detect WPA2", wifi.AutoDetect, testPassphrase, []bss{offerOpen, offerMixed}, able, false,
+			props{"key_mgmt": "WPA-PSK", "proto": "RSN", "psk": psk, "ieee80211w": int32(1), "scan_freq": "2412"}},
+		{"auto-detect WPA3", wifi.AutoDetect, testPassphrase, []bss{offerWPA3}, able, false,
+			props{"key_mgmt": "SAE", "proto": "RSN", "sae_password": sae, "ieee80211w": int32(2), "scan_freq": "5180"}},
+		{"auto-detect transition", wifi.AutoDetect, testPassphrase, []bss{offerTransition}, able, false,
+			props{"key_mgmt": "SAE WPA-PSK", "proto": "RSN", "psk": psk, "sae_password": sae, "ieee80211w": int32(1), "scan_freq": "2437"}},
+		{"auto-detect transition, raw PSK", wifi.AutoDetect, rawPSK, []bss{offerTransition}, able, false,
+			props{"key_mgmt": "WPA-PSK", "proto": "RSN", "psk": raw, "ieee80211w": int32(1), "scan_freq": "2437"}},
+		{"auto-detect the first WPA", wifi.AutoDetect, testPassphrase, []bss{offerWPA1}, able, false,
+			props{"key_mgmt": "WPA-PSK", "proto": "WPA", "psk": psk, "ieee80211w": int32(0), "scan_freq": "2412"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cred := credentials(test.password, test.security)
+			plan, fitting, err := choose(cred, test.found, test.dev, test.hidden)
+			if err != nil || len(fitting) == 0 {
+				t.Fatal(fitting, err)
+			}
+			got, _, err := plan.properties(cred)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]dbus.Variant{"ssid": dbus.MakeVariant([]byte("lab"))}
+			for name, value := range test.want {
+				want[name] = dbus.MakeVariant(value)
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %v\nwant %v", got, want)
+			}
+		})
+	}
+}
+
+func TestNotOffered(t *testing.T) {
+	able := &device{sae: true, pmf: true}
+	for _, test := range []struct {
+		security wifi.Security
+		password string
+		found    bss
+		dev      *device
+		failure  wifi.Failure
+		detail   string // a part of it
+	}{
+		{wifi.Open, "", offerWPA2, able, wifi.FailureSecurityNotOffered, "asked for security open, the access point offers WPA2/WPA-PSK"},
+		{wifi.Open, "", offerWEP, able, wifi.FailureSecurityNotOffered, "WEP"},
+		{wifi.WPA2PSK, testPassphrase, offerWPA3, able, wifi.FailureSecurityNotOffered, "offers WPA2/SAE"},
+		{wifi.WPA2PSK, testPassphrase, offerWPA1, able, wifi.FailureSecurityNotOffered, "offers WPA1/WPA-PSK"},
+		{wifi.WPA2PSKSHA256, testPassphrase, offerWPA2, able, wifi.FailureSecurityNotOffered, "wpa2-sha256"},
+		{wifi.WPA3SAE, testPassphrase, offerWPA2, able, wifi.FailureSecurityNotOffered, "wpa3"},
+		{wifi.WPA3SAE, testPassphrase, offerWPA3, &device{}, wifi.FailureSecurityNotOffered, "this radio or its driver cannot do WPA3"},
+		{wifi.WPAAutoPersonal, testPassphrase, offerOpen, able, wifi.FailureSecurityNotOffered, "no encryption"},
+		{wifi.AutoDetect, testPassphrase, offerOpen, able, wifi.FailureSecurityNotOffered, "the network is open"},
+		{wifi.AutoDetect, testPassphrase, offerEnterprise, able, wifi.FailureSecurityNotOffered, "WPA2/WPA-EAP"},
+		{wifi.AutoDetect, testPassphrase, offerOWE, able, wifi.FailureSecurityNotOffered, "WPA2/OWE"},
+		{wifi.AutoDetect, testPassphrase, offerWEP, able, wifi.FailureSecurityNotOffered, "WEP"},
+		{wifi.AutoDetect, rawPSK, offerWPA3, able, wifi.FailureSecurityNotOffered, "a raw PSK cannot be used with WPA3"},
+		{wifi.AutoDetect, "zero\x00byte", offerWPA3, able, wifi.FailureSecurityNotOffered, "zero byte"},
+		{wifi.AutoDetect, "", offerWPA2, able, wifi.FailureWrongPassword, "needs a password"},
+	} {
+		t.Run(fmt.Sprintf("%s, %s", test.security, test.found), func(t *testing.T) {
+			_, _, err := choose(credentials(test.password, test.security), []bss{test.found}, test.dev, false)
+			if wifi.FailureOf(err) != test.failure || !strings.Contains(fmt.Sprint(err), test.detail) {
+				t.Errorf("got %v, want %v: %s", err, test.failure, test.detail)
+			}
+		})
+	}
+}
+
+// The test vectors of IEEE 802.11-2020, J.4.2.
+func TestDerivePSK(t *testing.T) {
+	for _, test := range []struct{ ssid, passphrase, psk string }{
+		{"IEEE", "password", "f42c6fc52df0ebef9ebb4b90b38a5f902e83fe1b135a70e23aed762e9710a12e"},
+		{"ThisIsASSID", "ThisIsAPassword", "0dc0d6eb90555ed6419756b9a15ec3e3209b63df707dd508d14581f8982721af"},
+		{strings.Repeat("Z", 32), strings.Repeat("a", 32), "becb93866bb8c3832cb777c2f559807c8c59afcb6eae734885001300a981cc62"},
+	} {
+		psk, err := derivePSK(wifi.Credentials{SSID: wifi.SSID(test.ssid), Passphrase: wifi.NewPassphrase([]byte(test.passphrase))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := hex.DecodeString(test.psk); !bytes.Equal(psk, want) {
+			t.Errorf("%s: got %x", test.ssid, psk)
+		}
+	}
+}
