@@ -69,10 +69,20 @@ mirrors() {
 		done
 }
 
+# emulate ARCH: lets this machine run programs of another architecture.
+emulate() {
+	need qemu-aarch64-static=qemu-user-static update-binfmts=binfmt-support arch-test=arch-test
+	if ! arch-test "$1" >/dev/null; then # no systemd did it at the installation
+		[ -e /proc/sys/fs/binfmt_misc/register ] || as_root mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+		as_root update-binfmts --enable >&2
+	fi
+}
+
 build() {
 	local suite=$1 arch=$2 image=$3 tmp sources=() options=()
 	need mmdebstrap=mmdebstrap cpio=cpio modprobe=kmod zstd=zstd /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
-	[ "$arch" = "$(dpkg --print-architecture)" ] || need qemu-aarch64-static=qemu-user-static update-binfmts=binfmt-support arch-test=arch-test
+	[ "$(id -u)" -eq 0 ] || need newuidmap=uidmap
+	[ "$arch" = "$(dpkg --print-architecture)" ] || emulate "$arch"
 	mapfile -t sources < <(mirrors "$suite")
 	if apt-config dump Acquire::Check-Valid-Until | grep -q '"false"'; then
 		options+=(--aptopt='Acquire::Check-Valid-Until "false"') # as this machine has it, for the same mirror
