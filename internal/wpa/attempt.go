@@ -76,7 +76,7 @@ func (a *attempt) observe(ch change) {
 	}
 	a.try.add(ch)
 	a.done = a.try.phase == "completed"
-	if ch.state != "" && next == 0 || a.try.mismatch {
+	if ch.state != "" && next == 0 {
 		a.end()
 	}
 }
@@ -125,7 +125,8 @@ const (
 // judge says what it means that a try ended.
 func judge(t try, protected, sae bool) verdict {
 	switch {
-	case t.mismatch:
+	case t.mismatch && (t.reason == nil || *t.reason != -reasonInactivity):
+		// wpa_supplicant says so of every handshake that was cut.
 		return verdict{wifi.FailureWrongPassword, "wpa_supplicant found that the password does not match", certain}
 	case t.phase == "4way_handshake" && protected:
 		return judgeHandshake(t)

@@ -57,14 +57,16 @@ func TestAttempt(t *testing.T) {
 		{"WPA2 handshake cut twice", wpa2, sequence(cutHandshake, cutHandshake), false, wifi.FailureWrongPassword, true},
 		{"WPA2 access point out of reach in the handshake", wpa2, sequence(lostHandshake, lostHandshake), false, wifi.FailureTimedOut, false},
 		{"WPA2 security differs in the handshake", wpa2, sequence(toHandshake, []change{{reason: code(-17)}, {state: "disconnected"}}), false, wifi.FailureRefused, false},
-		{"PskMismatch (wpa_supplicant 2.11)", wpa2, sequence(toHandshake, []change{{mismatch: true}}), false, wifi.FailureWrongPassword, true},
+		{"PskMismatch (wpa_supplicant 2.11)", wpa2, sequence(toHandshake, []change{{mismatch: true}, {reason: code(1)}, {state: "disconnected"}}), false, wifi.FailureWrongPassword, true},
+		{"PskMismatch, but out of reach", wpa2, sequence(toHandshake, []change{{mismatch: true}, {reason: code(-4)}, {state: "disconnected"}}), false, wifi.FailureTimedOut, false},
 
 		{"WPA3 wrong password", wpa3, wrongWPA3, false, wifi.FailureWrongPassword, true},
 		{"WPA3 wrong password, status 15", wpa3, sequence(toCommit, []change{{state: "disconnected", auth: code(15)}}), false, wifi.FailureWrongPassword, true},
 		{"WPA3 silence after the commit message", wpa3, sequence(toCommit, []change{{state: "disconnected"}}), false, wifi.FailureWrongPassword, true},
 		{"WPA3 out of reach", wpa3, sequence(outOfReach, outOfReach), false, wifi.FailureTimedOut, false},
 		{"WPA3 refused", wpa3, sequence(toCommit, []change{{state: "disconnected", auth: code(17)}}), false, wifi.FailureRefused, false},
-		{"SaePasswordMismatch", wpa3, sequence(toCommit, []change{{mismatch: true}}), false, wifi.FailureWrongPassword, true},
+		{"SaePasswordMismatch", wpa3, sequence(toCommit, []change{{mismatch: true}, {reason: code(1)}, {state: "disconnected"}}), false, wifi.FailureWrongPassword, true},
+		{"PskMismatch, but out of reach", wpa2, sequence(toHandshake, []change{{mismatch: true}, {reason: code(-4)}, {state: "disconnected"}}), false, wifi.FailureTimedOut, false},
 
 		{"brcmfmac once", wpa2, brcmfmac, false, wifi.FailureWrongPassword, false},
 		{"brcmfmac twice", wpa2, sequence(brcmfmac, brcmfmac), false, wifi.FailureWrongPassword, true},

@@ -145,6 +145,7 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 		}
 		return done || !able || final || !full && v.failure == wifi.FailureTimedOut
 	})
+	stale := !full && v.failure != wifi.FailureWrongPassword // what was known of the access point may be
 	switch {
 	case err != nil:
 		return wifi.Network{}, err
@@ -152,7 +153,7 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 		return j.arrived(ctx, path)
 	case !able:
 		return wifi.Network{}, errGone
-	case !final:
+	case stale:
 		return wifi.Network{}, errUnreachable
 	}
 	return wifi.Network{}, &wifi.Error{Failure: v.failure, Detail: v.detail}

@@ -39,6 +39,17 @@ func call(ctx context.Context, conn *dbus.Conn, path dbus.ObjectPath, method str
 	return c, nil
 }
 
+// nameOwner returns wpa_supplicant's unique name on the bus.
+func nameOwner(ctx context.Context, conn *dbus.Conn) (owner string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.GetNameOwner", 0, service).Store(&owner)
+	if err != nil {
+		err = fmt.Errorf("ask who wpa_supplicant is: %w", err)
+	}
+	return owner, err
+}
+
 // errorName returns the D-Bus error name that err carries, else "".
 func errorName(err error) string {
 	var e dbus.Error

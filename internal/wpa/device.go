@@ -74,12 +74,11 @@ func (c *Client) attach(ctx context.Context, conn *dbus.Conn) (*device, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.GetNameOwner", 0, service).Store(&dev.owner); err != nil {
-		return nil, fmt.Errorf("ask who wpa_supplicant is: %w", err)
+	if dev.owner, err = nameOwner(ctx, conn); err != nil {
+		return nil, err
 	}
 	if c.opts.Country != "" {
-		args := []any{ifaceIface, "Country", dbus.MakeVariant(c.opts.Country)}
-		if _, err := call(ctx, conn, dev.path, propsIface+".Set", args, nil); err != nil {
+		if err := dev.set(ctx, "Country", c.opts.Country); err != nil {
 			c.opts.Log.Warn("the Wi-Fi country could not be set", "country", c.opts.Country, "error", err)
 		}
 	}
@@ -97,6 +96,12 @@ func (c *Client) attach(ctx context.Context, conn *dbus.Conn) (*device, error) {
 // call calls a method of the interface.
 func (d *device) call(ctx context.Context, method string, args []any, ret ...any) (*dbus.Call, error) {
 	return call(ctx, d.conn, d.path, ifaceIface+"."+method, args, ret)
+}
+
+// set sets a property of the interface.
+func (d *device) set(ctx context.Context, name, value string) error {
+	_, err := call(ctx, d.conn, d.path, propsIface+".Set", []any{ifaceIface, name, dbus.MakeVariant(value)}, nil)
+	return err
 }
 
 // properties returns all properties of the interface, and the answer's place

@@ -28,17 +28,12 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 	if err := r.Credentials.Validate(); err != nil {
 		return wifi.Network{}, err
 	}
-	c.unlink()
-	select {
-	case c.op <- struct{}{}:
-		defer func() { <-c.op }()
-	case <-ctx.Done():
-		return wifi.Network{}, c.failure(ctx, ctx.Err(), verdict{})
+	if err := c.begin(ctx); err != nil {
+		return wifi.Network{}, c.failure(ctx, err, verdict{})
 	}
-	c.unlink()
+	defer c.end()
 	adopt := r.Adopt && !c.joined
 	c.joined = true
-	c.current = nil
 	for {
 		dev, err := c.available(ctx)
 		if err != nil {
@@ -66,15 +61,10 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 // wpa_supplicant is not there it returns at once, and the networks are removed
 // when it comes.
 func (c *Client) Leave(ctx context.Context) error {
-	c.unlink()
-	select {
-	case c.op <- struct{}{}:
-		defer func() { <-c.op }()
-	case <-ctx.Done():
-		return fmt.Errorf("leave the network: %w", ctx.Err())
+	if err := c.begin(ctx); err != nil {
+		return fmt.Errorf("leave the network: %w", err)
 	}
-	c.unlink()
-	c.current = nil
+	defer c.end()
 	c.mu.Lock()
 	dev := c.dev
 	c.sweep = dev == nil
@@ -88,12 +78,28 @@ func (c *Client) Leave(ctx context.Context) error {
 	return nil
 }
 
+// begin ends the watch over the connection that stands, and waits for the right to
+// add and remove networks. end gives it back.
+func (c *Client) begin(ctx context.Context) error {
+	c.unlink()
+	select {
+	case c.op <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.unlink() // what a Join before this one has made meanwhile
+	c.current = nil
+	return nil
+}
+
+func (c *Client) end() { <-c.op }
+
 // forget removes the network of a connection that was lost, so that
 // wpa_supplicant does not come back to it behind the daemon's back.
 func (c *Client) forget(ctx context.Context, l *link) {
 	select {
 	case c.op <- struct{}{}:
-		defer func() { <-c.op }()
+		defer c.end()
 	case <-ctx.Done():
 		return
 	}

@@ -1,0 +1,67 @@
+package wpa
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+func TestNoRadio(t *testing.T) {
+	address := dbustest.Start(t)
+	r := &rig{WPA: dbustest.StartWPA(t, address, "")}
+	r.run(t, address)
+	r.isAvailable(t, "is another wpa_supplicant or iwd using it")
+	if err := os.RemoveAll(filepath.Join(r.sys, "class/net/wlan0")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(r.sys, "class/net/wlp2s0/phy80211"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r.isAvailable(t, "there is no network interface wlan0; Wi-Fi interfaces here: wlp2s0")
+	r.Radio("wlan0")
+	r.isAvailable(t, "")
+	r.Air(lab())
+	r.joined(t)
+	r.Radio("")
+	r.isAvailable(t, "let go of wlan0")
+	next(t, r.lost)
+}
+
+func TestBlockedRadio(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	r.joined(t)
+	for _, test := range []struct{ kind, detail string }{
+		{"", "wlan0 is down; set it up with: ip link set wlan0 up"},
+		{"soft", "rfkill unblock wifi"},
+		{"hard", "hardware switch"},
+	} {
+		if test.kind != "" {
+			dir := filepath.Join(r.sys, "class/net/wlan0/phy80211/rfkill0")
+			if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, test.kind), []byte("1\n"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Change(dbustest.Step{"State": stateDisabled})
+		r.isAvailable(t, test.detail)
+		if test.kind == "" {
+			next(t, r.lost)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		_, err := r.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
+		cancel()
+		if wifi.FailureOf(err) != wifi.FailureHardware || !strings.Contains(err.Error(), test.detail) {
+			t.Errorf("got %v", err)
+		}
+		r.Change(dbustest.Step{"State": "disconnected"})
+		r.isAvailable(t, "")
+	}
+	r.joined(t)
+}
