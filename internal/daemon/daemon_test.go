@@ -272,29 +272,6 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-func TestWeakBondsGoWhenTheAdapterIsUp(t *testing.T) {
-	b := start(t, credstore.Contents{Bonds: []credstore.Bond{
-		{Address: "AA:AA:AA:AA:AA:01", Mode: "none"}, {Address: "AA:AA:AA:AA:AA:02", Mode: "encrypt"},
-		{Address: "AA:AA:AA:AA:AA:03", Mode: "authenticated"}, {Address: "AA:AA:AA:AA:AA:04", Mode: "encrypt", Forget: true},
-	}})
-	b.AdvertisingUp("hci0")
-	got := wait(t, b.radio.removed, "bond removal") + " " + wait(t, b.radio.removed, "bond removal")
-	if got != "AA:AA:AA:AA:AA:04 AA:AA:AA:AA:AA:01" {
-		t.Errorf("removed %s", got)
-	}
-	waitFor(t, "two bonds left", func() bool { c, _ := b.store.Load(); return len(c.Bonds) == 2 })
-}
-
-func TestBookOfBondsIsBounded(t *testing.T) {
-	b := start(t, credstore.Contents{})
-	for i := range maxBonds + 1 {
-		b.Bonded(bluez.Bond{Address: fmt.Sprintf("AA:AA:AA:AA:AA:%02X", i)})
-	}
-	if got := wait(t, b.radio.removed, "bond removal"); got != "AA:AA:AA:AA:AA:00" {
-		t.Errorf("removed %s, not the oldest", got)
-	}
-}
-
 func waitFor(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {

@@ -115,11 +115,13 @@ func (v *vault) addBond(b credstore.Bond) (surplus []credstore.Bond, err error) 
 	err = v.update(func(c *credstore.Contents) bool {
 		for i, old := range c.Bonds {
 			if old.Address == b.Address && old.Adapter == b.Adapter {
-				if old == b {
-					return false
+				// An old bond that is used is worth what it was, and is still erased.
+				b.Forget = old.Forget
+				if modeRank[b.Mode] < modeRank[old.Mode] {
+					b.Mode = old.Mode
 				}
 				c.Bonds[i] = b
-				return true
+				return b != old
 			}
 		}
 		c.Bonds = append(c.Bonds, b)
