@@ -67,6 +67,8 @@ type WPA struct {
 	nextBSS  int
 	networks map[dbus.ObjectPath]map[string]any
 	props    map[string]any // of the interface
+	slow     bool           // scans take until FinishScan
+	finish   func()         // the running scan's end
 	next     []Step         // instead of the next access point's; nil: none
 	requests []WPARequest
 	errors   map[string]string // method: name of the error it answers with
@@ -162,6 +164,26 @@ func (f *WPA) Next(steps ...Step) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next = steps
+}
+
+// SlowScans makes every scan from now on take until FinishScan.
+func (f *WPA) SlowScans() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.slow = true
+}
+
+// FinishScan ends the running scan, and returns false if there is none.
+func (f *WPA) FinishScan() bool {
+	f.mu.Lock()
+	finish := f.finish
+	f.finish = nil
+	f.mu.Unlock()
+	if finish == nil {
+		return false
+	}
+	finish()
+	return true
 }
 
 // Hear adds scan results that are age old.

@@ -132,16 +132,25 @@ func (f *WPA) scan(msg *dbus.Message) answer {
 	args, _ := plain(msg.Body[0]).(map[string]any)
 	called, _ := args["SSIDs"].([][]byte)
 	channels, _ := args["Channels"].([][]any)
+	finish := func() {
+		f.mu.Lock()
+		for _, ap := range f.air {
+			by := slices.ContainsFunc(called, func(ssid []byte) bool { return string(ssid) == ap.SSID })
+			on := slices.ContainsFunc(channels, func(c []any) bool { return c[0] == uint32(ap.Frequency) })
+			if (by || !ap.Hidden && len(called) == 0) && (on || len(channels) == 0) {
+				f.hear(ap, time.Now())
+			}
+		}
+		f.mu.Unlock()
+		f.InterfaceSignal("ScanDone", true)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, ap := range f.air {
-		by := slices.ContainsFunc(called, func(ssid []byte) bool { return string(ssid) == ap.SSID })
-		on := slices.ContainsFunc(channels, func(c []any) bool { return c[0] == uint32(ap.Frequency) })
-		if (by || !ap.Hidden && len(called) == 0) && (on || len(channels) == 0) {
-			f.hear(ap, time.Now())
-		}
+	if f.slow {
+		f.finish = finish
+		return answer{}
 	}
-	return answer{after: func() { f.InterfaceSignal("ScanDone", true) }}
+	return answer{after: finish}
 }
 
 func (f *WPA) addNetwork(msg *dbus.Message) answer {

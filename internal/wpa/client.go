@@ -100,21 +100,15 @@ func New(opts Options) *Client {
 // come back. It returns nil when ctx ends, and an error when the message bus is
 // lost.
 func (c *Client) Run(ctx context.Context) error {
-	conn, err := c.dial(ctx)
+	conn, signals, err := c.connect(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("connect to the message bus: %w", err)
+		return err
 	}
 	defer func() { _ = conn.Close() }()
 	defer c.drop("Run has ended")
-
-	signals := make(chan *dbus.Signal, 64)
-	conn.Signal(signals)
-	if err := subscribe(ctx, conn); err != nil {
-		return fmt.Errorf("subscribe to wpa_supplicant's signals: %w", err)
-	}
 
 	var tidy sync.WaitGroup
 	defer tidy.Wait()
@@ -150,6 +144,21 @@ func (c *Client) Run(ctx context.Context) error {
 			retry.start()
 		}
 	}
+}
+
+// connect connects to the message bus and subscribes to wpa_supplicant's signals.
+func (c *Client) connect(ctx context.Context) (*dbus.Conn, <-chan *dbus.Signal, error) {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to the message bus: %w", err)
+	}
+	signals := make(chan *dbus.Signal, 64)
+	conn.Signal(signals)
+	if err := subscribe(ctx, conn); err != nil {
+		_ = conn.Close()
+		return nil, nil, fmt.Errorf("subscribe to wpa_supplicant's signals: %w", err)
+	}
+	return conn, signals, nil
 }
 
 // dial connects with a deadline, which dbus.ConnectSystemBus does not have.

@@ -191,6 +191,7 @@ func TestJoin(t *testing.T) {
 		{Method: "GetInterface", Args: []any{"wlan0"}},
 		{Method: "CreateInterface", Args: []any{map[string]any{"Ifname": "wlan0"}}},
 		{Method: "Set", Args: []any{ifaceIface, "Country", "DE"}},
+		{Method: "Set", Args: []any{ifaceIface, "SaePwe", "2"}},
 		{Method: "RemoveAllNetworks"},
 		{Method: "Scan", Args: []any{map[string]any{"Type": "active", "AllowRoam": false}}},
 		{Method: "AddNetwork", Args: []any{map[string]any{"ssid": []byte("lab"), "key_mgmt": "WPA-PSK", "proto": "RSN",

@@ -82,6 +82,11 @@ func (c *Client) attach(ctx context.Context, conn *dbus.Conn) (*device, error) {
 			c.opts.Log.Warn("the Wi-Fi country could not be set", "country", c.opts.Country, "error", err)
 		}
 	}
+	// Both ways to derive WPA3's password element: 2.10 knows only the older one by
+	// default, and access points may offer the newer one (H2E) alone.
+	if err := dev.set(ctx, "SaePwe", "2"); err != nil {
+		c.opts.Log.Debug("WPA3 by hash to element stays off", "error", err)
+	}
 	props, since, err := dev.properties(ctx)
 	if err != nil {
 		return nil, err
