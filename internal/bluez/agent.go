@@ -11,11 +11,12 @@ import (
 var rejected = dbus.NewError(bluezError+"Rejected", []any{"not allowed by the security mode"})
 
 // pairingAgent answers BlueZ during a pairing. With Authenticated it shows the
-// passkey; pairing without one is refused. With Encrypt the kernel asks nothing,
-// because the agent has neither input nor output; what is asked nevertheless is
-// allowed only to a central of ours and never vouches for a number that nobody
-// has compared. With None there is no agent: nothing needs a pairing, so nobody
-// is allowed one.
+// passkey; pairing without one is refused. Otherwise it has neither input nor
+// output, and the kernel asks nothing (net/bluetooth/smp.c, get_auth_method);
+// what BlueZ asks nevertheless is allowed only with Encrypt, only to a central of
+// ours, and never vouches for a number that nobody has compared. With None the
+// agent is there for phones that pair although they need not: without it the
+// capability would be that of some other program's agent.
 type pairingAgent struct{ p *Peripheral }
 
 var _ agentClient = pairingAgent{}

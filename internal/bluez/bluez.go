@@ -22,7 +22,7 @@ type Security uint8
 
 // The security levels.
 const (
-	None          Security = iota // nothing; there is no pairing
+	None          Security = iota // nothing
 	Encrypt                       // LE pairing, Just Works included
 	Authenticated                 // LE Secure Connections pairing with a passkey
 )

@@ -14,7 +14,7 @@ type central struct {
 func (p *Peripheral) followCentrals() {
 	for _, device := range p.world.devices(p.adapter) {
 		// What connects while we do not advertise was connected by another program.
-		if p.registration.advertised && p.connected(device) {
+		if p.registration.wanted && p.registration.advertised && p.connected(device) {
 			p.central(device)
 		}
 	}

@@ -73,7 +73,7 @@ func TestAdapterIsPoweredOff(t *testing.T) {
 	r := newRig(t, None)
 	r.bluez.Set(hci0, adapterInterface, "Powered", false)
 	r.expect("down adapter hci0 was powered off", "up hci0")
-	r.whole("")
+	r.whole("NoInputNoOutput")
 	r.quiet()
 }
 
@@ -94,7 +94,7 @@ func TestAdvertisementIsReleased(t *testing.T) {
 	r := newRig(t, None)
 	r.bluez.Release("hci0")
 	r.expect("down BlueZ has released the advertisement", "up hci0")
-	r.whole("")
+	r.whole("NoInputNoOutput")
 	r.quiet()
 }
 
@@ -102,7 +102,7 @@ func TestAdvertisementVanishes(t *testing.T) {
 	r := newRig(t, None)
 	r.bluez.Drop("hci0")
 	r.expect("down BlueZ no longer advertises", "up hci0")
-	r.whole("")
+	r.whole("NoInputNoOutput")
 	r.quiet()
 }
 

@@ -76,7 +76,7 @@ func (p *Peripheral) next() *step {
 	r := &p.registration
 	powered := p.world.flag(p.adapter, adapterInterface, "Powered")
 	pairable := p.world.flag(p.adapter, adapterInterface, "Pairable")
-	pairing := p.cfg.Security != None
+	bonding := p.cfg.Security != None
 	switch {
 	case p.owner == "":
 		p.trouble("bluetoothd is not running; waiting for it")
@@ -87,9 +87,9 @@ func (p *Peripheral) next() *step {
 	case p.adapter == "":
 	case !powered:
 		return p.set("Powered")
-	case pairing && !pairable:
+	case bonding && !pairable:
 		return p.set("Pairable")
-	case pairing && !r.agent:
+	case !r.agent:
 		return p.registerAgent()
 	case !r.application:
 		return p.registerApplication()

@@ -3,9 +3,9 @@ package bluez
 import "time"
 
 // settleTime is how long a trouble may grow before it is told. When bluetoothd
-// ends, it releases the advertisement and takes away the adapter first; the last
-// of these is the reason for all of them.
-const settleTime = 300 * time.Millisecond
+// ends, it releases the advertisement and takes away the adapter first, and when
+// it is back the adapter comes last: one reason for all of them is enough.
+const settleTime = time.Second
 
 // troubles is why the service is not on the air.
 type troubles struct {
