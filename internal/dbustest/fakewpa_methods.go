@@ -249,15 +249,3 @@ func (f *WPA) properties(msg *dbus.Message) map[string]dbus.Variant {
 	f.t.Errorf("the fake wpa_supplicant has no properties of %v at %v", iface, path)
 	return nil
 }
-
-func (h heard) properties() map[string]dbus.Variant {
-	keyMgmt := func(akms []string) dbus.Variant {
-		return dbus.MakeVariant(map[string]dbus.Variant{"KeyMgmt": dbus.MakeVariant(append([]string{}, akms...))})
-	}
-	return map[string]dbus.Variant{
-		"SSID": dbus.MakeVariant([]byte(h.SSID)), "BSSID": dbus.MakeVariant(h.BSSID[:]),
-		"Frequency": dbus.MakeVariant(h.Frequency), "Signal": dbus.MakeVariant(int16(-50)),
-		"Privacy": dbus.MakeVariant(h.Privacy), "WPA": keyMgmt(h.WPA), "RSN": keyMgmt(h.RSN),
-		"Age": dbus.MakeVariant(uint32(time.Since(h.at) / time.Second)),
-	}
-}

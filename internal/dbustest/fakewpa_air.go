@@ -1,0 +1,105 @@
+package dbustest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// AP is an access point on the fake's air.
+type AP struct {
+	SSID      string
+	BSSID     [6]byte
+	Frequency uint16 // MHz
+	Hidden    bool   // heard only when a scan calls its SSID
+	Privacy   bool
+	WPA, RSN  []string // key management, as in wpa-psk
+
+	// Steps are the changes of the interface's properties that a network
+	// selected for this access point goes through. nil: all that a connection
+	// takes. Empty: none, so that the test can make them itself.
+	Steps []Step
+}
+
+// Step is one PropertiesChanged signal: the interface's properties by name.
+type Step map[string]any
+
+// Joined are the steps of a connection with key management mode.
+func Joined(mode string) []Step {
+	return []Step{
+		{"State": "authenticating"},
+		{"State": "associating", "AuthStatusCode": int32(0)},
+		{"State": "associated"},
+		{"State": "4way_handshake"},
+		{"State": "completed", "CurrentAuthMode": mode},
+	}
+}
+
+type heard struct {
+	AP
+	path dbus.ObjectPath
+	at   time.Time
+}
+
+// hear adds a scan result. f.mu is held.
+func (f *WPA) hear(ap AP, at time.Time) {
+	for i := range f.heard {
+		if f.heard[i].BSSID == ap.BSSID && f.heard[i].SSID == ap.SSID {
+			f.heard[i].at, f.heard[i].AP = at, ap
+			return
+		}
+	}
+	path := dbus.ObjectPath(fmt.Sprintf("%s/BSSs/%d", wpaIface, f.nextBSS))
+	f.nextBSS++
+	f.heard = append(f.heard, heard{ap, path, at})
+}
+
+// play goes through the steps of the access point that the network at path is
+// for.
+func (f *WPA) play(path dbus.ObjectPath) {
+	f.mu.Lock()
+	ssid, _ := f.networks[path]["ssid"].([]byte)
+	i := slices.IndexFunc(f.air, func(ap AP) bool { return ap.SSID == string(ssid) })
+	if i < 0 {
+		f.mu.Unlock()
+		f.Change(Step{"State": "scanning"})
+		return
+	}
+	ap := f.air[i]
+	f.hear(ap, time.Now())
+	bss := f.heard[slices.IndexFunc(f.heard, func(h heard) bool { return h.BSSID == ap.BSSID && h.SSID == ap.SSID })].path
+	steps := ap.Steps
+	if f.next != nil {
+		steps, f.next = f.next, nil
+	}
+	f.mu.Unlock()
+	if steps == nil {
+		steps = Joined("WPA2-PSK")
+	}
+	for _, step := range steps {
+		f.mu.Lock()
+		_, there := f.networks[path]
+		if there && step["State"] == "completed" {
+			f.props["CurrentNetwork"], f.props["CurrentBSS"] = path, bss
+		}
+		f.mu.Unlock()
+		if !there {
+			return
+		}
+		f.Change(step)
+	}
+}
+
+func (h heard) properties() map[string]dbus.Variant {
+	keyMgmt := func(akms []string) dbus.Variant {
+		return dbus.MakeVariant(map[string]dbus.Variant{"KeyMgmt": dbus.MakeVariant(append([]string{}, akms...))})
+	}
+	return map[string]dbus.Variant{
+		"SSID": dbus.MakeVariant([]byte(h.SSID)), "BSSID": dbus.MakeVariant(h.BSSID[:]),
+		"Frequency": dbus.MakeVariant(h.Frequency), "Signal": dbus.MakeVariant(int16(-50)),
+		"Privacy": dbus.MakeVariant(h.Privacy), "WPA": keyMgmt(h.WPA), "RSN": keyMgmt(h.RSN),
+		"Age": dbus.MakeVariant(uint32(time.Since(h.at) / time.Second)),
+	}
+}
