@@ -19,9 +19,10 @@ var errNotConnected = errors.New("the interface is not connected")
 // join is one run of Join with one device.
 type join struct {
 	*Client
-	dev  *device
-	cred wifi.Credentials
-	last verdict // what to say if the time is up
+	dev   *device
+	cred  wifi.Credentials
+	last  verdict // what to say if the time is up
+	unfit error   // what to say if an access point that was heard lately, and did not fit, is not heard again
 }
 
 // adopt takes over the connection that stands, if it is to the right SSID.
@@ -61,6 +62,9 @@ func (j *join) run(ctx context.Context, hint wifi.Hint) (wifi.Network, error) {
 			return n, err
 		}
 	}
+	if j.unfit != nil {
+		return wifi.Network{}, j.unfit // one scan in many misses an access point
+	}
 	return wifi.Network{}, &wifi.Error{Failure: wifi.FailureNotFound,
 		Detail: fmt.Sprintf("no access point called %s is in reach; is it on, and on a channel that the country setting allows?", j.cred.SSID)}
 }
@@ -74,7 +78,7 @@ func (j *join) connect(ctx context.Context, found []bss, hidden, full bool) (wif
 	p, fitting, err := choose(j.cred, found, j.dev, hidden)
 	if err != nil {
 		if !full {
-			err = errUnreachable
+			j.unfit, err = err, errUnreachable
 		}
 		return wifi.Network{}, err
 	}

@@ -107,6 +107,13 @@ func TestStaleSecurity(t *testing.T) {
 	r.joined(t)
 }
 
+// What was heard a moment ago and did not fit, and then is missed, was there.
+func TestMissedMisfit(t *testing.T) {
+	r := newRig(t)
+	r.Hear(time.Second, lab())
+	r.fails(t, credentials(testPassphrase, wifi.WPA3SAE), wifi.FailureSecurityNotOffered, "the access point offers WPA2/WPA-PSK")
+}
+
 func TestDeadline(t *testing.T) {
 	for _, test := range []struct {
 		name    string
