@@ -22,7 +22,7 @@ func (p *Peripheral) followAdapter() {
 		return
 	}
 	powered := p.world.flag(p.adapter, adapterInterface, "Powered")
-	instances := byte(p.world.number(p.adapter, advertisingManagerInterface, "ActiveInstances"))
+	instances := p.world.number(p.adapter, advertisingManagerInterface, "ActiveInstances")
 	was := p.registration.instances
 	p.registration.instances = instances
 	if powered && !p.registration.powered && p.steps.pause != nil {
@@ -85,7 +85,7 @@ func (p *Peripheral) adopt() {
 		time.AfterFunc(adoptTime, func() {
 			p.inbox.post(func() {
 				if round == p.steps.round && p.adapter == "" {
-					p.adapter = p.choose()
+					p.adapter, p.registration.candidate = p.choose(), ""
 					p.settle()
 				}
 			})

@@ -42,7 +42,7 @@ func (a pairingAgent) Cancel() *dbus.Error {
 // DisplayPasskey is called once more with each digit that is typed on phones
 // that tell (BlueZ doc/org.bluez.Agent.rst).
 func (a pairingAgent) DisplayPasskey(device dbus.ObjectPath, passkey uint32, entered uint16) *dbus.Error {
-	if a.p.cfg.Security != Authenticated {
+	if a.p.cfg.Security != Authenticated || !strings.HasPrefix(string(device), string(a.p.adapter)+"/") {
 		return rejected
 	}
 	c := a.p.used(device)

@@ -164,6 +164,16 @@ func TestAgentShowsAPasskeyOnce(t *testing.T) {
 	r.quiet()
 }
 
+func TestAgentIsForOneAdapter(t *testing.T) {
+	r := newRig(t, Authenticated)
+	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
+	device := r.bluez.Connect("hci1", phone)
+	if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(1), uint16(0)); err == nil {
+		t.Error("a passkey was shown for another adapter's device")
+	}
+	r.quiet()
+}
+
 func TestAgentAllowsWhatTheModeAllows(t *testing.T) {
 	const other = "/org/bluez/hci0/dev_AA_BB_CC_00_00_09" // not a central
 	for _, test := range []struct {
@@ -180,6 +190,7 @@ func TestAgentAllowsWhatTheModeAllows(t *testing.T) {
 		{Encrypt, "AuthorizeService", []any{serviceUUID}, true},
 		{Encrypt, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},
 		{Authenticated, "RequestAuthorization", nil, false},
+		{Authenticated, "DisplayPasskey", []any{uint32(1), uint16(1)}, true},
 		{Authenticated, "RequestConfirmation", []any{uint32(1)}, false},
 		{Authenticated, "DisplayPinCode", []any{"1234"}, false},
 		{Authenticated, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},

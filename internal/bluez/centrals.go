@@ -21,7 +21,7 @@ func (p *Peripheral) followCentrals() {
 	for device, c := range p.centrals {
 		if !p.connected(device) {
 			delete(p.centrals, device)
-			notify(p.cfg.CentralDisconnected, c.address)
+			tell(p.cfg.CentralDisconnected, c.address)
 			// A connection ends legacy advertising, and not every kernel takes it
 			// up again.
 			p.registration.refresh = len(p.centrals) == 0
@@ -41,7 +41,7 @@ func (p *Peripheral) central(device dbus.ObjectPath) *central {
 	if c == nil {
 		c = &central{address: p.world.address(device)}
 		p.centrals[device] = c
-		notify(p.cfg.CentralConnected, c.address)
+		tell(p.cfg.CentralConnected, c.address)
 		p.registration.agent = false // another program's may have become the default
 	}
 	return c
@@ -62,7 +62,7 @@ func (p *Peripheral) reportBond(device dbus.ObjectPath, c *central) {
 		return
 	}
 	c.reported = true
-	notify(p.cfg.Bonded, p.bond(device))
+	tell(p.cfg.Bonded, p.bond(device))
 }
 
 func (p *Peripheral) bond(device dbus.ObjectPath) Bond {
@@ -72,8 +72,8 @@ func (p *Peripheral) bond(device dbus.ObjectPath) Bond {
 	}
 }
 
-// notify calls a callback that may be nil.
-func notify[T any](callback func(T), value T) {
+// tell calls a callback that may be nil.
+func tell[T any](callback func(T), value T) {
 	if callback != nil {
 		callback(value)
 	}

@@ -16,7 +16,7 @@ type registration struct {
 	application bool
 	advertised  bool
 	refresh     bool            // the advertisement is to be registered anew
-	instances   byte            // of advertisements, as BlueZ counts them
+	instances   int             // of advertisements, as BlueZ counts them
 	powered     bool            // the adapter, when the world last changed
 	candidate   dbus.ObjectPath // an adapter that waits for one before it
 }
@@ -179,7 +179,7 @@ func (p *Peripheral) changeAdvertisement() *step {
 			p.registration.advertised = wanted
 			if wanted && !was {
 				p.ready()
-				notify(p.cfg.AdvertisingUp, adapterName(adapter))
+				tell(p.cfg.AdvertisingUp, adapterName(adapter))
 			}
 		},
 	}

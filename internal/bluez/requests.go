@@ -155,9 +155,6 @@ var attErrors = map[error]string{
 
 // notify makes BlueZ notify value to the centrals that have subscribed.
 func (p *Peripheral) notify(path dbus.ObjectPath, value []byte) {
-	if p.bus == nil {
-		return
-	}
 	err := p.bus.conn.Emit(path, propertiesInterface+".PropertiesChanged", characteristicInterface,
 		map[string]dbus.Variant{"Value": dbus.MakeVariant(value)}, []string{})
 	if err != nil && !errors.Is(err, context.Canceled) {
