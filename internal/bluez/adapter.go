@@ -41,17 +41,8 @@ func (p *Peripheral) followAdapter() {
 // belongs to no adapter.
 func (p *Peripheral) adapterGone() {
 	p.startOver()
-	name := adapterName(p.adapter)
 	p.adapter = ""
-	p.registration.application = false
-	p.registration.refresh = false
-	p.registration.instances = 0
-	p.registration.powered = false
-	p.registration.candidate = ""
-	if p.registration.advertised {
-		p.registration.advertised = false
-		p.trouble("adapter " + name + " is gone")
-	}
+	p.registration = registration{wanted: p.registration.wanted, listed: true, agent: p.registration.agent}
 }
 
 // choose returns the adapter of the configuration, or the first that can

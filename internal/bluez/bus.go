@@ -35,7 +35,7 @@ func dial(ctx context.Context, address string, receive dbus.Interceptor) (*bus, 
 		return dbus.Connect(address, options...)
 	}
 	conn, err := connect(dbus.WithContext(connCtx), dbus.WithIncomingInterceptor(receive))
-	if err == nil && !timer.Stop() {
+	if !timer.Stop() {
 		err = context.DeadlineExceeded
 	}
 	if err != nil {

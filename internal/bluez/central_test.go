@@ -102,7 +102,7 @@ func TestRemoveBond(t *testing.T) {
 		t.Errorf("RemoveDevice was called %d times", got)
 	}
 
-	device = r.bluez.Connect("hci0", phone)
+	r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
 	r.bluez.Fail("RemoveDevice", "DoesNotExist", 1)
 	if err := r.p.RemoveBond(ctx, bond); err != nil {

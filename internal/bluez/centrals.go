@@ -22,9 +22,11 @@ func (p *Peripheral) followCentrals() {
 		if !p.connected(device) {
 			delete(p.centrals, device)
 			tell(p.cfg.CentralDisconnected, c.address)
-			// A connection ends legacy advertising, and not every kernel takes it
-			// up again.
-			p.registration.refresh = len(p.centrals) == 0
+			if len(p.centrals) == 0 {
+				// A connection ends legacy advertising, and not every kernel
+				// takes it up again.
+				p.registration.refresh = true
+			}
 			continue
 		}
 		p.reportBond(device, c)
