@@ -1,0 +1,128 @@
+//go:build lab
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// onlyBand24 is a country that allows Wi-Fi on the 2.4 GHz band only. With it the
+// gateway's radio scans as that of a Raspberry Pi 3 or Zero does, in a quarter of
+// the time. bothBands is for what is measured: a country with the 5 GHz band too,
+// but without 6 GHz and 900 MHz, which the virtual radio has and common ones have
+// not.
+const (
+	onlyBand24 = "YE"
+	bothBands  = "IN"
+)
+
+// emptyStore removes what the daemon has stored.
+func emptyStore(t testing.TB) {
+	t.Helper()
+	files, err := filepath.Glob(storeDir + "/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if err := os.RemoveAll(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// removeBonds makes bluetoothd forget every device on every adapter.
+func removeBonds(t testing.TB) {
+	t.Helper()
+	waitFor(t, "all adapters without devices", patience, func() error {
+		all, err := objects(t, "org.bluez", "/")
+		if err != nil {
+			return err
+		}
+		adapters, devices := 0, 0
+		for path, interfaces := range all {
+			if _, ok := interfaces["org.bluez.Adapter1"]; ok {
+				adapters++
+			}
+			if _, ok := interfaces["org.bluez.Device1"]; ok {
+				devices++
+				adapter := dbus.ObjectPath(filepath.Dir(string(path)))
+				bus(t).Object("org.bluez", adapter).Call("org.bluez.Adapter1.RemoveDevice", 0, path)
+			}
+		}
+		if adapters != 3 || devices != 0 {
+			return fmt.Errorf("%d adapters, %d devices", adapters, devices)
+		}
+		return nil
+	})
+}
+
+// resetWifi makes wpa_supplicant forget the interface, its networks and what it
+// has found, and waits until the interface has no address any more.
+func resetWifi(t testing.TB) {
+	t.Helper()
+	supplicant := bus(t).Object("fi.w1.wpa_supplicant1", "/fi/w1/wpa_supplicant1")
+	var path dbus.ObjectPath
+	if supplicant.Call("fi.w1.wpa_supplicant1.GetInterface", 0, wlan).Store(&path) == nil {
+		if err := supplicant.Call("fi.w1.wpa_supplicant1.RemoveInterface", 0, path).Err; err != nil {
+			t.Fatalf("remove %s from wpa_supplicant: %v", wlan, err)
+		}
+	}
+	if len(leased(t)) == 0 {
+		return
+	}
+	// Without it systemd-networkd would keep the address for its IgnoreCarrierLoss.
+	run(t, "networkctl", "reconfigure", wlan)
+	waitFor(t, "no address on "+wlan, patience, func() error {
+		if a := leased(t); len(a) > 0 {
+			return fmt.Errorf("it has %v", a)
+		}
+		return nil
+	})
+}
+
+// writeConfig writes the daemon's configuration.
+func writeConfig(t testing.TB, settings map[string]string) {
+	t.Helper()
+	sections := map[string][]string{"log": {"level: debug"}}
+	for key, value := range settings {
+		section, name, _ := strings.Cut(key, ".")
+		if key == "log.level" {
+			sections["log"] = nil
+		}
+		sections[section] = append(sections[section], name+": "+value)
+	}
+	var text strings.Builder
+	for section, lines := range sections {
+		sort.Strings(lines)
+		fmt.Fprintf(&text, "%s:\n  %s\n", section, strings.Join(lines, "\n  "))
+	}
+	if err := os.WriteFile(configFile, []byte(text.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// setCountry sets the system's radio rules.
+func setCountry(t testing.TB, country string) {
+	t.Helper()
+	if country == "" {
+		country = onlyBand24
+	}
+	current := func() error {
+		if global := run(t, "iw", "reg", "get"); !strings.Contains(global, "country "+country+":") {
+			return fmt.Errorf("the rules are %s", global)
+		}
+		return nil
+	}
+	if current() == nil {
+		return
+	}
+	run(t, "iw", "reg", "set", country)
+	waitFor(t, "radio rules of "+country, patience, current)
+}
