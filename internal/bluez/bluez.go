@@ -10,6 +10,7 @@ package bluez
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -120,8 +121,9 @@ func (p *Peripheral) Advertise(on bool) {
 // Run serves until ctx ends, and returns nil then, or until the message bus is
 // lost, and returns why. It may be called once.
 func (p *Peripheral) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	bus, err := dial(ctx, p.cfg.BusAddress, p.receive)
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	starting := context.AfterFunc(ctx, cancel)
+	bus, err := dial(calls, p.cfg.BusAddress, p.receive)
 	if err != nil {
 		cancel()
 		return err
@@ -138,12 +140,25 @@ func (p *Peripheral) Run(ctx context.Context) error {
 	if p.owner, err = bus.owner(); err != nil {
 		return err
 	}
+	starting() // what ctx ends is now up to serveUntil
 	p.inbox.post(p.advance)
-	for {
+	return p.serveUntil(ctx)
+}
+
+// serveUntil serves until ctx ends and the step that runs then is done, for
+// which BlueZ may call back. What a program was registering when it went counts
+// as registered until bluetoothd restarts (seen with BlueZ 5.66).
+func (p *Peripheral) serveUntil(ctx context.Context) error {
+	ended := ctx.Done()
+	var late <-chan time.Time
+	for ended != nil || p.steps.busy {
 		select {
-		case <-ctx.Done():
+		case <-ended:
+			ended, late = nil, time.After(lastStepTime)
+			p.steps.ending = true
+		case <-late:
 			return nil
-		case <-bus.conn.Context().Done():
+		case <-p.bus.conn.Context().Done():
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -154,4 +169,5 @@ func (p *Peripheral) Run(ctx context.Context) error {
 			}
 		}
 	}
+	return nil
 }

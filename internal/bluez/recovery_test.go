@@ -261,6 +261,25 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// BlueZ calls back before it has registered the services. Whoever goes before
+// that leaves it with half a registration.
+func TestRunEndsAfterTheStepThatRuns(t *testing.T) {
+	for range 10 {
+		t.Run("", func(t *testing.T) {
+			r := newRigOn(t, dbustest.Start(t))
+			r.bluez = dbustest.StartBlueZ(t, r.bus)
+			r.start(Config{Security: Encrypt})
+			r.eventually("a registration", func() bool { return count(r.bluez.Requests(), "RegisterApplication") == 1 })
+			if err := r.end(); err != nil {
+				t.Errorf("got %v, want nil", err)
+			}
+			if len(r.bluez.Tree("hci0")) == 0 {
+				t.Error("the registration was not finished")
+			}
+		})
+	}
+}
+
 func TestRunEndsWithTheBus(t *testing.T) {
 	r := newRig(t, None)
 	_ = r.p.bus.conn.Close()

@@ -11,6 +11,9 @@ const (
 	longestPause = 30 * time.Second
 )
 
+// lastStepTime is how long the step that runs when Run is to end may take.
+const lastStepTime = 2 * time.Second
+
 // step is one slow thing to do on the way to being on the air.
 type step struct {
 	what string       // register advertisement
@@ -22,6 +25,7 @@ type step struct {
 type steps struct {
 	running  sync.WaitGroup
 	busy     bool
+	ending   bool        // no more steps
 	failures int         // in a row
 	pause    *time.Timer // until the next try
 	round    int         // of what runs; an outcome of an earlier round is old news
@@ -29,7 +33,7 @@ type steps struct {
 
 // advance starts the next step, if there is one and nothing is in the way.
 func (p *Peripheral) advance() {
-	if p.steps.busy || p.steps.pause != nil {
+	if p.steps.busy || p.steps.ending || p.steps.pause != nil {
 		return
 	}
 	next := p.next()
