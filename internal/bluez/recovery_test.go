@@ -1,10 +1,8 @@
 package bluez
 
 import (
-	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 )
@@ -234,33 +232,6 @@ func TestFirstAdapterComesLast(t *testing.T) {
 	}
 }
 
-func TestAdvertisingIsSwitchedOffAndOn(t *testing.T) {
-	r := newRig(t, None)
-	device := r.bluez.Connect("hci0", phone)
-	r.expect("connected " + phone)
-	r.p.Advertise(false)
-	r.eventually("no advertisement", func() bool { return !r.bluez.Advertising("hci0") })
-	if name := r.errorName(r.bluez.Write(device, inUUID, nil)); name != "" {
-		t.Errorf("without advertisement, a write was answered %s", name)
-	}
-	r.bluez.Stop()
-	r.expect("disconnected " + phone)
-	r.bluez.Start()
-	r.eventually("the services are back", func() bool {
-		return count(r.bluez.Requests(), "RegisterApplication") == 2
-	})
-	r.p.Advertise(true)
-	r.expect("up hci0")
-	r.quiet()
-}
-
-func TestRunEndsWithItsContext(t *testing.T) {
-	r := newRig(t, None)
-	if err := r.end(); err != nil {
-		t.Errorf("got %v, want nil", err)
-	}
-}
-
 // BlueZ calls back before it has registered the services. Whoever goes before
 // that leaves it with half a registration.
 func TestRunEndsAfterTheStepThatRuns(t *testing.T) {
@@ -277,27 +248,5 @@ func TestRunEndsAfterTheStepThatRuns(t *testing.T) {
 				t.Error("the registration was not finished")
 			}
 		})
-	}
-}
-
-func TestRunEndsWithTheBus(t *testing.T) {
-	r := newRig(t, None)
-	_ = r.p.bus.conn.Close()
-	select {
-	case <-r.ended:
-	case <-time.After(patience):
-		t.Fatal("Run goes on")
-	}
-	if err := r.end(); !errors.Is(err, errBusLost) {
-		t.Errorf("got %v, want %v", err, errBusLost)
-	}
-}
-
-func TestNoBus(t *testing.T) {
-	r := newRigOn(t, "unix:path=/nonexistent")
-	r.start(Config{})
-	<-r.ended
-	if err := r.end(); err == nil || !strings.HasPrefix(err.Error(), "connect to the message bus: ") {
-		t.Errorf("got %v", err)
 	}
 }
