@@ -13,10 +13,10 @@ import (
 // What happens on the air, and what BlueZ makes of it.
 
 const (
-	gattChar1 = "org.bluez.GattCharacteristic1"
-	advertisement1  = "org.bluez.LEAdvertisement1"
-	agent1          = "org.bluez.Agent1"
-	answerTimeout   = 10 * time.Second
+	gattChar1      = "org.bluez.GattCharacteristic1"
+	advertisement1 = "org.bluez.LEAdvertisement1"
+	agent1         = "org.bluez.Agent1"
+	answerTimeout  = 10 * time.Second
 )
 
 // Connect makes the phone at address connect to adapter (hci0), and returns its
