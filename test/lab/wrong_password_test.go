@@ -19,7 +19,7 @@ import (
 const wrongWithin = 10 * time.Second
 
 // TestWrongPassword writes a wrong password, then the right one in the same
-// connection. Nothing was stored before.
+// connection. Nothing was stored before, and the radio has both bands to scan.
 func TestWrongPassword(t *testing.T) {
 	for _, ap := range []AP{
 		{SSID: "mistyped WPA2", Security: wifi.WPA2PSK, Passphrase: "the right password 1"},
@@ -27,7 +27,7 @@ func TestWrongPassword(t *testing.T) {
 		{SSID: "mistyped transition", Security: wifi.WPAAutoPersonal, Passphrase: "the right password 3"},
 	} {
 		t.Run(ap.Security.String(), func(t *testing.T) {
-			g := start(t, situation{aps: []AP{ap}})
+			g := start(t, situation{aps: []AP{ap}, country: bothBands})
 			p := ready(t, true)
 			g.refuses(p, ap.SSID, "the wrong password 1")
 			g.stores(nil)
@@ -50,11 +50,7 @@ func TestWrongPasswordKeepsNetwork(t *testing.T) {
 	home := AP{SSID: "home", Security: wifi.WPA2PSK, Passphrase: "password of home", Channel: 1}
 	other := AP{SSID: "the neighbours'", Security: wifi.WPA3SAE, Passphrase: "password of the others", Channel: 6}
 	g := start(t, situation{aps: []AP{home, other}})
-	p := ready(t, true)
-	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
-	p.expect(central.StatusConnecting, central.StatusConnected)
-	waitFor(t, "online", patience, func() error { return g.online(1) })
-
+	p := g.joined(home)
 	for _, ssid := range []string{other.SSID, home.SSID} {
 		t.Run(ssid, func(t *testing.T) {
 			g, p := g.in(t), p.in(t)
@@ -71,7 +67,7 @@ func TestWrongPasswordKeepsNetwork(t *testing.T) {
 	g.stores(&home)
 	g.from = g.journal.mark(t, "starts again")
 	g.start()
-	g.logged(patience, "WIFIPROVD_STATE=CONNECTED")
+	g.becomes(central.StatusConnected)
 	waitFor(t, "online", patience, func() error { return g.online(1) })
 }
 
