@@ -20,7 +20,16 @@ as_root() {
 }
 
 # need FILE=PACKAGE ...: installs the Debian packages of the commands, or files with a full path, that are missing.
+# One at a time: apt-get does not wait for another apt-get's update.
 need() {
+	local lock
+	exec {lock}>"${TMPDIR:-/tmp}/wifiprovd-lab-$(id -u).lock"
+	flock "$lock"
+	install_missing "$@"
+	exec {lock}>&-
+}
+
+install_missing() {
 	local file pair missing=()
 	for pair in "$@"; do
 		file=${pair%%=*}

@@ -8,7 +8,7 @@
 # build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
 #   LAB_OUT       another folder for that
 #   LAB_OVERLAY   a folder of more files for the machine
-#   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 600, arm64 1200)
+#   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 1800, arm64 3600)
 #   LAB_CACHE     where image.sh keeps its images
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
@@ -28,11 +28,11 @@ need cpio=cpio mkfs.ext4=e2fsprogs
 case $arch in
 amd64)
 	need qemu-system-x86_64=qemu-system-x86
-	qemu=(qemu-system-x86_64 -cpu max) console=ttyS0 deadline=${LAB_DEADLINE:-600}
+	qemu=(qemu-system-x86_64 -cpu max) console=ttyS0 deadline=${LAB_DEADLINE:-1800}
 	;;
 arm64) # a Raspberry Pi 4's core
 	need qemu-system-aarch64=qemu-system-arm
-	qemu=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 deadline=${LAB_DEADLINE:-1200}
+	qemu=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 deadline=${LAB_DEADLINE:-3600}
 	;;
 esac
 out=$(realpath -m "${LAB_OUT:-$top/build/lab/$suite-$arch}")
