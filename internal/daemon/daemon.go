@@ -24,6 +24,8 @@ type Supplicant interface {
 	Join(ctx context.Context, r wpa.Request) (wifi.Network, error)
 	// Leave disconnects and removes what Join added.
 	Leave(ctx context.Context) error
+	// Look scans ahead of a Join that is likely to come.
+	Look(ctx context.Context)
 }
 
 // Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.
@@ -51,6 +53,7 @@ type Config struct {
 // Deadlines of slow work.
 const (
 	leaveTimeout = 10 * time.Second
+	lookTimeout  = 15 * time.Second
 	bondTimeout  = 10 * time.Second
 	askTimeout   = 5 * time.Second
 )

@@ -59,6 +59,7 @@ type air struct {
 	joins chan wpa.Request
 	out   chan error
 	left  chan struct{}
+	looks chan struct{}
 }
 
 func (a *air) Join(ctx context.Context, r wpa.Request) (wifi.Network, error) {
@@ -76,6 +77,8 @@ func (a *air) Leave(context.Context) error {
 	a.left <- struct{}{}
 	return nil
 }
+
+func (a *air) Look(context.Context) { a.looks <- struct{}{} }
 
 // radio is a peripheral.
 type radio struct {
@@ -121,7 +124,7 @@ func start(t *testing.T, contents credstore.Contents) *bench {
 	b := &bench{
 		t:        t,
 		store:    &memStore{contents: contents},
-		air:      &air{joins: make(chan wpa.Request, 8), out: make(chan error), left: make(chan struct{}, 8)},
+		air:      &air{joins: make(chan wpa.Request, 8), out: make(chan error), left: make(chan struct{}, 8), looks: make(chan struct{}, 8)},
 		radio:    &radio{on: make(chan bool, 8), removed: make(chan string, 8)},
 		statuses: make(chan fsm.Status, 16),
 		log:      &lockedBuffer{},

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
@@ -41,9 +42,15 @@ func (d *Daemon) AdvertisingDown(why string) {
 	d.Log.Warn("not advertising: " + why)
 }
 
-// CentralConnected reports a central.
+// CentralConnected reports a central. It has come to provision, most likely: the
+// networks around are looked at meanwhile.
 func (d *Daemon) CentralConnected(address string) {
 	d.Log.Info(fmt.Sprintf("central connected: %s", address), "central", address)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+		defer cancel()
+		d.Supplicant.Look(ctx)
+	}()
 }
 
 // CentralDisconnected reports that a central has left, with all that it staged.

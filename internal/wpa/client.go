@@ -63,13 +63,15 @@ type Client struct {
 
 	notify sync.Mutex // held while OnLost runs; taken before mu
 
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever what follows changes
-	dev     *device       // nil: wpa_supplicant or the interface is not there
-	down    string        // why networks cannot be joined; empty: they can
-	sweep   bool          // networks are to be removed as soon as dev is there
-	attempt *attempt      // the running Join's, follows dev's state
-	link    *link         // the connection that the last Join made
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced whenever what follows changes
+	dev      *device       // nil: wpa_supplicant or the interface is not there
+	down     string        // why networks cannot be joined; empty: they can
+	sweep    bool          // networks are to be removed as soon as dev is there
+	attempt  *attempt      // the running Join's, follows dev's state
+	link     *link         // the connection that the last Join made
+	looked   time.Time     // when the last Look began
+	stopLook func()        // ends it; nil: there was none
 }
 
 // New returns a Client. It does nothing until Run is called.

@@ -230,7 +230,8 @@ func TestWhereItLooks(t *testing.T) {
 	}{
 		{"everywhere", lab(), 0, 0, []map[string]any{wildcard}, nil},
 		{"heard a moment ago", lab(), time.Second, 0, nil, nil},
-		{"heard too long ago", lab(), 9 * time.Second, 0, []map[string]any{wildcard}, nil},
+		{"heard a while ago", lab(), 9 * time.Second, 0, []map[string]any{on(wildcard, 2437)}, nil},
+		{"heard too long ago", lab(), 4 * time.Minute, 0, []map[string]any{wildcard}, nil},
 		{"where it was", lab(), 0, 2437, []map[string]any{on(wildcard, 2437)}, nil},
 		{"no longer where it was", lab(), 0, 2412, []map[string]any{on(wildcard, 2412), on(called, 2412), wildcard}, nil},
 		{"hidden", hidden, 0, 0, []map[string]any{wildcard, called}, int32(1)},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/godbus/dbus/v5"
 
@@ -48,9 +49,9 @@ func (j *join) run(ctx context.Context, hint wifi.Hint) (wifi.Network, error) {
 	if n, err := j.connect(ctx, found, false, false); !errors.Is(err, errUnreachable) {
 		return n, err
 	}
-	frequencies := []int{0}
-	if hint.FrequencyMHz > 0 {
-		frequencies = []int{hint.FrequencyMHz, 0}
+	frequencies, err := j.where(ctx, hint)
+	if err != nil {
+		return wifi.Network{}, err
 	}
 	for _, frequency := range frequencies {
 		found, hidden, err := j.find(ctx, j.dev, j.cred.SSID, frequency)
@@ -67,6 +68,25 @@ func (j *join) run(ctx context.Context, hint wifi.Hint) (wifi.Network, error) {
 	}
 	return wifi.Network{}, &wifi.Error{Failure: wifi.FailureNotFound,
 		Detail: fmt.Sprintf("no access point called %s is in reach; is it on, and on a channel that the country setting allows?", j.cred.SSID)}
+}
+
+// where returns the frequencies to look at, in MHz: where the network was joined
+// last, where it was heard in the last minutes, and 0 for everywhere.
+func (j *join) where(ctx context.Context, hint wifi.Hint) ([]int, error) {
+	var frequencies []int
+	if hint.FrequencyMHz > 0 {
+		frequencies = append(frequencies, hint.FrequencyMHz)
+	}
+	known, err := j.dev.results(ctx, j.cred.SSID, knownAge)
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range known {
+		if !slices.Contains(frequencies, b.frequency) && len(frequencies) < maxKnown {
+			frequencies = append(frequencies, b.frequency)
+		}
+	}
+	return append(frequencies, 0), nil
 }
 
 // connect joins one of the access points found. It returns errUnreachable if there

@@ -61,6 +61,7 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 // wpa_supplicant is not there it returns at once, and the networks are removed
 // when it comes.
 func (c *Client) Leave(ctx context.Context) error {
+	c.endLook()
 	if err := c.begin(ctx); err != nil {
 		return fmt.Errorf("leave the network: %w", err)
 	}

@@ -11,8 +11,11 @@ import (
 )
 
 const (
-	freshAge = 5 * time.Second // scan results this old are good enough to try
-	maxBusy  = 12              // times in a row that a radio may be busy; a full scan takes less
+	freshAge  = 5 * time.Second  // scan results this old are good enough to try
+	knownAge  = 3 * time.Minute  // results this old tell where to look first (wpa_supplicant's bss_expiration_age)
+	maxKnown  = 3                // frequencies that are looked at for that
+	lookPause = 10 * time.Second // between two Looks: whoever connects can cause one
+	maxBusy   = 12               // times in a row that a radio may be busy; a full scan takes less
 )
 
 // errGone says that wpa_supplicant or the interface went away.
@@ -37,6 +40,41 @@ func scanArgs(ssid wifi.SSID, frequency int) map[string]dbus.Variant {
 		args["Channels"] = dbus.MakeVariant([]channel{{uint32(frequency), 20}})
 	}
 	return args
+}
+
+// Look scans ahead of a Join that is likely to come, so that it finds fresh results.
+// It does nothing while a network is joined or something else is under way, or if
+// the last Look was a moment ago. A Join waits for it; a Leave ends it.
+func (c *Client) Look(ctx context.Context) {
+	select {
+	case c.op <- struct{}{}:
+		defer c.end()
+	default:
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.mu.Lock()
+	dev, wanted := c.dev, c.dev != nil && c.down == "" && c.link == nil && time.Since(c.looked) >= lookPause
+	if wanted {
+		c.looked, c.stopLook = time.Now(), cancel
+	}
+	c.mu.Unlock()
+	if !wanted {
+		return
+	}
+	if _, err := c.scan(ctx, dev, scanArgs("", 0)); err != nil {
+		c.opts.Log.Debug("the look ahead ended early", "error", err)
+	}
+}
+
+// endLook ends a running Look.
+func (c *Client) endLook() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopLook != nil {
+		c.stopLook()
+	}
 }
 
 // find looks for ssid on one frequency in MHz, or on all if it is 0: among those
