@@ -40,7 +40,7 @@ func rescanEvery(ctx context.Context, adapter string) error {
 		select {
 		case <-time.After(rescanInterval):
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil
 		}
 		for _, packet := range [][]byte{scanOff, scanOn} {
 			if _, err := unix.Write(fd, packet); err != nil {

@@ -2,7 +2,6 @@ package central
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,7 +92,7 @@ func (c *Central) discover(ctx context.Context) (stop func(), err error) {
 	}()
 	return func() {
 		cancel()
-		if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
+		if err := <-ended; err != nil {
 			c.objects.update(func() { c.objects.end(fmt.Errorf("scan again and again: %w", err)) })
 		}
 		// ctx may have ended; discovery ends at the latest with the connection.

@@ -27,8 +27,22 @@ func deviceObject(t testing.TB, adapter, address string) map[string]dbus.Variant
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := fmt.Sprintf("/org/bluez/%s/dev_%s", adapter, strings.ReplaceAll(address, ":", "_"))
-	return all[dbus.ObjectPath(path)]["org.bluez.Device1"]
+	return all[devicePath(adapter, address)]["org.bluez.Device1"]
+}
+
+func devicePath(adapter, address string) dbus.ObjectPath {
+	return dbus.ObjectPath(fmt.Sprintf("/org/bluez/%s/dev_%s", adapter, strings.ReplaceAll(address, ":", "_")))
+}
+
+// waitGone waits until the gateway has no connection to the phone at address.
+func waitGone(t testing.TB, address string) {
+	t.Helper()
+	waitFor(t, "the gateway without "+address, patience, func() error {
+		if deviceFlag(t, gatewayHCI, address, "Connected") {
+			return errors.New("it is connected")
+		}
+		return nil
+	})
 }
 
 // bonded reports whether the gateway has a bond with the phone at address.
@@ -46,17 +60,12 @@ func (g *gateway) noBond(address string) error {
 	return nil
 }
 
-// advertisements returns how many advertisements the gateway's adapter has, as
-// bluetoothd counts them.
-func (g *gateway) advertisements() byte {
-	g.t.Helper()
+// advertises returns nil if the gateway's adapter has that many advertisements,
+// as bluetoothd counts them.
+func (g *gateway) advertises(want byte) error {
 	value, err := bus(g.t).Object("org.bluez", "/org/bluez/"+gatewayHCI).GetProperty("org.bluez.LEAdvertisingManager1.ActiveInstances")
-	if err != nil {
-		g.t.Fatal(err)
+	if err == nil && value.Value() != want {
+		err = fmt.Errorf("%v advertisements, want %d", value, want)
 	}
-	count, ok := value.Value().(byte)
-	if !ok {
-		g.t.Fatalf("ActiveInstances is %v", value)
-	}
-	return count
+	return err
 }

@@ -76,6 +76,7 @@ func (p *phone) find() central.Gateway {
 
 func (p *phone) pair() {
 	p.t.Helper()
+	p.mayConnect()
 	if err := p.central.Pair(p.deadline(), p.gateway); err != nil {
 		p.t.Fatal(err)
 	}
@@ -83,6 +84,7 @@ func (p *phone) pair() {
 
 func (p *phone) connect() {
 	p.t.Helper()
+	p.mayConnect()
 	s, err := p.central.Connect(p.deadline(), p.gateway)
 	if err != nil {
 		p.t.Fatal(err)
@@ -90,7 +92,17 @@ func (p *phone) connect() {
 	p.session = s
 }
 
-// leave disconnects, if there is a connection.
+// mayConnect waits until the gateway can be connected to, if it is not connected
+// already, as it is after pair.
+func (p *phone) mayConnect() {
+	p.t.Helper()
+	if !deviceFlag(p.t, phoneHCI, p.gateway, "Connected") {
+		waitAdvertising(p.t)
+	}
+}
+
+// leave disconnects, if there is a connection, and waits until the gateway has
+// seen it.
 func (p *phone) leave() {
 	if p.session == nil {
 		return
@@ -102,6 +114,7 @@ func (p *phone) leave() {
 		p.t.Logf("disconnect the phone: %v", err)
 	}
 	p.session = nil
+	waitGone(p.t, adapterAddress(p.t, phoneHCI))
 }
 
 // watch subscribes to Status.

@@ -7,14 +7,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/godbus/dbus/v5"
+
+	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 )
@@ -26,24 +27,16 @@ import (
 type rawATT struct {
 	t         testing.TB
 	socket    *os.File
-	address   string // the phone's
+	adapter   string // the phone's
+	address   string // the adapter's
 	mtu       int
 	responses chan []byte // closed when the connection has ended
 	notified  chan []byte // handle and value
 	handles   map[string]uint16
 }
 
-// Security levels of an L2CAP socket (Linux, include/net/bluetooth/bluetooth.h).
 const (
-	notEncrypted = 1 // BT_SECURITY_LOW
-	encrypted    = 2 // BT_SECURITY_MEDIUM: with the keys of a bond
-)
-
-const (
-	attCID      = 4 // of the fixed L2CAP channel
-	attMTU      = 23
-	leAddress   = 1 // BDADDR_LE_PUBLIC
-	btSecurity  = 4 // BT_SECURITY, the socket option
+	defaultMTU  = 23
 	attTimeout  = 35 * time.Second
 	declaration = 0x2803 // of a characteristic
 	cccUUID     = 0x2902 // Client Characteristic Configuration
@@ -71,65 +64,19 @@ const (
 func dialATT(t testing.TB, adapter string, level byte) *rawATT {
 	t.Helper()
 	phone, gateway := adapterAddress(t, adapter), adapterAddress(t, gatewayHCI)
+	waitAdvertising(t)
 	socket, err := connectATT(phone, gateway, level)
 	if err != nil {
 		t.Fatalf("connect an ATT channel from %s: %v", adapter, err)
 	}
 	r := &rawATT{
-		t: t, socket: socket, address: phone, mtu: attMTU,
+		t: t, socket: socket, adapter: adapter, address: phone, gateway: gateway, mtu: defaultMTU,
 		responses: make(chan []byte, 1), notified: make(chan []byte, 64),
 	}
 	go r.receive()
 	t.Cleanup(r.leave)
 	r.handles = r.discover()
 	return r
-}
-
-func connectATT(phone, gateway string, level byte) (*os.File, error) {
-	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.BTPROTO_L2CAP)
-	if err != nil {
-		return nil, err
-	}
-	socket := os.NewFile(uintptr(fd), "ATT")
-	if err := startATT(fd, phone, gateway, level); err != nil {
-		return nil, errors.Join(err, socket.Close())
-	}
-	return socket, nil
-}
-
-func startATT(fd int, phone, gateway string, level byte) error {
-	if err := unix.Bind(fd, leSocketAddress(phone)); err != nil {
-		return fmt.Errorf("bind: %w", err)
-	}
-	if err := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{level, 0})); err != nil {
-		return fmt.Errorf("set the security level: %w", err)
-	}
-	if err := unix.Connect(fd, leSocketAddress(gateway)); err != nil && err != unix.EINPROGRESS {
-		return fmt.Errorf("connect: %w", err)
-	}
-	for deadline := time.Now().Add(patience); ; {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 1000)
-		switch {
-		case n > 0:
-			code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
-			if err == nil && code != 0 {
-				err = unix.Errno(code)
-			}
-			return err
-		case err != nil && err != unix.EINTR:
-			return err
-		case time.Now().After(deadline):
-			return errors.New("it takes too long")
-		}
-	}
-}
-
-func leSocketAddress(address string) *unix.SockaddrL2 {
-	mac, err := net.ParseMAC(address)
-	if err != nil {
-		panic(err)
-	}
-	return &unix.SockaddrL2{CID: attCID, Addr: [6]byte(mac), AddrType: leAddress}
 }
 
 // receive sorts what comes. The gateway's BlueZ is a client too, and is told
@@ -162,12 +109,10 @@ func (r *rawATT) leave() {
 	}
 	_ = r.socket.Close()
 	r.socket = nil
-	waitFor(r.t, "the gateway without "+r.address, patience, func() error {
-		if deviceFlag(r.t, gatewayHCI, r.address, "Connected") {
-			return errors.New("it is connected")
-		}
-		return nil
-	})
+	// With a bond, the phone's own bluetoothd keeps the connection for itself.
+	device := dbus.ObjectPath(fmt.Sprintf("/org/bluez/%s/dev_%s", r.adapter, strings.ReplaceAll(r.gateway, ":", "_")))
+	_ = bus(r.t).Object("org.bluez", device).Call("org.bluez.Device1.Disconnect", 0).Err // it may not know the gateway
+	waitGone(r.t, r.address)
 }
 
 // request sends a request and returns the parameters of its response, or the
@@ -306,4 +251,20 @@ func (r *rawATT) writeLong(uuid string, offset int, value []byte) error {
 	}
 	_, err := r.request(opExecuteWrite, 1)
 	return err
+}
+
+// expect waits for exactly these notifications of Status, in this order.
+func (r *rawATT) expect(want ...central.Status) {
+	r.t.Helper()
+	for i, w := range want {
+		select {
+		case n := <-r.notified:
+			expected := append(le16(opNotification, r.handle(central.StatusUUID)), byte(w))
+			if !slices.Equal(n, expected[1:]) {
+				r.t.Fatalf("notified % x, want % x (number %d of %v)", n, expected[1:], i+1, want)
+			}
+		case <-time.After(patience):
+			r.t.Fatalf("%s was not notified within %s (number %d of %v)", w, patience, i+1, want)
+		}
+	}
 }

@@ -1,0 +1,76 @@
+//go:build lab
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Security levels of an L2CAP socket, and their socket option (Linux,
+// include/net/bluetooth/bluetooth.h).
+const (
+	notEncrypted = 1 // BT_SECURITY_LOW
+	encrypted    = 2 // BT_SECURITY_MEDIUM: with the keys of a bond
+	btSecurity   = 4 // BT_SECURITY
+)
+
+const (
+	attCID    = 4 // of the fixed L2CAP channel
+	leAddress = 1 // BDADDR_LE_PUBLIC
+)
+
+// connectATT opens an ATT channel from a phone's address to the gateway's. What
+// bluetoothd listens on at the phone's adapter gives way to it
+// (net/bluetooth/l2cap_core.c, l2cap_connect_cfm).
+func connectATT(phone, gateway string, level byte) (*os.File, error) {
+	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.BTPROTO_L2CAP)
+	if err != nil {
+		return nil, err
+	}
+	socket := os.NewFile(uintptr(fd), "ATT")
+	if err := startATT(fd, phone, gateway, level); err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	return socket, nil
+}
+
+func startATT(fd int, phone, gateway string, level byte) error {
+	if err := unix.Bind(fd, leSocketAddress(phone)); err != nil {
+		return fmt.Errorf("bind: %w", err)
+	}
+	if err := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{level, 0})); err != nil {
+		return fmt.Errorf("set the security level: %w", err)
+	}
+	if err := unix.Connect(fd, leSocketAddress(gateway)); err != nil && err != unix.EINPROGRESS {
+		return fmt.Errorf("connect: %w", err)
+	}
+	for deadline := time.Now().Add(patience); ; {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 1000)
+		switch {
+		case n > 0:
+			code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+			if err == nil && code != 0 {
+				err = unix.Errno(code)
+			}
+			return err
+		case err != nil && err != unix.EINTR:
+			return err
+		case time.Now().After(deadline):
+			return errors.New("it takes too long")
+		}
+	}
+}
+
+func leSocketAddress(address string) *unix.SockaddrL2 {
+	mac, err := net.ParseMAC(address)
+	if err != nil {
+		panic(err)
+	}
+	return &unix.SockaddrL2{CID: attCID, Addr: [6]byte(mac), AddrType: leAddress}
+}

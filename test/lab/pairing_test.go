@@ -1,0 +1,222 @@
+//go:build lab
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// What a phone is answered that has not paired as it must.
+const (
+	attInsufficientAuthentication central.ATTError = 0x05
+	attInsufficientEncryption     central.ATTError = 0x0F
+)
+
+var (
+	written = []string{central.SSIDUUID, central.PasswordUUID, central.SecurityUUID, central.ControlUUID}
+	shown   = []string{central.StatusUUID, central.ReasonUUID}
+)
+
+// refusedAll checks that each access is answered with an error, and does nothing.
+func (r *rawATT) refusedAll(want central.ATTError) {
+	r.t.Helper()
+	check := func(what, uuid string, err error) {
+		r.t.Helper()
+		if !errors.Is(err, want) {
+			r.t.Errorf("%s %s: %v, want %v", what, uuid, err, want)
+		}
+	}
+	for _, uuid := range written {
+		check("write", uuid, r.write(uuid, 1))
+		check("prepare a write of", uuid, r.writeLong(uuid, 0, []byte{1}))
+	}
+	for _, uuid := range shown {
+		_, err := r.read(uuid)
+		check("read", uuid, err)
+		check("subscribe to", uuid, r.subscribe(uuid))
+	}
+}
+
+// mayAll checks that each access works.
+func (p *phone) mayAll(g *gateway, open AP) {
+	p.t.Helper()
+	p.connect()
+	p.watch()
+	if s := p.status(); s != central.StatusIdle {
+		p.t.Errorf("status %s, want IDLE", s)
+	}
+	<-p.statuses // what was read
+	p.provision(open.SSID, "", wifi.Open)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+	if reason := p.reason(); reason != wifi.FailureNone {
+		p.t.Errorf("reason %s while CONNECTED", reason)
+	}
+	g.stores(&open)
+}
+
+// TestSecurityNone provisions without any pairing, as bluetooth.security: none
+// allows with a warning.
+func TestSecurityNone(t *testing.T) {
+	open := AP{SSID: "in plaintext", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none"}})
+	g.logged(patience, "MESSAGE=security none: credentials travel in plaintext*", "PRIORITY=4")
+	p := newPhone(t, "", nil)
+	p.find()
+	p.mayAll(g, open)
+	if err := g.noBond(adapterAddress(t, phoneHCI)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSecurityEncrypt is the default: nothing works before pairing, Just Works
+// is enough.
+func TestSecurityEncrypt(t *testing.T) {
+	open := AP{SSID: "encrypted on the way", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}})
+	r := dialATT(t, phoneHCI, notEncrypted)
+	r.refusedAll(attInsufficientEncryption)
+	r.leave()
+
+	p := newPhone(t, "NoInputNoOutput", nil)
+	p.find()
+	p.pair()
+	if !g.bonded(r.address) {
+		t.Fatal("there is no bond")
+	}
+	p.mayAll(g, open)
+}
+
+// TestSecurityAuthenticated: only the passkey in the journal opens the gateway.
+func TestSecurityAuthenticated(t *testing.T) {
+	open := AP{SSID: "authenticated on the way", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "authenticated"}})
+	r := dialATT(t, phoneHCI, notEncrypted)
+	r.refusedAll(attInsufficientAuthentication)
+	r.leave()
+
+	t.Run("Just Works", func(t *testing.T) {
+		g := g.in(t)
+		p := newPhone(t, "NoInputNoOutput", nil)
+		p.find()
+		p.cannotPair(g, false)
+	})
+	t.Run("wrong passkey", func(t *testing.T) {
+		g := g.in(t)
+		p := newPhone(t, "", func(ctx context.Context) (uint32, error) {
+			right, err := g.passkey(ctx)
+			return (right + 1) % 1000000, err
+		})
+		p.find()
+		p.cannotPair(g, true)
+	})
+	t.Run("passkey", func(t *testing.T) {
+		g := g.in(t)
+		g.from = g.journal.mark(t, "passkey")
+		begin := g.from
+		p := newPhone(t, "", g.passkey)
+		p.find()
+		p.pair()
+		p.mayAll(g, open)
+		g.showedPasskey(begin, r.address)
+	})
+}
+
+// cannotPair checks that the phone is not paired, however it goes on: the
+// gateway has no bond and the phone can do nothing there. asked says whether the
+// phone's user is to be asked for the passkey.
+func (p *phone) cannotPair(g *gateway, asked bool) {
+	p.t.Helper()
+	var refused *central.PairingError
+	err := p.central.Pair(p.deadline(), p.gateway)
+	if !errors.As(err, &refused) || refused.Asked != asked {
+		p.t.Fatalf("pair: %v, want a refusal; asked for the passkey: %v", err, asked)
+	}
+	p.t.Log(err)
+	phone := adapterAddress(p.t, phoneHCI)
+	if err := g.noBond(phone); err != nil {
+		p.t.Error(err)
+	}
+	r := dialATT(p.t, phoneHCI, notEncrypted)
+	r.refusedAll(attInsufficientAuthentication)
+	r.leave()
+	// BlueZ takes no service from advertisements of a device that it was connected to.
+	if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// showedPasskey checks that the journal shows one passkey since entry begin, for
+// the phone.
+func (g *gateway) showedPasskey(begin int, phone string) {
+	g.t.Helper()
+	var shown []entry
+	for _, e := range g.journal.since(begin) {
+		if e["WIFIPROVD_PASSKEY"] != "" {
+			shown = append(shown, e)
+		}
+	}
+	if len(shown) != 1 {
+		g.t.Fatalf("passkeys were shown %d times, want once: %v", len(shown), shown)
+	}
+	e := shown[0]
+	digits := regexp.MustCompile(`^[0-9]{6}$`)
+	if !digits.MatchString(e["WIFIPROVD_PASSKEY"]) || e["WIFIPROVD_CENTRAL"] != phone || e["MESSAGE_ID"] != daemon.MessagePasskey ||
+		!strings.Contains(e["MESSAGE"], phone) || !strings.Contains(e["MESSAGE"], e["WIFIPROVD_PASSKEY"]) {
+		g.t.Errorf("the passkey was shown as %v", e)
+	}
+}
+
+// TestSecurityModeChange makes the mode stronger and weaker with bonds of both
+// modes.
+func TestSecurityModeChange(t *testing.T) {
+	g := start(t, situation{})
+	phone := adapterAddress(t, phoneHCI)
+	p := newPhone(t, "", g.passkey)
+	p.find()
+	p.pair()
+	p.connect()
+	p.status()
+	p.leave()
+	if !g.bonded(phone) {
+		t.Fatal("there is no bond")
+	}
+
+	g.changeMode("authenticated")
+	g.logged(patience, "MESSAGE=bond with "+phone+" removed: weaker than security mode authenticated*", "WIFIPROVD_CENTRAL="+phone)
+	waitFor(t, "no bond", patience, func() error { return g.noBond(phone) })
+	if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
+		t.Fatal(err)
+	}
+	p.find()
+	p.pair()
+	p.connect()
+	p.status()
+	p.leave()
+
+	for _, mode := range []string{"encrypt", "authenticated"} {
+		g.changeMode(mode)
+		p.connect() // with the same bond
+		p.status()
+		p.leave()
+		if !g.bonded(phone) {
+			t.Fatalf("the bond with a passkey did not outlive mode %s", mode)
+		}
+	}
+}
+
+// changeMode starts the daemon with another bluetooth.security.
+func (g *gateway) changeMode(mode string) {
+	g.t.Helper()
+	systemctl(g.t, "stop", unit)
+	writeConfig(g.t, map[string]string{"bluetooth.security": mode})
+	g.from = g.journal.mark(g.t, "mode "+mode)
+	g.start()
+}

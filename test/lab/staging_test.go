@@ -1,0 +1,104 @@
+//go:build lab
+
+package lab
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+const secondPhoneHCI = "hci2"
+
+// TestStagingEndsWithConnection stages a network, leaves, comes back, and writes
+// CONNECT: nothing is left of it, for this phone and for another one.
+func TestStagingEndsWithConnection(t *testing.T) {
+	home := AP{SSID: "staged", Security: wifi.WPA2PSK, Passphrase: "a staged passphrase"}
+	g := start(t, situation{aps: []AP{home}})
+	p := ready(t, true)
+	p.stage(home.SSID, home.Passphrase, wifi.WPA2PSK)
+	p.leave()
+	g.logged(patience, "MESSAGE=central disconnected*")
+
+	p.connect()
+	p.watch()
+	p.command(central.ControlConnect)
+	p.expect(central.StatusFailed)
+	if reason := p.reason(); reason != wifi.FailureInvalidCredentials {
+		t.Errorf("reason %s, want %s", reason, wifi.FailureInvalidCredentials)
+	}
+	g.stores(nil)
+	p.stage(home.SSID, home.Passphrase, wifi.WPA2PSK)
+	p.leave()
+	g.logged(patience, "MESSAGE=central disconnected*")
+
+	other := dialATT(t, secondPhoneHCI, encrypted)
+	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
+	is(t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	other.expect(central.StatusFailed)
+	g.stores(nil)
+}
+
+// TestSecondCentral: while a phone's attempt runs, another phone can read and
+// not write. The first one has left: btvirt can hold one connection.
+func TestSecondCentral(t *testing.T) {
+	home := AP{SSID: "one at a time", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
+	g := start(t, situation{aps: []AP{home}, country: bothBands}) // two long scans: the attempt lasts
+	kill := func(signal string) { systemctl(t, "kill", "--signal="+signal, radio(1).unit()) }
+	kill("STOP") // it answers nothing
+	t.Cleanup(func() { kill("CONT") })
+	p := ready(t, true)
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting)
+	p.leave()
+
+	other := dialATT(t, secondPhoneHCI, encrypted)
+	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
+	for uuid, value := range map[string][]byte{
+		central.SSIDUUID: []byte("another"), central.PasswordUUID: []byte("another"), central.SecurityUUID: {0},
+	} {
+		is(t, "write "+uuid, other.write(uuid, value...), attBusy)
+	}
+	for _, control := range []central.Control{central.ControlConnect, central.ControlErase} {
+		is(t, fmt.Sprintf("Control %d", control), other.write(central.ControlUUID, byte(control)), attBusy)
+	}
+	if status, err := other.read(central.StatusUUID); err != nil || central.Status(status[0]) != central.StatusConnecting {
+		t.Fatalf("status % x, %v; the attempt was to last", status, err)
+	}
+
+	hostapd("CONT")
+	g.from = g.journal.mark(t, "the access point answers")
+	g.becomes(central.StatusConnected)
+	waitFor(t, "online", patience, func() error { return g.online(1) })
+	g.stores(&home)
+	is(t, "write SSID after the attempt", other.write(central.SSIDUUID, []byte("another")...), nil)
+}
+
+// TestHandles: phones keep the handles that they saw, so they stay the same.
+func TestHandles(t *testing.T) {
+	g := start(t, situation{})
+	look := func() map[string]uint16 {
+		r := dialATT(t, phoneHCI, notEncrypted)
+		defer r.leave()
+		handles := maps.Clone(r.handles)
+		for _, uuid := range shown {
+			handles[uuid+" ccc"] = r.ccc(uuid)
+		}
+		return handles
+	}
+	first := look()
+	if len(first) != len(written)+2*len(shown) {
+		t.Fatalf("handles %v", first)
+	}
+	for _, service := range []string{unit, bluetoothd} {
+		g.from = g.journal.mark(t, "restart "+service)
+		systemctl(t, "restart", service)
+		g.logged(patience, "MESSAGE=advertising as *")
+		if now := look(); !maps.Equal(now, first) {
+			t.Errorf("after a restart of %s the handles are %v; they were %v", service, now, first)
+		}
+	}
+}
