@@ -13,10 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/godbus/dbus/v5"
-
-	"github.com/godbus/dbus/v5"
-
 	"github.com/wifiprovd/wifiprovd/internal/central"
 )
 
@@ -27,8 +23,9 @@ import (
 type rawATT struct {
 	t         testing.TB
 	socket    *os.File
-	adapter   string // the phone's
-	address   string // the adapter's
+	adapter   string // in the role of the phone
+	address   string // its address
+	gateway   string // the gateway's address
 	mtu       int
 	responses chan []byte // closed when the connection has ended
 	notified  chan []byte // handle and value
@@ -110,8 +107,7 @@ func (r *rawATT) leave() {
 	_ = r.socket.Close()
 	r.socket = nil
 	// With a bond, the phone's own bluetoothd keeps the connection for itself.
-	device := dbus.ObjectPath(fmt.Sprintf("/org/bluez/%s/dev_%s", r.adapter, strings.ReplaceAll(r.gateway, ":", "_")))
-	_ = bus(r.t).Object("org.bluez", device).Call("org.bluez.Device1.Disconnect", 0).Err // it may not know the gateway
+	_ = bus(r.t).Object("org.bluez", devicePath(r.adapter, r.gateway)).Call("org.bluez.Device1.Disconnect", 0).Err // it may not know the gateway
 	waitGone(r.t, r.address)
 }
 

@@ -46,11 +46,11 @@ func TestStagingEndsWithConnection(t *testing.T) {
 // not write. The first one has left: btvirt can hold one connection.
 func TestSecondCentral(t *testing.T) {
 	home := AP{SSID: "one at a time", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
-	g := start(t, situation{aps: []AP{home}, country: bothBands}) // two long scans: the attempt lasts
-	kill := func(signal string) { systemctl(t, "kill", "--signal="+signal, radio(1).unit()) }
-	kill("STOP") // it answers nothing
-	t.Cleanup(func() { kill("CONT") })
-	p := ready(t, true)
+	g := start(t, situation{aps: []AP{home}})
+	p := g.joined(home)
+	hostapd := func(signal string) { systemctl(t, "kill", "--signal="+signal, radio(1).unit()) }
+	hostapd("STOP") // it is heard and does not answer: the next attempt lasts
+	t.Cleanup(func() { hostapd("CONT") })
 	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
 	p.expect(central.StatusConnecting)
 	p.leave()
