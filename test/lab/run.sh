@@ -97,7 +97,11 @@ cp "$image/base.cpio" "$tmp/initrd"
 truncate -s 512M "$tmp/disk"
 mkfs.ext4 -q -F "$tmp/disk"
 
+# qemu's emulation of two cores now and then trips over the kernel patching its own code as it starts (an int3 oops).
+# That is no result of this tree, so such a machine is started again; a crash later than that is one.
+false_starts=0
 while true; do
+	rm -f "$out/started"
 	boot || case $? in
 	124 | 137) die "no result after $deadline s; killed; see $out" ;;
 	*) die "qemu failed" ;;
@@ -107,7 +111,10 @@ while true; do
 	case $status in
 	reboot) say "the machine reboots" ;;
 	[0-9]*) break ;;
-	*) die "the machine crashed: it ended without a result; see $out/console.txt" ;;
+	'')
+		if [ -e "$out/started" ] || [ "$((false_starts += 1))" -gt 3 ]; then die "the machine crashed; see $out/console.txt"; fi
+		say "the kernel crashed before its first program ran; starting it again" ;;
+	*) die "a status that is none: $status" ;;
 	esac
 done
 say "exit status $status; console and journal are in $out"
