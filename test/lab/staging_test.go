@@ -46,10 +46,10 @@ func TestStagingEndsWithConnection(t *testing.T) {
 // not write. The first one has left: btvirt can hold one connection.
 func TestSecondCentral(t *testing.T) {
 	home := AP{SSID: "one at a time", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
-	g := start(t, situation{aps: []AP{home}})
+	g := start(t, situation{aps: []AP{home}, country: bothBands}) // long scans
 	p := g.joined(home)
 	hostapd := func(signal string) { systemctl(t, "kill", "--signal="+signal, radio(1).unit()) }
-	hostapd("STOP") // it is heard and does not answer: the next attempt lasts
+	hostapd("STOP") // it is heard and does not answer: the next attempt lasts through two of them
 	t.Cleanup(func() { hostapd("CONT") })
 	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
 	p.expect(central.StatusConnecting)
