@@ -44,13 +44,47 @@ func startATT(fd int, phone, gateway string, level byte) error {
 	if err := unix.Bind(fd, leSocketAddress(phone)); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
-	if err := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{level, 0})); err != nil {
+	if err := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{notEncrypted, 0})); err != nil {
 		return fmt.Errorf("set the security level: %w", err)
 	}
 	if err := unix.Connect(fd, leSocketAddress(gateway)); err != nil && err != unix.EINPROGRESS {
 		return fmt.Errorf("connect: %w", err)
 	}
-	for deadline := time.Now().Add(patience); ; {
+	deadline := time.Now().Add(patience)
+	if err := writable(fd, deadline); err != nil || level == notEncrypted {
+		return err
+	}
+	return raiseSecurity(fd, level, deadline)
+}
+
+// raiseSecurity encrypts a connection, and pairs if there is no bond. It does so
+// after the connection has been made: a level that was asked for before is now and
+// then forgotten by the kernel ("security requested but not available").
+func raiseSecurity(fd int, level byte, deadline time.Time) error {
+	for {
+		// The kernel refuses while it believes that there is nothing to do.
+		asked := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{level, 0}))
+		if err := writable(fd, deadline); err != nil {
+			return fmt.Errorf("raise the security level: %w", err)
+		}
+		// struct bt_security: the level, and the size of the key, 0 if there is none.
+		now, err := unix.GetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity)
+		if err != nil {
+			return fmt.Errorf("read the security level: %w", err)
+		}
+		if len(now) == 2 && now[1] > 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the connection stays unencrypted: % x, %w", now, asked)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// writable waits until the socket is connected.
+func writable(fd int, deadline time.Time) error {
+	for {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 1000)
 		switch {
 		case n > 0:
