@@ -26,6 +26,8 @@ type Supplicant interface {
 	Leave(ctx context.Context) error
 	// Look scans ahead of a Join that is likely to come.
 	Look(ctx context.Context)
+	// LookFor does so for one network, if it was not heard of lately.
+	LookFor(ctx context.Context, ssid wifi.SSID)
 }
 
 // Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.

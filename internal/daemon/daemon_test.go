@@ -78,7 +78,8 @@ func (a *air) Leave(context.Context) error {
 	return nil
 }
 
-func (a *air) Look(context.Context) { a.looks <- struct{}{} }
+func (a *air) Look(context.Context)               { a.looks <- struct{}{} }
+func (a *air) LookFor(context.Context, wifi.SSID) { a.looks <- struct{}{} }
 
 // radio is a peripheral.
 type radio struct {

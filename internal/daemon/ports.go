@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // What the ports report, from goroutines of their own. None of it waits for slow
@@ -46,11 +47,19 @@ func (d *Daemon) AdvertisingDown(why string) {
 // networks around are looked at meanwhile.
 func (d *Daemon) CentralConnected(address string) {
 	d.Log.Info(fmt.Sprintf("central connected: %s", address), "central", address)
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
-		defer cancel()
-		d.Supplicant.Look(ctx)
-	}()
+	go d.look(d.Supplicant.Look)
+}
+
+// Expect reports that a central has named the network that it is going to ask for.
+func (d *Daemon) Expect(ssid wifi.SSID) {
+	go d.look(func(ctx context.Context) { d.Supplicant.LookFor(ctx, ssid) })
+}
+
+// look scans ahead.
+func (d *Daemon) look(scan func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	scan(ctx)
 }
 
 // CentralDisconnected reports that a central has left, with all that it staged.

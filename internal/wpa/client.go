@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // How long to wait. Variables only so that a test can shorten them.
@@ -60,18 +62,20 @@ type Client struct {
 	op      chan struct{} // held by whoever adds and removes networks
 	joined  bool          // guarded by op: there was a Join before
 	current *link         // guarded by op: whose network is in wpa_supplicant
+	called  wifi.SSID     // guarded by op: heard only when LookFor called it by its name
 
 	notify sync.Mutex // held while OnLost runs; taken before mu
 
-	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced whenever what follows changes
-	dev      *device       // nil: wpa_supplicant or the interface is not there
-	down     string        // why networks cannot be joined; empty: they can
-	sweep    bool          // networks are to be removed as soon as dev is there
-	attempt  *attempt      // the running Join's, follows dev's state
-	link     *link         // the connection that the last Join made
-	looked   time.Time     // when the last Look began
-	stopLook func()        // ends it; nil: there was none
+	mu        sync.Mutex
+	changed   chan struct{} // closed and replaced whenever what follows changes
+	dev       *device       // nil: wpa_supplicant or the interface is not there
+	down      string        // why networks cannot be joined; empty: they can
+	sweep     bool          // networks are to be removed as soon as dev is there
+	attempt   *attempt      // the running Join's, follows dev's state
+	link      *link         // the connection that the last Join made
+	looked    time.Time     // when the last Look began
+	lookedFor time.Time     // when the last LookFor began
+	stopLook  func()        // ends whichever runs; nil: there was none
 }
 
 // New returns a Client. It does nothing until Run is called.

@@ -46,7 +46,7 @@ func (j *join) run(ctx context.Context, hint wifi.Hint) (wifi.Network, error) {
 	if err != nil {
 		return wifi.Network{}, err
 	}
-	if n, err := j.connect(ctx, found, false, false); !errors.Is(err, errUnreachable) {
+	if n, err := j.connect(ctx, found, j.called == j.cred.SSID, false); !errors.Is(err, errUnreachable) {
 		return n, err
 	}
 	frequencies, err := j.where(ctx, hint)

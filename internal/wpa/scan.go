@@ -68,7 +68,44 @@ func (c *Client) Look(ctx context.Context) {
 	}
 }
 
-// endLook ends a running Look.
+// LookFor scans ahead of a Join of ssid, which is likely to come, unless it was
+// heard lately. It calls the network by its name, as one that hides has to be, also
+// while another network is joined. It does nothing if the last LookFor was a moment
+// ago. A Join waits for it; a Leave ends it.
+func (c *Client) LookFor(ctx context.Context, ssid wifi.SSID) {
+	c.mu.Lock()
+	dev, wanted := c.dev, c.dev != nil && c.down == "" && time.Since(c.lookedFor) >= lookPause
+	if wanted {
+		c.lookedFor = time.Now()
+	}
+	c.mu.Unlock()
+	if !wanted {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	select {
+	case c.op <- struct{}{}:
+		defer c.end()
+	case <-ctx.Done():
+		return
+	}
+	c.mu.Lock()
+	c.stopLook = cancel
+	c.mu.Unlock()
+	if known, err := dev.results(ctx, ssid, knownAge); err != nil || len(known) > 0 {
+		return
+	}
+	if _, err := c.scan(ctx, dev, scanArgs(ssid, 0)); err != nil {
+		c.opts.Log.Debug("the look ahead ended early", "error", err)
+		return
+	}
+	if found, err := dev.results(ctx, ssid, freshAge); err == nil && len(found) > 0 {
+		c.called = ssid
+	}
+}
+
+// endLook ends a running Look or LookFor.
 func (c *Client) endLook() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

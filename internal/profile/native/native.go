@@ -45,6 +45,9 @@ type Daemon interface {
 	// Busy reports whether an attempt of a central other than this one runs.
 	Busy(central string) bool
 
+	// Expect tells that a central has staged this SSID.
+	Expect(ssid wifi.SSID)
+
 	// Connect returns nil if it takes c over, which the daemon then wipes, and
 	// ErrBusy if not. Whether c can join any network is for the daemon to say.
 	Connect(central string, c wifi.Credentials) error

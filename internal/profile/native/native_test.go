@@ -21,13 +21,16 @@ const (
 
 // recorder is a Daemon that remembers what it was asked for.
 type recorder struct {
-	busyFor string // the central whose attempt runs; empty: none
-	answer  error
-	asked   []string
-	taken   []wifi.Credentials
+	busyFor  string // the central whose attempt runs; empty: none
+	answer   error
+	asked    []string
+	expected []wifi.SSID
+	taken    []wifi.Credentials
 }
 
 func (d *recorder) Busy(central string) bool { return d.busyFor != "" && d.busyFor != central }
+
+func (d *recorder) Expect(ssid wifi.SSID) { d.expected = append(d.expected, ssid) }
 
 func (d *recorder) Connect(central string, c wifi.Credentials) error {
 	d.asked = append(d.asked, fmt.Sprintf("connect %s %s %s %q", central, c.SSID, c.Security, c.Passphrase.Bytes()))
@@ -120,6 +123,9 @@ func TestConnect(t *testing.T) {
 	c := newClient(t)
 	c.ok(phone, SSIDUUID, "home \xff", PasswordUUID, secret, SecurityUUID, "\x03", ControlUUID, connect)
 	c.asked(`connect ` + phone + ` "home \xff" wpa3 "` + secret + `"`)
+	if !slices.Equal(c.daemon.expected, []wifi.SSID{"home \xff"}) {
+		t.Errorf("the daemon was told to expect %q", c.daemon.expected)
+	}
 	// All of it is gone with CONNECT.
 	c.ok(phone, ControlUUID, connect)
 	c.asked(`connect ` + phone + ` "" auto ""`)

@@ -27,6 +27,7 @@ func (p *Profile) writeSSID(central string, value []byte) error {
 	}
 	ssid := wifi.SSID(value)
 	p.staged.update(central, func(c *wifi.Credentials) { c.SSID = ssid })
+	p.daemon.Expect(ssid)
 	return nil
 }
 
