@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,27 +53,6 @@ func BenchmarkGateway(b *testing.B) {
 // quiet is the configuration as it is shipped, but for the tests' log level.
 func quiet() map[string]string { return map[string]string{"log.level": "info"} }
 
-// benchJoin compares CONNECT to CONNECTED, as the phone sees it, with a bare join.
-// Neither has scan results to begin with.
-func benchJoin(b *testing.B) string {
-	var daemon, bare []time.Duration
-	for range benchJoins {
-		start(b, situation{aps: []AP{benchNet}, country: bothBands, config: quiet()})
-		p := ready(b, true)
-		p.stage(benchNet.SSID, benchNet.Passphrase, wifi.AutoDetect)
-		begin := time.Now()
-		p.command(central.ControlConnect)
-		p.expect(central.StatusConnecting, central.StatusConnected)
-		daemon = append(daemon, time.Since(begin))
-		p.leave()
-		p.central.Close()
-
-		start(b, situation{aps: []AP{benchNet}, country: bothBands, stopped: true})
-		bare = append(bare, bareJoin(b, benchNet))
-	}
-	return compared("CONNECT to CONNECTED, cold scan of both bands, WPA2", "AddNetwork and SelectNetwork to `completed`", daemon, bare)
-}
-
 // benchWrite compares the write of an SSID with that of the same value to an
 // application that does nothing, in turns on one encrypted connection.
 func benchWrite(b *testing.B) string {
@@ -116,21 +96,32 @@ func benchStart(b *testing.B) string {
 }
 
 // benchResources measures what the daemon costs while it is CONNECTED, advertises,
-// and no phone is there.
+// and no phone is there: with systemd's watchdog, and without.
 func benchResources(b *testing.B) string {
-	g := start(b, situation{aps: []AP{benchNet}, config: quiet()})
-	p := g.joined(benchNet)
-	p.leave()
-	p.central.Close()
-	g.logged(patience, "MESSAGE=central disconnected*")
-	time.Sleep(benchSettle)
-	pid := strings.TrimSpace(run(b, "systemctl", "show", "--value", "--property=MainPID", unit))
-	before := wakeups(b, pid)
-	time.Sleep(benchIdle)
-	woken := wakeups(b, pid) - before
-	memory := procField(b, "/proc/"+pid+"/smaps_rollup")
-	return fmt.Sprintf("| Wake-ups in %.0f s idle | %d | | |\n| RSS, idle | %.1f MiB | | |\n| PSS, idle | %.1f MiB | | |",
-		benchIdle.Seconds(), woken, float64(memory("Rss"))/1024, float64(memory("Pss"))/1024)
+	const dropIn = "/run/systemd/system/" + unit + ".d/bench.conf"
+	var woken []int
+	var memory func(string) int
+	for _, watchdog := range []string{"30s", "0"} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(dropIn), 0o755), os.WriteFile(dropIn, []byte("[Service]\nWatchdogSec="+watchdog+"\n"), 0o644)); err != nil {
+			b.Fatal(err)
+		}
+		systemctl(b, "daemon-reload")
+		g := start(b, situation{aps: []AP{benchNet}, config: quiet()})
+		p := g.joined(benchNet)
+		p.leave()
+		p.central.Close()
+		g.logged(patience, "MESSAGE=central disconnected*")
+		time.Sleep(benchSettle)
+		pid := strings.TrimSpace(run(b, "systemctl", "show", "--value", "--property=MainPID", unit))
+		before := wakeups(b, pid)
+		time.Sleep(benchIdle)
+		woken = append(woken, wakeups(b, pid)-before)
+		memory = procField(b, "/proc/"+pid+"/smaps_rollup")
+	}
+	_ = os.RemoveAll(filepath.Dir(dropIn))
+	systemctl(b, "daemon-reload")
+	return fmt.Sprintf("| Wake-ups in %.0f s idle | %d | the same without the watchdog: %d | |\n| RSS, idle | %.1f MiB | | |\n| PSS, idle | %.1f MiB | | |",
+		benchIdle.Seconds(), woken[0], woken[1], float64(memory("Rss"))/1024, float64(memory("Pss"))/1024)
 }
 
 // wakeups returns how often the threads of a process have begun to run after they

@@ -51,14 +51,23 @@ func bareJoin(t testing.TB, ap AP) time.Duration {
 	if err := iface.Call(service+".Interface.SelectNetwork", 0, network).Err; err != nil {
 		t.Fatalf("select network: %v", err)
 	}
-	waitFor(t, "wpa_supplicant's completed", patience, func() error {
-		state, err := iface.GetProperty(service + ".Interface.State")
-		if err == nil && state.Value() != "completed" {
-			err = fmt.Errorf("state %v", state)
-		}
-		return err
-	})
+	waitFor(t, "wpa_supplicant's completed", patience, func() error { return wpaCompleted(t) })
 	return time.Since(begin)
+}
+
+// wpaCompleted returns nil if wpa_supplicant says that the gateway's interface is
+// connected.
+func wpaCompleted(t testing.TB) error {
+	const service = "fi.w1.wpa_supplicant1"
+	var path dbus.ObjectPath
+	if err := bus(t).Object(service, "/fi/w1/wpa_supplicant1").Call(service+".GetInterface", 0, wlan).Store(&path); err != nil {
+		return err
+	}
+	state, err := bus(t).Object(service, path).GetProperty(service + ".Interface.State")
+	if err == nil && state.Value() != "completed" {
+		err = fmt.Errorf("state %v", state)
+	}
+	return err
 }
 
 // bareNetwork returns the arguments of AddNetwork for an access point.
