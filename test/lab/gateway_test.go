@@ -57,18 +57,16 @@ type gateway struct {
 func start(t testing.TB, s situation) *gateway {
 	t.Helper()
 	g := found(t)
-	g.from = g.journal.mark(t, t.Name())
-	g.first = g.from
 	systemctl(t, "stop", unit)
-	_, _ = try("systemctl", "reset-failed", unit)
-	systemctl(t, "start", bluetoothd, supplicantd)
+	startNeighbours(t)
 	emptyStore(t)
 	removeBonds(t)
 	resetWifi(t)
 	setCountry(t, s.country)
 	startAPs(t, s.aps...)
 	writeConfig(t, s.config)
-	g.from = g.journal.mark(t, t.Name()+" starts")
+	g.from = g.journal.mark(t, t.Name())
+	g.first = g.from
 	if !s.stopped {
 		g.start()
 	}

@@ -126,7 +126,7 @@ func TestReconnect(t *testing.T) {
 	start(t, situation{config: map[string]string{"bluetooth.security": "none"}})
 	p := newPhone(t, "", nil)
 	p.find()
-	for range 10 {
+	for range 4 {
 		waitAdvertising(t)
 		p.connect()
 		p.status()

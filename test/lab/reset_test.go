@@ -23,6 +23,20 @@ const (
 	bothBands  = "IN"
 )
 
+// startNeighbours starts those of the daemon's neighbours that a test has stopped.
+func startNeighbours(t testing.TB) {
+	t.Helper()
+	for name, unit := range map[string]string{"org.bluez": bluetoothd, "fi.w1.wpa_supplicant1": supplicantd} {
+		var there bool
+		if err := bus(t).BusObject().Call("org.freedesktop.DBus.NameHasOwner", 0, name).Store(&there); err != nil {
+			t.Fatal(err)
+		}
+		if !there {
+			systemctl(t, "start", unit)
+		}
+	}
+}
+
 // emptyStore removes what the daemon has stored.
 func emptyStore(t testing.TB) {
 	t.Helper()
@@ -108,11 +122,17 @@ func writeConfig(t testing.TB, settings map[string]string) {
 	}
 }
 
+// countryNow is what setCountry has set.
+var countryNow string
+
 // setCountry sets the system's radio rules.
 func setCountry(t testing.TB, country string) {
 	t.Helper()
 	if country == "" {
 		country = onlyBand24
+	}
+	if country == countryNow {
+		return
 	}
 	current := func() error {
 		if global := run(t, "iw", "reg", "get"); !strings.Contains(global, "country "+country+":") {
@@ -120,9 +140,9 @@ func setCountry(t testing.TB, country string) {
 		}
 		return nil
 	}
-	if current() == nil {
-		return
+	if current() != nil {
+		run(t, "iw", "reg", "set", country)
+		waitFor(t, "radio rules of "+country, patience, current)
 	}
-	run(t, "iw", "reg", "set", country)
-	waitFor(t, "radio rules of "+country, patience, current)
+	countryNow = country
 }

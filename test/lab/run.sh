@@ -82,7 +82,7 @@ overlay() {
 
 # boot: starts the machine and streams its console until it switches off, reboots, crashes or runs out of time.
 boot() {
-	timeout --foreground -k 5 "$deadline" "${qemu[@]}" -m 2048 -smp 2 -display none -vga none -serial stdio -no-reboot -nic none \
+	timeout --foreground -k 5 "$deadline" "${qemu[@]}" -m 2048 -smp "${LAB_CPUS:-2}" -display none -vga none -serial stdio -no-reboot -nic none \
 		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" -device virtio-rng-pci \
 		-drive "file=$tmp/disk,format=raw,if=virtio,cache=writethrough" \
 		-virtfs "local,path=$out,mount_tag=out,security_model=none" \
