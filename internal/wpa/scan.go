@@ -63,9 +63,8 @@ func (c *Client) Look(ctx context.Context) {
 	if !wanted {
 		return
 	}
-	if _, err := c.scan(ctx, dev, scanArgs("", 0)); err != nil {
-		c.opts.Log.Debug("the look ahead ended early", "error", err)
-	}
+	_, err := c.scan(ctx, dev, scanArgs("", 0))
+	c.opts.Log.Debug("looked around", "error", err)
 }
 
 // LookFor scans ahead of a Join of ssid, which is likely to come, unless it was
@@ -96,10 +95,8 @@ func (c *Client) LookFor(ctx context.Context, ssid wifi.SSID) {
 	if known, err := dev.results(ctx, ssid, knownAge); err != nil || len(known) > 0 {
 		return
 	}
-	if _, err := c.scan(ctx, dev, scanArgs(ssid, 0)); err != nil {
-		c.opts.Log.Debug("the look ahead ended early", "error", err)
-		return
-	}
+	_, err := c.scan(ctx, dev, scanArgs(ssid, 0))
+	c.opts.Log.Debug("looked for "+ssid.String(), "error", err)
 	if found, err := dev.results(ctx, ssid, freshAge); err == nil && len(found) > 0 {
 		c.called = ssid
 	}

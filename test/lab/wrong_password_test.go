@@ -19,7 +19,9 @@ import (
 const wrongWithin = 10 * time.Second
 
 // TestWrongPassword writes a wrong password, then the right one in the same
-// connection. Nothing was stored before, and the radio has both bands to scan.
+// connection. Nothing was stored before, and the radio has both bands to scan, which
+// takes 5 s. That has begun when the phone connected, and is over when its owner has
+// typed the password.
 func TestWrongPassword(t *testing.T) {
 	for _, ap := range []AP{
 		{SSID: "mistyped WPA2", Security: wifi.WPA2PSK, Passphrase: "the right password 1"},
@@ -29,6 +31,7 @@ func TestWrongPassword(t *testing.T) {
 		t.Run(ap.Security.String(), func(t *testing.T) {
 			g := start(t, situation{aps: []AP{ap}, country: bothBands})
 			p := ready(t, true)
+			g.logged(patience, "MESSAGE=looked around*")
 			g.refuses(p, ap.SSID, "the wrong password 1")
 			g.stores(nil)
 
