@@ -63,8 +63,15 @@ func (c *Client) Look(ctx context.Context) {
 	if !wanted {
 		return
 	}
-	_, err := c.scan(ctx, dev, scanArgs("", 0))
-	c.opts.Log.Debug("looked around", "error", err)
+	c.lookedWith(c.scan(ctx, dev, scanArgs("", 0)))
+}
+
+func (c *Client) lookedWith(_ bool, err error) {
+	if err != nil {
+		c.opts.Log.Debug("the look ahead ended early", "error", err)
+		return
+	}
+	c.opts.Log.Debug("looked around", "interface", c.opts.Interface)
 }
 
 // LookFor scans ahead of a Join of ssid, which is likely to come, unless it was
@@ -95,8 +102,7 @@ func (c *Client) LookFor(ctx context.Context, ssid wifi.SSID) {
 	if known, err := dev.results(ctx, ssid, knownAge); err != nil || len(known) > 0 {
 		return
 	}
-	_, err := c.scan(ctx, dev, scanArgs(ssid, 0))
-	c.opts.Log.Debug("looked for "+ssid.String(), "error", err)
+	c.lookedWith(c.scan(ctx, dev, scanArgs(ssid, 0)))
 	if found, err := dev.results(ctx, ssid, freshAge); err == nil && len(found) > 0 {
 		c.called = ssid
 	}
