@@ -36,7 +36,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit lint test-lab demo bench clean
+.PHONY: help build install uninstall test test-unit lint test-lab demo bench soak clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -103,6 +103,9 @@ demo: ## a gateway is provisioned from a phone's side and reconnects after a reb
 
 bench: ## measures from one lab run, for docs/performance.md
 	test/lab/bench.sh $(SUITE) $(ARCH)
+
+soak: ## provisions, mistypes and erases 500 times in one boot (CYCLES=500 SEED=number)
+	test/lab/soak.sh $(SUITE) $(ARCH)
 
 clean: ## remove what was built; the lab's images stay
 	rm -rf build

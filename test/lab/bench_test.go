@@ -112,7 +112,7 @@ func benchResources(b *testing.B) string {
 		p.central.Close()
 		g.logged(patience, "MESSAGE=central disconnected*")
 		time.Sleep(benchSettle)
-		pid := strings.TrimSpace(run(b, "systemctl", "show", "--value", "--property=MainPID", unit))
+		pid := mainPID(b)
 		before := wakeups(b, pid)
 		time.Sleep(benchIdle)
 		woken = append(woken, wakeups(b, pid)-before)
@@ -139,7 +139,7 @@ func wakeups(b *testing.B, pid string) int {
 }
 
 // procField returns what reads a field of a file in /proc, such as "Rss: 9 kB".
-func procField(b *testing.B, file string) func(name string) int {
+func procField(b testing.TB, file string) func(name string) int {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		b.Fatal(err)
@@ -155,7 +155,7 @@ func procField(b *testing.B, file string) func(name string) int {
 	}
 }
 
-func number(b *testing.B, text string) int {
+func number(b testing.TB, text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {
 		b.Fatal(err)
@@ -186,7 +186,7 @@ func spread(times []time.Duration) string {
 }
 
 // machineKind says on what is measured.
-func machineKind(b *testing.B) string {
+func machineKind(b testing.TB) string {
 	suite := osRelease(b, "VERSION_CODENAME")
 	_, supplicant, _ := strings.Cut(firstLine(run(b, "wpa_supplicant", "-v")), " ")
 	virt, _ := exec.Command("systemd-detect-virt").Output() // its status is 1 for none
@@ -195,7 +195,7 @@ func machineKind(b *testing.B) string {
 		firstLine(run(b, "/usr/libexec/bluetooth/bluetoothd", "--version")), supplicant)
 }
 
-func osRelease(b *testing.B, name string) string {
+func osRelease(b testing.TB, name string) string {
 	text, err := os.ReadFile("/etc/os-release")
 	if err != nil {
 		b.Fatal(err)

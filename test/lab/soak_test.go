@@ -1,0 +1,254 @@
+//go:build lab
+
+package lab
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// soakPause is the longest pause between two steps of a cycle.
+const soakPause = 500 * time.Millisecond
+
+// TestSoak runs SOAK_CYCLES cycles, each of them provisioning, a check, a wrong
+// password and ERASE, in an order and at times drawn from SOAK_SEED. What the daemon
+// uses is measured at the end of each cycle. soak.sh runs it.
+func TestSoak(t *testing.T) {
+	cycles, err := strconv.Atoi(os.Getenv("SOAK_CYCLES"))
+	if err != nil {
+		t.Skip("SOAK_CYCLES is not set; make soak runs this")
+	}
+	seed, err := strconv.ParseUint(os.Getenv("SOAK_SEED"), 10, 64)
+	if err != nil {
+		t.Fatalf("SOAK_SEED: %v", err)
+	}
+	aps := []AP{
+		{SSID: "soaked WPA2", Security: wifi.WPA2PSK, Passphrase: "the password of the soak", Channel: 1},
+		{SSID: "soaked WPA3", Security: wifi.WPA3SAE, Passphrase: "another password of the soak", Channel: 6},
+		{SSID: "soaked transition", Security: wifi.WPAAutoPersonal, Passphrase: "the third password", Channel: 11},
+	}
+	s := &soak{gateway: start(t, situation{aps: aps, config: quiet()}), aps: aps, random: rand.New(rand.NewPCG(seed, 0))}
+	s.phone = newPhone(t, "", nil)
+	s.meet()
+	pid := mainPID(t)
+	var used []usage
+	for n := range cycles {
+		s.cycle(n)
+		if now := mainPID(t); now != pid {
+			t.Fatalf("cycle %d: the daemon was started again", n)
+		}
+		used = append(used, usageOf(t, pid))
+		if n%10 == 9 {
+			t.Logf("%d cycles: %s", n+1, used[n])
+		}
+	}
+	s.report(cycles, seed, used)
+}
+
+// soak is a gateway and a phone that never rest.
+type soak struct {
+	*gateway
+	phone   *phone
+	aps     []AP
+	random  *rand.Rand
+	joined  int // radio of the network that is stored; 0: none
+	slowest map[string]time.Duration
+}
+
+// cycle takes each step once, in any order.
+func (s *soak) cycle(n int) {
+	s.t.Helper()
+	steps := []struct {
+		name string
+		take func()
+	}{
+		{"provision", s.provision}, {"verify", s.verify}, {"wrong password", s.mistype}, {"erase", s.erase},
+	}
+	s.random.Shuffle(len(steps), func(i, j int) { steps[i], steps[j] = steps[j], steps[i] })
+	for _, step := range steps {
+		time.Sleep(time.Duration(s.random.Int64N(int64(soakPause))))
+		s.from = s.journal.mark(s.t, fmt.Sprintf("cycle %d: %s", n, step.name))
+		begin := time.Now()
+		step.take()
+		if s.slowest == nil {
+			s.slowest = map[string]time.Duration{}
+		}
+		s.slowest[step.name] = max(s.slowest[step.name], time.Since(begin))
+	}
+}
+
+// meet finds the gateway, pairs, connects and follows Status.
+func (s *soak) meet() {
+	s.t.Helper()
+	s.phone.find()
+	s.phone.pair()
+	s.phone.connect()
+	s.phone.watch()
+}
+
+// until waits for a notification of want. What was under way may end with others
+// before it.
+func (s *soak) until(want central.Status) {
+	s.t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case value, ok := <-s.phone.statuses:
+			if !ok {
+				s.t.Fatalf("the connection was lost before %s was notified", want)
+			}
+			if len(value) == 1 && central.Status(value[0]) == want {
+				return
+			}
+		case <-timeout:
+			s.t.Fatalf("%s was not notified within %s", want, patience)
+		}
+	}
+}
+
+// drain forgets the notifications that have come.
+func (s *soak) drain() {
+	for {
+		select {
+		case <-s.phone.statuses:
+		default:
+			return
+		}
+	}
+}
+
+func (s *soak) provision() {
+	s.t.Helper()
+	s.joined = 1 + s.random.IntN(len(s.aps))
+	ap := s.aps[s.joined-1]
+	s.drain()
+	s.phone.provision(ap.SSID, ap.Passphrase, wifi.AutoDetect)
+	s.until(central.StatusConnecting)
+	s.until(central.StatusConnected)
+}
+
+// verify checks that the gateway is where the steps before have left it.
+func (s *soak) verify() {
+	s.t.Helper()
+	if s.joined == 0 {
+		s.stores(nil)
+		return
+	}
+	s.stores(&s.aps[s.joined-1])
+	waitFor(s.t, "online", patience, func() error { return s.online(radio(s.joined)) })
+}
+
+func (s *soak) mistype() {
+	s.t.Helper()
+	ap := s.aps[s.random.IntN(len(s.aps))]
+	s.drain()
+	s.phone.provision(ap.SSID, "not this password", wifi.AutoDetect)
+	s.until(central.StatusConnecting)
+	s.until(central.StatusFailed)
+	if got := s.phone.reason(); got != wifi.FailureWrongPassword {
+		s.t.Errorf("reason %s, want a wrong password", got)
+	}
+}
+
+func (s *soak) erase() {
+	s.t.Helper()
+	s.joined = 0
+	s.drain()
+	s.phone.command(central.ControlErase)
+	s.until(central.StatusIdle)
+	select {
+	case <-s.phone.session.Lost(): // the bond goes, and the connection with it
+	case <-time.After(patience):
+		s.t.Fatal("still connected after ERASE")
+	}
+	s.phone.session = nil
+	waitGone(s.t, adapterAddress(s.t, phoneHCI))
+	if err := s.phone.central.RemoveBond(s.phone.deadline(), s.phone.gateway); err != nil {
+		s.t.Fatal(err)
+	}
+	s.meet()
+}
+
+// usage is what the daemon uses.
+type usage struct {
+	descriptors, threads int
+	pss                  int // KiB
+}
+
+func (u usage) String() string {
+	return fmt.Sprintf("%d descriptors, %d threads, PSS %.1f MiB", u.descriptors, u.threads, float64(u.pss)/1024)
+}
+
+func usageOf(t testing.TB, pid string) usage {
+	t.Helper()
+	descriptors, err := os.ReadDir("/proc/" + pid + "/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	threads, err := filepath.Glob("/proc/" + pid + "/task/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage{len(descriptors), len(threads), procField(t, "/proc/"+pid+"/smaps_rollup")("Pss")}
+}
+
+func mainPID(t testing.TB) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, "systemctl", "show", "--value", "--property=MainPID", unit))
+}
+
+// report prints what docs/reliability.md takes over, and fails the test if the
+// daemon uses more and more.
+func (s *soak) report(cycles int, seed uint64, used []usage) {
+	s.t.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %d cycles, seed %d.\n\n", machineKind(s.t), cycles, seed)
+	fmt.Fprint(&text, "| Step | Slowest |\n|---|---|\n")
+	for _, name := range []string{"provision", "verify", "wrong password", "erase"} {
+		fmt.Fprintf(&text, "| %s | %.1f s |\n", name, s.slowest[name].Seconds())
+	}
+	fmt.Fprint(&text, "\n| Used by the daemon | After 1 cycle | At the end | Slope per 100 cycles |\n|---|---|---|---|\n")
+	for _, row := range []struct {
+		name  string
+		limit float64 // of the slope, per 100 cycles
+		value func(usage) float64
+	}{
+		{"Descriptors", 0.5, func(u usage) float64 { return float64(u.descriptors) }},
+		{"Threads", 2, func(u usage) float64 { return float64(u.threads) }},
+		{"PSS, MiB", 0.25, func(u usage) float64 { return float64(u.pss) / 1024 }},
+	} {
+		// The first tenth warms up: the heap and the pool of threads find their size.
+		slope := 100 * slope(used[len(used)/10:], row.value)
+		fmt.Fprintf(&text, "| %s | %.1f | %.1f | %+.2f |\n", row.name, row.value(used[0]), row.value(used[len(used)-1]), slope)
+		if cycles >= 100 && slope > row.limit {
+			s.t.Errorf("%s grow by %.2f in 100 cycles", row.name, slope)
+		}
+	}
+	fmt.Print(text.String())
+	if err := os.WriteFile("/lab/out/soak.md", []byte(text.String()), 0o644); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// slope returns the slope of the line of least squares through the values.
+func slope(used []usage, value func(usage) float64) float64 {
+	n := float64(len(used))
+	var sx, sy, sxx, sxy float64
+	for i, u := range used {
+		x, y := float64(i), value(u)
+		sx, sy, sxx, sxy = sx+x, sy+y, sxx+x*x, sxy+x*y
+	}
+	if d := n*sxx - sx*sx; d != 0 {
+		return (n*sxy - sx*sy) / d
+	}
+	return 0
+}
