@@ -9,6 +9,7 @@
 #   LAB_OUT       another folder for that
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 1800, arm64 3600)
+#   LAB_CPUS      how many cores the machine has (default 1: on two cores, two machines run side by side)
 #   LAB_CACHE     where image.sh keeps its images
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
@@ -82,7 +83,7 @@ overlay() {
 
 # boot: starts the machine and streams its console until it switches off, reboots, crashes or runs out of time.
 boot() {
-	timeout --foreground -k 5 "$deadline" "${qemu[@]}" -m 2048 -smp "${LAB_CPUS:-2}" -display none -vga none -serial stdio -no-reboot -nic none \
+	timeout --foreground -k 5 "$deadline" "${qemu[@]}" -m 2048 -smp "${LAB_CPUS:-1}" -display none -vga none -serial stdio -no-reboot -nic none \
 		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" -device virtio-rng-pci \
 		-drive "file=$tmp/disk,format=raw,if=virtio,cache=writethrough" \
 		-virtfs "local,path=$out,mount_tag=out,security_model=none" \
