@@ -4,7 +4,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -108,11 +107,7 @@ func (p *phone) leave() {
 		return
 	}
 	noteProperties(p.t)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	if err := p.session.Disconnect(ctx); err != nil && !errors.Is(err, central.ErrNotConnected) && !errors.Is(err, central.ErrBlueZGone) {
-		p.t.Logf("disconnect the phone: %v", err)
-	}
+	disconnect(p.t, phoneHCI, p.gateway)
 	p.session = nil
 	waitGone(p.t, adapterAddress(p.t, phoneHCI))
 }

@@ -106,8 +106,7 @@ func (r *rawATT) leave() {
 	}
 	_ = r.socket.Close()
 	r.socket = nil
-	// With a bond, the phone's own bluetoothd keeps the connection for itself.
-	_ = bus(r.t).Object("org.bluez", devicePath(r.adapter, r.gateway)).Call("org.bluez.Device1.Disconnect", 0).Err // it may not know the gateway
+	disconnect(r.t, r.adapter, r.gateway) // with a bond, the phone's own bluetoothd keeps the connection for itself
 	waitGone(r.t, r.address)
 }
 
