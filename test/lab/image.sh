@@ -7,14 +7,13 @@
 # the kernel's virtual radios (hci_vhci for Bluetooth LE, mac80211_hwsim for Wi-Fi). The folder holds
 #   vmlinuz     Debian's kernel
 #   base.cpio   the root file system, as an initial RAM file system
-# LAB_PACKAGES names more packages, with commas between them. What they run at boot is switched off.
 # LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days.
 # Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
 set -euo pipefail
 # shellcheck source=/dev/null
 . "$(dirname "$0")/lib.sh"
 
-packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat${LAB_PACKAGES:+,$LAB_PACKAGES}
+packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager
 
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
@@ -36,7 +35,8 @@ customise() {
 		apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer ldconfig.service e2scrub_all.timer e2scrub_reap.service; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
-	rm -f "$root"/etc/systemd/system/{multi-user.target.wants/NetworkManager,network-online.target.wants/NetworkManager-wait-online}.service
+	# NetworkManager is there to be started by a test, and by nothing else.
+	rm -f "$root"/etc/systemd/system/*.wants/NetworkManager*.service "$root"/etc/systemd/system/dbus-org.freedesktop.nm-dispatcher.service
 	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$root/etc/systemd/system/multi-user.target.wants/"
 	(cd "$root" && find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet) >"$out/base.cpio"
 }
@@ -114,13 +114,12 @@ bookworm/amd64 | bookworm/arm64 | trixie/amd64 | trixie/arm64) ;;
 esac
 LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wifiprovd-lab}
 mkdir -p "$LAB_CACHE"
-kind=$suite${LAB_PACKAGES:+-with-${LAB_PACKAGES//,/-}}+$arch
-image=$LAB_CACHE/$kind-$(sha256sum "$0" | cut -c1-12)
-exec 9>"$LAB_CACHE/$kind.lock"
+image=$LAB_CACHE/$suite-$arch-$(sha256sum "$0" | cut -c1-12)
+exec 9>"$LAB_CACHE/$suite-$arch.lock"
 flock 9
 if [ -z "$(find "$image" -maxdepth 0 -mtime -30 2>/dev/null)" ]; then
 	say "building the $suite $arch image, once (about a minute; arm64 on another architecture a quarter of an hour)"
-	rm -rf "$LAB_CACHE/$kind"-*
+	rm -rf "$LAB_CACHE/$suite-$arch"-*
 	build "$suite" "$arch" "$image"
 	say "built $image ($(du -sh "$image/base.cpio" | cut -f1))"
 fi
