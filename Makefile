@@ -15,6 +15,8 @@ completiondir ?= $(prefix)/share/bash-completion/completions
 unitdir ?= $(prefix)/lib/systemd/system
 networkdir ?= $(prefix)/lib/systemd/network
 catalogdir ?= $(prefix)/lib/systemd/catalog
+dbusconfdir ?= $(prefix)/share/dbus-1/system.d
+dbusinterfacedir ?= $(prefix)/share/dbus-1/interfaces
 nmconfdir ?= $(prefix)/lib/NetworkManager/conf.d
 DESTDIR ?=
 
@@ -33,7 +35,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 out := build/$(GOARCH)
 programs := $(out)/wifiprovd $(out)/wifiprovctl
-sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go')
+sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
 
 .PHONY: help build install uninstall test test-unit lint test-lab demo bench clean
@@ -54,17 +56,20 @@ install: build ## install under DESTDIR; as root
 	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
 	install -D -m 0644 packaging/systemd/80-wifiprovd-wlan0.network '$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network'
 	install -D -m 0644 packaging/networkmanager/wifiprovd.conf '$(DESTDIR)$(nmconfdir)/wifiprovd.conf'
+	install -D -m 0644 packaging/dbus/io.github.wifiprovd1.conf '$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf'
+	install -D -m 0644 internal/control/io.github.wifiprovd1.xml '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml'
 	install -D -m 0644 packaging/completion/wifiprovctl.bash '$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do install -D -m 0644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
 		install -D -m 0644 configs/wifiprovd.yaml '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml'
-	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; \
+	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; systemctl reload dbus; journalctl --update-catalog; \
 		echo 'Installed. To start now and at every boot: systemctl enable --now wifiprovd'; }
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
 	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
+		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \
 		'$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network' '$(DESTDIR)$(nmconfdir)/wifiprovd.conf' \
 		'$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done

@@ -10,6 +10,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
 	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/daemon"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
@@ -48,6 +49,15 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	}
 	d.CentralGone = provisioning.CentralGone
 
+	operators := control.NewServer(control.ServerConfig{
+		Version:  version,
+		Security: string(c.Bluetooth.Security),
+		Log:      log,
+		Erase:    func() error { return d.Erase("") },
+	})
+	d.Report = func(r daemon.Report) { operators.SetState(controlState(r)) }
+	d.Trying = operators.SetSSID
+
 	supplicant := wpa.New(wpa.Options{
 		Interface:   c.Wifi.Interface,
 		Country:     c.Wifi.Country,
@@ -61,20 +71,42 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Security:            securityLevels[c.Bluetooth.Security],
 		Services:            []gatt.Service{provisioning.Service(), reasons.Service()},
 		Log:                 log,
-		CentralConnected:    d.CentralConnected,
-		CentralDisconnected: d.CentralDisconnected,
+		CentralConnected:    both(operators.CentralConnected, d.CentralConnected),
+		CentralDisconnected: both(operators.CentralDisconnected, d.CentralDisconnected),
 		Passkey:             d.Passkey,
 		Bonded:              d.Bonded,
-		AdvertisingUp:       d.AdvertisingUp,
-		AdvertisingDown:     d.AdvertisingDown,
+		AdvertisingUp:       both(operators.AdvertisingUp, d.AdvertisingUp),
+		AdvertisingDown:     both(operators.AdvertisingDown, d.AdvertisingDown),
 	})
 	d.Supplicant, d.Peripheral = supplicant, peripheral
 
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{d.Run, supplicant.Run, peripheral.Run} {
+	for _, run := range []func(context.Context) error{d.Run, supplicant.Run, peripheral.Run, operators.Run} {
 		group.Go(func() error { return run(ctx) })
 	}
 	return ignoreEnd(group.Wait())
+}
+
+// controlState is a report as the D-Bus interface has it.
+func controlState(r daemon.Report) control.State {
+	return control.State{
+		Name:      r.State.Status.String(),
+		Phase:     r.State.Phase.String(),
+		Why:       r.Why,
+		Next:      r.Next,
+		Since:     r.Since,
+		Reason:    r.State.Reason,
+		Advertise: r.State.Advertising,
+		Network:   r.Network,
+	}
+}
+
+// both calls two callbacks, one after the other.
+func both(first, second func(string)) func(string) {
+	return func(s string) {
+		first(s)
+		second(s)
+	}
 }
 
 // ignoreEnd drops the error of a part that was told to end.

@@ -43,6 +43,8 @@ type Config struct {
 	Supplicant      Supplicant
 	Peripheral      Peripheral
 	Publish         func(fsm.Status, wifi.Failure) // shows the status to phones, without waiting for it
+	Report          func(Report)                   // shows operators the state, without waiting for it; may be nil
+	Trying          func(wifi.SSID)                // tells them which network is tried; may be nil
 	CentralGone     func(address string)           // tells the profiles that a central has left
 	ConnectTimeout  time.Duration                  // for one attempt to join
 	KeepAdvertising bool                           // after CONNECTED
@@ -73,6 +75,7 @@ type Daemon struct {
 	timers     map[fsm.TimerKind]*time.Timer
 	cancelJoin context.CancelFunc
 	joined     bool // since the daemon has started
+	reported   Report
 
 	snapshot   atomic.Pointer[fsm.State]
 	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
@@ -160,5 +163,6 @@ func (d *Daemon) step(ctx context.Context, event fsm.Event) (accepted bool) {
 		}
 		d.perform(ctx, action)
 	}
+	d.tellOperators()
 	return accepted
 }

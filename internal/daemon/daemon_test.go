@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +101,8 @@ type bench struct {
 	radio    *radio
 	statuses chan fsm.Status
 	log      *lockedBuffer
+	report   atomic.Pointer[Report] // the latest
+	trying   atomic.Pointer[wifi.SSID]
 }
 
 type lockedBuffer struct {
@@ -135,6 +138,8 @@ func start(t *testing.T, contents credstore.Contents) *bench {
 		Supplicant:      b.air,
 		Peripheral:      b.radio,
 		Publish:         func(s fsm.Status, _ wifi.Failure) { b.statuses <- s },
+		Report:          func(r Report) { b.report.Store(&r) },
+		Trying:          func(ssid wifi.SSID) { b.trying.Store(&ssid) },
 		CentralGone:     func(string) {},
 		ConnectTimeout:  time.Minute,
 		KeepAdvertising: true,

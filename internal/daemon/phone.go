@@ -25,7 +25,8 @@ func (d *Daemon) Connect(central string, creds wifi.Credentials) error {
 }
 
 // Erase starts to erase everything. It returns native.ErrBusy when another
-// central's attempt is running.
+// central's attempt is running. Without a central it is the operator's, and ends
+// every attempt: then native.ErrBusy means that the daemon is starting or ending.
 func (d *Daemon) Erase(central string) error {
 	return d.ask(fsm.EraseRequested{Central: central})
 }

@@ -20,7 +20,8 @@ type (
 		Credentials wifi.Credentials
 	}
 
-	// EraseRequested is an ERASE that Central wrote.
+	// EraseRequested is an ERASE that Central wrote. Without a central it is the
+	// operator's, who may end the attempt of any central.
 	EraseRequested struct{ Central string }
 
 	// Saved is the outcome of SaveCandidate. Failure is FailureNone on success.

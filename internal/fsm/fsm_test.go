@@ -70,6 +70,7 @@ var scenarios = []scenario{
 	{"erase during an attempt", false, []any{none, connect, saved{}, erase, joined{}, erased{}}},
 	{"erase while saving", false, []any{none, connect, erase, saved{}, erased{}}},
 	{"erase while the join is being stored", false, []any{none, connect, saved{}, joined{}, erase, promoted{}, erased{}}},
+	{"erase by the operator during a central's attempt", false, []any{none, connect, saved{}, EraseRequested{}, joined{}, erased{}}},
 	{"erase while failed and while waiting", false, []any{active, failed{2}, erase, erased{}, connect, saved{}, failed{2}, retry{}, erase, erased{}}},
 	{"advertising ends after CONNECTED and comes back after ERASE", true, []any{none, connect, saved{}, joined{}, promoted{}, advertTime{}, erase, erased{}}},
 	{"advertising comes back when the link stays lost", true, []any{active, joined{}, advertTime{}, LinkLost{"gone"}, retry{}, failed{2}, advertTime{}, retry{}, retry{}, joined{}}},
@@ -114,7 +115,7 @@ func TestTranscripts(t *testing.T) {
 				}
 				fmt.Fprintf(&out, "  = %s, %s\n", s.Phase, s.Status)
 			}
-			compare(t, filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "", ":", "").Replace(sc.name)+".txt"), out.String())
+			compare(t, filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "", ":", "", "'", "").Replace(sc.name)+".txt"), out.String())
 		})
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 // alphabet is every kind of event, with the outcomes that make a difference.
 var alphabet = []any{
-	connect, invalid, other, erase, EraseRequested{"B"},
+	connect, invalid, other, erase, EraseRequested{"B"}, EraseRequested{},
 	saved{}, saved{wifi.FailureInternal}, joined{},
 	failed{wifi.FailureWrongPassword}, failed{wifi.FailureNotFound}, failed{wifi.FailureHardware},
 	promoted{}, promoted{wifi.FailureInternal}, erased{}, erased{wifi.FailureInternal},

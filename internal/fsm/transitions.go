@@ -100,7 +100,7 @@ func (t *transition) connectRequested(e ConnectRequested) {
 
 func (t *transition) eraseRequested(e EraseRequested) {
 	switch {
-	case t.Phase == Starting || t.BusyFor(e.Central):
+	case t.Phase == Starting || e.Central != "" && t.BusyFor(e.Central):
 		t.do(Refuse{})
 	case t.Phase == Erasing:
 	case t.Phase == Promoting:
