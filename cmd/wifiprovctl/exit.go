@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -22,11 +23,12 @@ const (
 	exitBusy          = 7
 	exitTimedOut      = 8
 	exitFailed        = 9
+	exitNotRunning    = 10
 )
 
 const exitHelp = `Exit status:
-  0  done; for provision: the gateway is CONNECTED
-  1  another error
+  0  done; for provision: the gateway is CONNECTED; for doctor: nothing is wrong
+  1  another error; for doctor: something is wrong
   2  a mistake on the command line
   3  the network does not accept the password
   4  the gateway does not hear the network
@@ -35,6 +37,7 @@ const exitHelp = `Exit status:
   7  the gateway is busy with another phone
   8  timed out
   9  the gateway could not join for another reason
+  10  for status: wifiprovd does not run on this machine
 `
 
 // joinError says that the gateway's status went to FAILED.
@@ -97,6 +100,8 @@ func exitStatus(err error) int {
 		return exitUsage
 	case errors.As(err, &join):
 		return joinStatus(join.reason)
+	case errors.Is(err, control.ErrNotRunning):
+		return exitNotRunning
 	case errors.Is(err, errNoGateway):
 		return exitNoGateway
 	case errors.As(err, &pairing), errors.Is(err, central.ATTNotPaired), errors.Is(err, errBond):

@@ -24,6 +24,8 @@ type options struct {
 	ssid         string
 	security     wifi.Security
 	passwordFile string
+	json         bool
+	config       string
 }
 
 // job is one run of a command.
@@ -46,6 +48,8 @@ var commands = []command{
 	{"provision", "give a gateway a Wi-Fi network and see it join", provisionFlags, provision},
 	{"watch", "follow a gateway's status until interrupted", gatewayFlags(0), watch},
 	{"erase", "make a gateway forget its Wi-Fi network and its bonds", gatewayFlags(time.Minute), erase},
+	{"status", "on the gateway: what it does, why, and what is next", localFlags(10 * time.Second), status},
+	{"doctor", "on the gateway: what is wrong, and what mends it", doctorFlags, examine},
 }
 
 func timeoutFlag(d time.Duration) func(*flag.FlagSet, *options) {
@@ -53,6 +57,19 @@ func timeoutFlag(d time.Duration) func(*flag.FlagSet, *options) {
 		f.StringVar(&o.adapter, "adapter", "", "Bluetooth adapter `NAME`, such as hci0 (default: the first that is on)")
 		f.DurationVar(&o.timeout, "timeout", d, "end after this `TIME`, such as 90s; 0: never")
 	}
+}
+
+// localFlags are of the commands that ask the daemon on this machine.
+func localFlags(d time.Duration) func(*flag.FlagSet, *options) {
+	return func(f *flag.FlagSet, o *options) {
+		f.BoolVar(&o.json, "json", false, "print JSON, for programs")
+		f.DurationVar(&o.timeout, "timeout", d, "end after this `TIME`, such as 90s; 0: never")
+	}
+}
+
+func doctorFlags(f *flag.FlagSet, o *options) {
+	localFlags(time.Minute)(f, o)
+	f.StringVar(&o.config, "config", "/etc/wifiprovd/wifiprovd.yaml", "the daemon's configuration `FILE`")
 }
 
 func gatewayFlags(d time.Duration) func(*flag.FlagSet, *options) {
@@ -154,7 +171,7 @@ func (o *options) check(command string) error {
 
 func usage() string {
 	var b strings.Builder
-	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
+	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
 	for _, c := range commands {
 		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
 	}

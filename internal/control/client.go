@@ -14,7 +14,7 @@ var ErrNotRunning = errors.New("wifiprovd does not run on this machine, or does 
 // Read asks the daemon on the bus at address, empty for the system bus, for its
 // status. It is ErrNotRunning if there is none.
 func Read(ctx context.Context, address string) (Status, error) {
-	conn, err := dial(ctx, address)
+	conn, err := Dial(ctx, address)
 	if err != nil {
 		return Status{}, err
 	}

@@ -152,7 +152,7 @@ func (s *Server) Run(ctx context.Context) error {
 // serve connects to the bus, takes the name and signals changes until the bus
 // or ctx ends.
 func (s *Server) serve(ctx context.Context, ready func()) error {
-	conn, err := dial(ctx, s.cfg.Bus)
+	conn, err := Dial(ctx, s.cfg.Bus)
 	if err != nil {
 		return err
 	}
@@ -181,8 +181,9 @@ func (s *Server) serve(ctx context.Context, ready func()) error {
 	}
 }
 
-// dial connects to the bus at address, or to the system bus if it is empty.
-func dial(ctx context.Context, address string) (*dbus.Conn, error) {
+// Dial connects to the bus at address, or to the system bus if it is empty, within
+// a deadline. The connection ends with ctx.
+func Dial(ctx context.Context, address string) (*dbus.Conn, error) {
 	connCtx, cancel := context.WithCancel(ctx)
 	// Neither authentication nor Hello has a deadline of its own.
 	timer := time.AfterFunc(callTimeout, cancel)
