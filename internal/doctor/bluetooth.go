@@ -46,16 +46,20 @@ func (v *visit) bluetoothd(ctx context.Context) Result {
 // adapters are the interfaces with their properties of each adapter, by name.
 type adapters map[string]map[string]map[string]dbus.Variant
 
+// adapters asks bluetoothd once.
 func (v *visit) adapters(ctx context.Context) (adapters, error) {
+	if v.found != nil || v.foundErr != nil {
+		return v.found, v.foundErr
+	}
 	var objects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
-	err := v.call(ctx, bluez, "/", "org.freedesktop.DBus.ObjectManager.GetManagedObjects", nil, &objects)
-	found := adapters{}
+	v.foundErr = v.call(ctx, bluez, "/", "org.freedesktop.DBus.ObjectManager.GetManagedObjects", nil, &objects)
+	v.found = adapters{}
 	for p, interfaces := range objects {
 		if _, is := interfaces[adapterInterface]; is {
-			found[path.Base(string(p))] = interfaces
+			v.found[path.Base(string(p))] = interfaces
 		}
 	}
-	return found, err
+	return v.found, v.foundErr
 }
 
 // choose returns the adapter that the daemon uses: the configured one, or the

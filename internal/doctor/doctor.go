@@ -70,6 +70,8 @@ type visit struct {
 	daemon control.Status
 	// daemonErr is why the daemon did not say how it is.
 	daemonErr error
+	found     adapters
+	foundErr  error
 }
 
 var checks = []struct {
