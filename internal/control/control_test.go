@@ -222,7 +222,7 @@ func TestErrors(t *testing.T) {
 }
 
 // The file that is installed is what the daemon answers, and names each property
-// with its type.
+// with its type, as the documentation does.
 func TestIntrospection(t *testing.T) {
 	r := newRig(t, ServerConfig{})
 	r.run()
@@ -260,7 +260,14 @@ func TestIntrospection(t *testing.T) {
 	if err := r.call(properties+".GetAll", Interface).Store(&values); err != nil {
 		t.Fatal(err)
 	}
+	docs, err := os.ReadFile("../../docs/dbus.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, p := range own.Properties {
+		if row := "| `" + p.Name + "` | " + p.Type + " | "; !strings.Contains(string(docs), row) {
+			t.Errorf("docs/dbus.md has no %q", row)
+		}
 		if v, ok := values[p.Name]; !ok || v.Signature().String() != p.Type || p.Access != "read" {
 			t.Errorf("the file has %+v, the daemon %v", p, v)
 		}
