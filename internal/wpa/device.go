@@ -178,7 +178,7 @@ func (c *Client) setDown(why string) {
 	if why == "" {
 		c.opts.Log.Info("Wi-Fi can be used", "interface", c.opts.Interface)
 	} else {
-		c.opts.Log.Warn("Wi-Fi cannot be used; waiting", "interface", c.opts.Interface, "reason", why)
+		c.opts.Log.Warn("Wi-Fi cannot be used: "+why+"; waiting until it can", "interface", c.opts.Interface)
 	}
 	c.opts.OnAvailable(why == "", why)
 }
