@@ -278,16 +278,28 @@ func TestIntrospection(t *testing.T) {
 	}
 }
 
-// A program that has the name is told of, and does not keep the daemon from its
-// work.
+// A program that has the name is told of once, and does not keep the daemon from
+// its work; when the program has gone, the name is taken.
 func TestNameIsTaken(t *testing.T) {
 	r := newRig(t, ServerConfig{})
+	r.retry = 10 * time.Millisecond
 	if _, err := r.client.RequestName(Name, 0); err != nil {
 		t.Fatal(err)
 	}
 	r.run()
 	r.waitFor("a warning", func() bool { return strings.Contains(r.log.String(), "another program has the name "+Name) })
 	r.SetSSID("still served")
+	if _, err := r.client.ReleaseName(Name); err != nil {
+		t.Fatal(err)
+	}
+	r.up()
+	r.waitFor("the end of the warning", func() bool { return strings.Contains(r.log.String(), "available again") })
+	if n := strings.Count(r.log.String(), "another program has the name"); n != 1 {
+		t.Errorf("%d warnings", n)
+	}
+	if s, err := Read(context.Background(), r.address); err != nil || s.SSID != "still served" {
+		t.Errorf("%+v, %v", s, err)
+	}
 }
 
 func TestNotRunning(t *testing.T) {

@@ -16,15 +16,16 @@ import (
 
 const (
 	callTimeout = 10 * time.Second // for the bus to answer
-	retryAfter  = time.Minute      // a bus that refused is asked again
+	retryAfter  = time.Minute
 	maxPending  = 64               // signals that the bus has not taken yet; more are merged
 )
 
 // Server is the daemon's side. Its methods may be called from any goroutine and
 // do not wait for the bus.
 type Server struct {
-	cfg  ServerConfig
-	wake chan struct{} // something is pending
+	cfg   ServerConfig
+	retry time.Duration // until a bus that refused is asked again
+	wake  chan struct{} // something is pending
 
 	mu      sync.Mutex
 	status  Status
@@ -50,7 +51,7 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.MayErase == nil {
 		cfg.MayErase = func(uid uint32) bool { return uid == 0 }
 	}
-	s := &Server{cfg: cfg, wake: make(chan struct{}, 1)}
+	s := &Server{cfg: cfg, retry: retryAfter, wake: make(chan struct{}, 1)}
 	s.status = Status{Version: cfg.Version, Security: cfg.Security, Trouble: "not yet: starting"}
 	s.status.Name, s.status.Phase = "IDLE", "starting"
 	s.status.Since, s.status.SinceMonotonic = time.Now(), monotonic()
@@ -139,12 +140,12 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		if err.Error() != told {
 			told = err.Error()
-			s.cfg.Log.Warn(fmt.Sprintf("the D-Bus interface is not available: wifiprovctl status cannot tell the state; trying again every %s", retryAfter), "err", err)
+			s.cfg.Log.Warn(fmt.Sprintf("the D-Bus interface is not available: wifiprovctl status cannot tell the state; trying again every %s", s.retry), "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(retryAfter):
+		case <-time.After(s.retry):
 		}
 	}
 }
