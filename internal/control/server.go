@@ -17,7 +17,7 @@ import (
 const (
 	callTimeout = 10 * time.Second // for the bus to answer
 	retryAfter  = time.Minute
-	maxPending  = 64               // signals that the bus has not taken yet; more are merged
+	maxPending  = 64 // signals that the bus has not taken yet; more are merged
 )
 
 // Server is the daemon's side. Its methods may be called from any goroutine and
