@@ -13,6 +13,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/daemon"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/profile/details"
 	"github.com/wifiprovd/wifiprovd/internal/profile/native"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -35,18 +36,27 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Log:             log,
 		Store:           store,
 		ConnectTimeout:  c.Wifi.ConnectTimeout,
+		AddressTimeout:  c.Wifi.AddressTimeout,
 		KeepAdvertising: c.Bluetooth.KeepAfterConnect,
 		Name:            c.Bluetooth.Name,
 		Security:        string(c.Bluetooth.Security),
 	})
 
 	provisioning := native.New(d, log)
-	reasons := &details.Profile{}
+	more := details.New(details.Config{
+		Device:    device("/sys", c),
+		StartScan: d.LookAround,
+		AskSignal: d.AskSignal,
+	})
 	d.Publish = func(status fsm.Status, reason wifi.Failure) {
-		reasons.Publish(reason) // first: a phone that sees FAILED can read why
+		more.Publish(reason) // first: a phone that sees FAILED can read why
 		provisioning.Publish(byte(status))
 	}
-	d.CentralGone = provisioning.CentralGone
+	d.PublishReason, d.Details = more.Publish, more
+	d.CentralGone = func(address string) {
+		provisioning.CentralGone(address)
+		more.CentralGone(address)
+	}
 
 	supplicant := wpa.New(wpa.Options{
 		Interface:   c.Wifi.Interface,
@@ -59,7 +69,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Adapter:             c.Bluetooth.Adapter,
 		Name:                c.Bluetooth.Name,
 		Security:            securityLevels[c.Bluetooth.Security],
-		Services:            []gatt.Service{provisioning.Service(), reasons.Service()},
+		Services:            []gatt.Service{provisioning.Service(), more.Service()},
 		Log:                 log,
 		CentralConnected:    d.CentralConnected,
 		CentralDisconnected: d.CentralDisconnected,
@@ -71,7 +81,8 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	d.Supplicant, d.Peripheral = supplicant, peripheral
 
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{d.Run, supplicant.Run, peripheral.Run} {
+	follow := func(ctx context.Context) error { return netaddr.Follow(ctx, c.Wifi.Interface, log, d.Addresses) }
+	for _, run := range []func(context.Context) error{d.Run, supplicant.Run, peripheral.Run, follow} {
 		group.Go(func() error { return run(ctx) })
 	}
 	return ignoreEnd(group.Wait())

@@ -17,6 +17,8 @@ func (d *Daemon) perform(ctx context.Context, action fsm.Action) {
 	switch a := action.(type) {
 	case fsm.Publish:
 		d.publish(a)
+	case fsm.Explain:
+		d.explain(a)
 	case fsm.SaveCandidate:
 		d.saveCandidate(ctx, a)
 	case fsm.DropCandidate:

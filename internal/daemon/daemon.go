@@ -14,6 +14,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 	"github.com/wifiprovd/wifiprovd/internal/wpa"
 )
@@ -26,6 +27,10 @@ type Supplicant interface {
 	Leave(ctx context.Context) error
 	// Look scans ahead of a Join that is likely to come.
 	Look(ctx context.Context)
+	// Around returns the networks that can be heard.
+	Around(ctx context.Context) ([]wifi.Offer, error)
+	// Signal returns how strong the joined network is, in dBm.
+	Signal(ctx context.Context) (int, error)
 }
 
 // Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.
@@ -43,8 +48,11 @@ type Config struct {
 	Supplicant      Supplicant
 	Peripheral      Peripheral
 	Publish         func(fsm.Status, wifi.Failure) // shows the status to phones, without waiting for it
+	PublishReason   func(wifi.Failure)             // shows another reason for the same status, as Publish does
+	Details         Details                        // shows phones the network, and what else is around
 	CentralGone     func(address string)           // tells the profiles that a central has left
 	ConnectTimeout  time.Duration                  // for one attempt to join
+	AddressTimeout  time.Duration                  // for an IP address after that
 	KeepAdvertising bool                           // after CONNECTED
 	Name            string                         // what is advertised
 	Security        string                         // the security mode, by its name in the configuration
@@ -66,6 +74,7 @@ type Daemon struct {
 	events   chan fsm.Event
 	requests chan request
 	findable chan struct{} // the advertisement is up
+	bound    chan netaddr.State
 	done     chan struct{} // closed when Run returns
 
 	// Of the loop alone.
@@ -73,9 +82,12 @@ type Daemon struct {
 	timers     map[fsm.TimerKind]*time.Timer
 	cancelJoin context.CancelFunc
 	joined     bool // since the daemon has started
+	network    joinedNetwork
 
 	snapshot   atomic.Pointer[fsm.State]
 	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
+	measured   atomic.Pointer[time.Time] // when the signal was measured last
+	measuring  atomic.Bool
 	storeWork  worker
 	wifiWork   worker
 	bondWork   worker
@@ -90,6 +102,7 @@ func New(c Config) *Daemon {
 		events:     make(chan fsm.Event, queueLen),
 		requests:   make(chan request),
 		findable:   make(chan struct{}, queueLen),
+		bound:      make(chan netaddr.State, queueLen),
 		done:       make(chan struct{}),
 		timers:     map[fsm.TimerKind]*time.Timer{},
 		cancelJoin: func() {},
@@ -97,7 +110,7 @@ func New(c Config) *Daemon {
 		wifiWork:   newWorker(),
 		bondWork:   newWorker(),
 	}
-	d.state.KeepAdvertising = c.KeepAdvertising
+	d.state.KeepAdvertising, d.state.AddressTimeout = c.KeepAdvertising, c.AddressTimeout
 	first := d.state
 	d.snapshot.Store(&first)
 	return d
@@ -136,6 +149,8 @@ func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
 			d.answer(ctx, r)
 		case <-d.findable:
 			d.advertised(ctx)
+		case state := <-d.bound:
+			d.addressed(ctx, state)
 		case <-late.C:
 			d.lateReady()
 		case <-ticks:
@@ -152,6 +167,7 @@ func (d *Daemon) step(ctx context.Context, event fsm.Event) (accepted bool) {
 	d.state = next
 	d.snapshot.Store(&next)
 	d.Log.Debug(fmt.Sprintf("%T %v: %s to %s", event, event, before.Phase, next.Phase))
+	d.followLink(event)
 	accepted = true
 	for _, action := range actions {
 		if _, refused := action.(fsm.Refuse); refused {

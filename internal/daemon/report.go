@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -18,6 +19,18 @@ func (d *Daemon) publish(a fsm.Publish) {
 		"state", a.Status, "reason", a.Reason)
 	d.notify.status(fmt.Sprintf("%s: %s; next: %s", a.Status, a.Why, a.Next))
 	d.Publish(a.Status, a.Reason)
+}
+
+// explain shows that the reason has changed and the status has not.
+func (d *Daemon) explain(a fsm.Explain) {
+	level, id := slog.LevelInfo, MessageAddress
+	if a.Reason != wifi.FailureNone {
+		level, id = slog.LevelWarn, MessageNoAddress
+	}
+	d.Log.Log(context.Background(), level, fmt.Sprintf("status stays %s (%d): %s; next: %s", a.Status, uint8(a.Status), a.Why, a.Next),
+		messageIDKey, id, "state", a.Status, "reason", a.Reason, "ssid", d.latest())
+	d.notify.status(fmt.Sprintf("%s: %s; next: %s", a.Status, a.Why, a.Next))
+	d.PublishReason(a.Reason)
 }
 
 func (d *Daemon) logJoined(n wifi.Network) {

@@ -51,6 +51,10 @@ func (t *transition) handle(event Event) {
 		t.linkLost(e)
 	case WifiAvailable:
 		t.wifiAvailable()
+	case AddressBound:
+		t.Bound = true
+	case AddressLost:
+		t.Bound = false
 	case TimerFired:
 		t.timerFired(e)
 	default:
@@ -225,9 +229,13 @@ func (t *transition) timerFired(e TimerFired) {
 	if e.ID != t.Timer[e.Kind] {
 		return // stopped or started anew since
 	}
-	if e.Kind == AdvertisingTimer {
+	switch e.Kind {
+	case AdvertisingTimer:
 		t.Advertising = !t.Advertising
 		t.do(Advertise{On: t.Advertising})
+		return
+	case AddressTimer:
+		t.noAddress()
 		return
 	}
 	switch t.Phase {

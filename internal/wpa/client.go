@@ -71,7 +71,8 @@ type Client struct {
 	attempt  *attempt      // the running Join's, follows dev's state
 	link     *link         // the connection that the last Join made
 	looked   time.Time     // when the last Look began
-	stopLook func()        // ends it; nil: there was none
+	stopLook func()        // ends it, or the last Around; nil: there was none
+	heard    time.Time     // when the last scan of theirs ended
 }
 
 // New returns a Client. It does nothing until Run is called.

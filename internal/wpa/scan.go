@@ -63,7 +63,7 @@ func (c *Client) Look(ctx context.Context) {
 	if !wanted {
 		return
 	}
-	if _, err := c.scan(ctx, dev, scanArgs("", 0)); err != nil {
+	if err := c.hear(ctx, dev); err != nil {
 		c.opts.Log.Debug("the look ahead ended early", "error", err)
 	}
 }

@@ -1,0 +1,102 @@
+package details
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+	"time"
+	"unicode/utf8"
+
+	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// Network is the network that the gateway has joined.
+type Network struct {
+	wifi.Network
+	IPv4, IPv6, Gateway netip.Addr // not valid: there is none
+	Since               time.Time
+}
+
+// PublishNetwork makes n what is read, nil for none. If it is news, the length of
+// the new value is notified as 2 bytes, low byte first: the value itself may not
+// fit into a notification.
+func (p *Profile) PublishNetwork(n *Network) {
+	p.mu.Lock()
+	changed := (n == nil) != (p.network == nil) || n != nil && *n != *p.network
+	p.network = n
+	length := len(n.encode())
+	p.mu.Unlock()
+	if changed {
+		p.networkChanged.Send(binary.LittleEndian.AppendUint16(nil, uint16(length)))
+	}
+}
+
+// SetSignal notes how strong the joined network is, in dBm. It is not notified: it
+// changes all the time.
+func (p *Profile) SetSignal(dBm int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.network != nil {
+		n := *p.network
+		n.SignalDBm = dBm
+		p.network = &n
+	}
+}
+
+// readNetwork answers with what is known, and asks for a newer signal. The pieces
+// of a long read are of one value.
+func (p *Profile) readNetwork(r gatt.Request) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.view(r.Central)
+	if r.Offset == 0 || v.network == nil {
+		v.network = p.network.encode()
+		if p.network != nil {
+			p.cfg.AskSignal()
+		}
+	}
+	return v.network, nil
+}
+
+// encode returns the JSON of n, {} if it is nil. The longest SSID, 32 control
+// characters, takes 192 bytes as text and 64 as digits: it stays below MaxValue.
+func (n *Network) encode() []byte {
+	if n == nil {
+		return []byte("{}")
+	}
+	fields := struct {
+		SSID      text   `json:"ssid,omitempty"`
+		SSIDHex   string `json:"ssid_hex"`
+		BSSID     text   `json:"bssid"`
+		Frequency int    `json:"frequency_mhz"`
+		Signal    int    `json:"signal_dbm"`
+		Security  text   `json:"security"`
+		IPv4      string `json:"ipv4,omitempty"`
+		IPv6      string `json:"ipv6,omitempty"`
+		Gateway   string `json:"gateway,omitempty"`
+		Since     string `json:"since"`
+	}{
+		SSIDHex:   hex.EncodeToString([]byte(n.SSID)),
+		BSSID:     cut(n.BSSID, 17),
+		Frequency: n.FrequencyMHz,
+		Signal:    n.SignalDBm,
+		Security:  cut(n.KeyMgmt, 20),
+		IPv4:      address(n.IPv4),
+		IPv6:      address(n.IPv6),
+		Gateway:   address(n.Gateway),
+		// By the clock that does not jump: one without a battery is set after the join.
+		Since: time.Now().Add(-time.Since(n.Since)).UTC().Format(time.RFC3339),
+	}
+	if utf8.ValidString(string(n.SSID)) {
+		fields.SSID = text(n.SSID)
+	}
+	return encode(fields)
+}
+
+func address(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.WithZone("").String()
+}
