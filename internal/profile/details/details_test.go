@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -104,7 +105,7 @@ func TestNetwork(t *testing.T) {
 	r.PublishNetwork(&n)
 	r.PublishNetwork(&n)
 	got := r.read("A", NetworkUUID)
-	want := `{"ssid":"home\u001b[2J","ssid_hex":"686f6d651b5b324a","bssid":"02:00:00:00:01:00","frequency_mhz":2437,` +
+	want := `{"ssid":"home\u001b[2J","bssid":"02:00:00:00:01:00","frequency_mhz":2437,` +
 		`"signal_dbm":-40,"security":"WPA2-PSK","ipv4":"192.0.2.7","gateway":"192.0.2.1","since":"` + n.Since.UTC().Format(time.RFC3339) + `"}`
 	if string(got) != want || r.signals != 1 {
 		t.Errorf("got  %s\nwant %s\n%d signals asked for", got, want, r.signals)
@@ -277,7 +278,7 @@ func FuzzJSON(f *testing.F) {
 		if err := json.Unmarshal(n.encode(), &read); err != nil {
 			t.Fatal(err)
 		}
-		if read.Hex != fmt.Sprintf("%x", ssid) || read.SSID != "" && read.SSID != ssid {
+		if utf8.ValidString(ssid) && (read.SSID != ssid || read.Hex != "") || !utf8.ValidString(ssid) && (read.SSID != "" || read.Hex != fmt.Sprintf("%x", ssid)) {
 			t.Errorf("%q became %q and %s", ssid, read.SSID, read.Hex)
 		}
 	})

@@ -59,15 +59,16 @@ func (p *Profile) readNetwork(r gatt.Request) ([]byte, error) {
 	return v.network, nil
 }
 
-// encode returns the JSON of n, {} if it is nil. The longest SSID, 32 control
-// characters, takes 192 bytes as text and 64 as digits: it stays below MaxValue.
+// encode returns the JSON of n, {} if it is nil. The SSID is text if it is UTF-8,
+// else digits. The longest text, 32 control characters, takes 192 bytes: the whole
+// stays below MaxValue.
 func (n *Network) encode() []byte {
 	if n == nil {
 		return []byte("{}")
 	}
 	fields := struct {
 		SSID      text   `json:"ssid,omitempty"`
-		SSIDHex   string `json:"ssid_hex"`
+		SSIDHex   string `json:"ssid_hex,omitempty"`
 		BSSID     text   `json:"bssid"`
 		Frequency int    `json:"frequency_mhz"`
 		Signal    int    `json:"signal_dbm"`
@@ -77,7 +78,6 @@ func (n *Network) encode() []byte {
 		Gateway   string `json:"gateway,omitempty"`
 		Since     string `json:"since"`
 	}{
-		SSIDHex:   hex.EncodeToString([]byte(n.SSID)),
 		BSSID:     cut(n.BSSID, 17),
 		Frequency: n.FrequencyMHz,
 		Signal:    n.SignalDBm,
@@ -90,6 +90,8 @@ func (n *Network) encode() []byte {
 	}
 	if utf8.ValidString(string(n.SSID)) {
 		fields.SSID = text(n.SSID)
+	} else {
+		fields.SSIDHex = hex.EncodeToString([]byte(n.SSID))
 	}
 	return encode(fields)
 }
