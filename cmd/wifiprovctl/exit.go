@@ -25,7 +25,7 @@ const (
 )
 
 const exitHelp = `Exit status:
-  0  done; for provision: the gateway is CONNECTED
+  0  done; for provision: the gateway is CONNECTED, and has an address if it tells
   1  another error
   2  a mistake on the command line
   3  the network does not accept the password
@@ -34,13 +34,22 @@ const exitHelp = `Exit status:
   6  the gateway and this machine could not pair
   7  the gateway is busy with another phone
   8  timed out
-  9  the gateway could not join for another reason
+  9  the gateway could not join for another reason, or got no address
 `
 
-// joinError says that the gateway's status went to FAILED.
-type joinError struct{ reason wifi.Failure }
+// joinError says that the gateway's status went to FAILED, or that it is CONNECTED
+// and of no use.
+type joinError struct {
+	reason    wifi.Failure
+	connected bool
+}
 
-func (e *joinError) Error() string { return "the gateway could not join: " + inWords(e.reason) }
+func (e *joinError) Error() string {
+	if e.connected {
+		return "the gateway is CONNECTED, but " + inWords(e.reason)
+	}
+	return "the gateway could not join: " + inWords(e.reason)
+}
 
 // inWords says why joining failed, and what to do.
 func inWords(reason wifi.Failure) string {
@@ -54,7 +63,7 @@ func inWords(reason wifi.Failure) string {
 	case wifi.FailureSecurityNotOffered:
 		return "the network does not offer that security type. Try --security auto."
 	case wifi.FailureNoAddress:
-		return "the network gave it no address. Look at the network's DHCP server."
+		return "the network gave it no address. Look at the network's DHCP server, and on the gateway at 'networkctl status'."
 	case wifi.FailureTimedOut:
 		return "it took too long. Try again, nearer to the access point."
 	case wifi.FailureHardware:

@@ -67,7 +67,7 @@ func gatewayFlags(d time.Duration) func(*flag.FlagSet, *options) {
 
 func provisionFlags(f *flag.FlagSet, o *options) {
 	gatewayFlags(2*time.Minute)(f, o)
-	f.StringVar(&o.ssid, "ssid", "", "`NAME` of the Wi-Fi network (required)")
+	f.StringVar(&o.ssid, "ssid", "", "`NAME` of the Wi-Fi network (default: choose from what the gateway hears)")
 	f.StringVar(&o.passwordFile, "password-file", "", "read the password from `FILE`; default: ask for it, or read\nstandard input if it is no terminal")
 	o.security = wifi.AutoDetect
 	f.Func("security", "security `TYPE`: auto (default), open, wpa2, wpa2-sha256, wpa3, transition", func(s string) (err error) {
@@ -122,10 +122,10 @@ func parseOptions(c *command, args []string) (options, error) {
 		// It may be a password, so it is not repeated.
 		return o, usagef("%s takes options only; a password is never one: see 'wifiprovctl %s --help'", c.name, c.name)
 	}
-	return o, o.check(c.name)
+	return o, o.check()
 }
 
-func (o *options) check(command string) error {
+func (o *options) check() error {
 	switch {
 	case o.timeout < 0:
 		return usagef("--timeout cannot be negative")
@@ -135,8 +135,6 @@ func (o *options) check(command string) error {
 		return usagef("--no-pairing and --forget exclude each other")
 	case o.forget && o.address == "":
 		return usagef("--forget needs --address")
-	case command == "provision" && o.ssid == "":
-		return usagef("provision needs --ssid")
 	case len(o.ssid) > wifi.MaxSSIDLen:
 		return usagef("--ssid has %d bytes, more than %d", len(o.ssid), wifi.MaxSSIDLen)
 	case o.security == wifi.Open && o.passwordFile != "":
