@@ -46,7 +46,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	more := details.New(details.Config{
 		Device:    device("/sys", c),
 		StartScan: d.LookAround,
-		AskSignal: d.AskSignal,
+		Refresh:   d.Refresh,
 	})
 	d.Publish = func(status fsm.Status, reason wifi.Failure) {
 		more.Publish(reason) // first: a phone that sees FAILED can read why

@@ -29,8 +29,8 @@ type Supplicant interface {
 	Look(ctx context.Context)
 	// Around returns the networks that can be heard.
 	Around(ctx context.Context) ([]wifi.Offer, error)
-	// Signal returns how strong the joined network is, in dBm.
-	Signal(ctx context.Context) (int, error)
+	// Current returns the network that is joined, as it is now.
+	Current(ctx context.Context) (wifi.Network, error)
 }
 
 // Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.
@@ -75,7 +75,8 @@ type Daemon struct {
 	requests chan request
 	findable chan struct{} // the advertisement is up
 	bound    chan netaddr.State
-	done     chan struct{} // closed when Run returns
+	seen     chan wifi.Network // the joined network, as it is now
+	done     chan struct{}     // closed when Run returns
 
 	// Of the loop alone.
 	state      fsm.State
@@ -86,8 +87,7 @@ type Daemon struct {
 
 	snapshot   atomic.Pointer[fsm.State]
 	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
-	measured   atomic.Pointer[time.Time] // when the signal was measured last
-	measuring  atomic.Bool
+	refreshed  atomic.Int64              // when the joined network was looked at last, ns after the start
 	storeWork  worker
 	wifiWork   worker
 	bondWork   worker
@@ -103,6 +103,7 @@ func New(c Config) *Daemon {
 		requests:   make(chan request),
 		findable:   make(chan struct{}, queueLen),
 		bound:      make(chan netaddr.State, queueLen),
+		seen:       make(chan wifi.Network, queueLen),
 		done:       make(chan struct{}),
 		timers:     map[fsm.TimerKind]*time.Timer{},
 		cancelJoin: func() {},
@@ -111,6 +112,7 @@ func New(c Config) *Daemon {
 		bondWork:   newWorker(),
 	}
 	d.state.KeepAdvertising, d.state.AddressTimeout = c.KeepAdvertising, c.AddressTimeout
+	d.state.Bound = true // until the kernel says otherwise
 	first := d.state
 	d.snapshot.Store(&first)
 	return d
@@ -151,6 +153,8 @@ func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
 			d.advertised(ctx)
 		case state := <-d.bound:
 			d.addressed(ctx, state)
+		case network := <-d.seen:
+			d.refresh(network)
 		case <-late.C:
 			d.lateReady()
 		case <-ticks:

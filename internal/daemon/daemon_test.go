@@ -14,7 +14,6 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
-	"github.com/wifiprovd/wifiprovd/internal/profile/details"
 	"github.com/wifiprovd/wifiprovd/internal/profile/native"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 	"github.com/wifiprovd/wifiprovd/internal/wpa"
@@ -81,22 +80,6 @@ func (a *air) Leave(context.Context) error {
 
 func (a *air) Look(context.Context) { a.looks <- struct{}{} }
 
-func (a *air) Around(context.Context) ([]wifi.Offer, error) { return []wifi.Offer{{SSID: "home"}}, nil }
-
-func (a *air) Signal(context.Context) (int, error) { return -42, nil }
-
-// screen is what phones are shown beside the status.
-type screen struct {
-	reasons  chan wifi.Failure
-	networks chan *details.Network
-	found    chan int
-	signals  chan int
-}
-
-func (s *screen) PublishNetwork(n *details.Network)   { s.networks <- n }
-func (s *screen) Scanned(found []wifi.Offer, _ error) { s.found <- len(found) }
-func (s *screen) SetSignal(dBm int)                   { s.signals <- dBm }
-
 // radio is a peripheral.
 type radio struct {
 	on      chan bool
@@ -145,9 +128,8 @@ func start(t *testing.T, contents credstore.Contents) *bench {
 		air:      &air{joins: make(chan wpa.Request, 8), out: make(chan error), left: make(chan struct{}, 8), looks: make(chan struct{}, 8)},
 		radio:    &radio{on: make(chan bool, 8), removed: make(chan string, 8)},
 		statuses: make(chan fsm.Status, 16),
-		screen: &screen{reasons: make(chan wifi.Failure, 16), networks: make(chan *details.Network, 16),
-			found: make(chan int, 16), signals: make(chan int, 16)},
-		log: &lockedBuffer{},
+		screen:   newScreen(),
+		log:      &lockedBuffer{},
 	}
 	b.Daemon = New(Config{
 		Log:             slog.New(slog.NewTextHandler(io.MultiWriter(b.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug})),

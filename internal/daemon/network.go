@@ -18,15 +18,16 @@ import (
 type Details interface {
 	PublishNetwork(n *details.Network) // nil: none is joined
 	Scanned(found []wifi.Offer, err error)
-	SetSignal(dBm int)
 }
 
 // Deadlines of what a phone asks for.
 const (
-	aroundTimeout = 30 * time.Second // a Look or an attempt may run first
-	signalTimeout = 5 * time.Second
-	signalPause   = time.Second // between two measurements: each read asks for one
+	aroundTimeout  = 30 * time.Second // a Look or an attempt may run first
+	refreshTimeout = 5 * time.Second
+	refreshPause   = time.Second // each read of a phone asks for one
 )
+
+var epoch = time.Now() // what times are counted from
 
 // joinedNetwork is the network that phones are shown. It belongs to the loop.
 type joinedNetwork struct {
@@ -84,9 +85,9 @@ func (d *Daemon) addressed(ctx context.Context, state netaddr.State) {
 	}
 	d.publishNetwork()
 	switch {
-	case state.Bound() && !before.Bound():
+	case state.Bound() && !d.state.Bound:
 		d.step(ctx, fsm.AddressBound{})
-	case before.Bound() && !state.Bound():
+	case !state.Bound() && d.state.Bound:
 		d.step(ctx, fsm.AddressLost{})
 	}
 }
@@ -120,23 +121,32 @@ func (d *Daemon) LookAround() {
 	}()
 }
 
-// AskSignal measures the signal of the joined network, unless that was done a
-// moment ago.
-func (d *Daemon) AskSignal() {
-	now := time.Now()
-	if last := d.measured.Load(); last != nil && now.Sub(*last) < signalPause || !d.measuring.CompareAndSwap(false, true) {
+// Refresh looks at the joined network again, unless that was done a moment ago.
+func (d *Daemon) Refresh() {
+	now := time.Since(epoch).Nanoseconds()
+	last := d.refreshed.Load()
+	if last != 0 && now-last < refreshPause.Nanoseconds() || !d.refreshed.CompareAndSwap(last, now) {
 		return
 	}
-	d.measured.Store(&now)
 	go func() {
-		defer d.measuring.Store(false)
-		ctx, cancel := context.WithTimeout(context.Background(), signalTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), refreshTimeout)
 		defer cancel()
-		dBm, err := d.Supplicant.Signal(ctx)
+		n, err := d.Supplicant.Current(ctx)
 		if err != nil {
-			d.Log.Debug("the signal is not known", "err", err)
+			d.Log.Debug("the joined network is not known", "err", err)
 			return
 		}
-		d.Details.SetSignal(dBm)
+		select {
+		case d.seen <- n:
+		case <-d.done:
+		}
 	}()
+}
+
+// refresh notes how the joined network is now.
+func (d *Daemon) refresh(n wifi.Network) {
+	if d.network.link && d.network.network.SSID == n.SSID {
+		d.network.network = n
+		d.publishNetwork()
+	}
 }

@@ -12,6 +12,9 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
+// scanWithin bounds what Around does to the radio: a Join waits for it.
+const scanWithin = 12 * time.Second
+
 // aroundAge is how old a result may be to count as around: one scan in many misses
 // an access point.
 const aroundAge = 15 * time.Second
@@ -27,7 +30,7 @@ func (c *Client) Around(ctx context.Context) ([]wifi.Offer, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("look around: an attempt to join runs: %w", ctx.Err())
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, scanWithin)
 	defer cancel()
 	c.mu.Lock()
 	dev, down, fresh := c.dev, c.down, time.Since(c.heard) < freshAge
@@ -119,23 +122,27 @@ func (b bss) offer() wifi.Offer {
 	return o
 }
 
-// Signal returns how strong the joined network is now, in dBm.
-func (c *Client) Signal(ctx context.Context) (int, error) {
+// Current returns the network that is joined, as it is now: the access point may be
+// another one than at the join, and the signal changes all the time.
+func (c *Client) Current(ctx context.Context) (wifi.Network, error) {
 	c.mu.Lock()
 	dev := c.dev
 	c.mu.Unlock()
 	if dev == nil {
-		return 0, errGone
+		return wifi.Network{}, errGone
+	}
+	n, _, err := (&join{Client: c, dev: dev}).network(ctx)
+	if err != nil {
+		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
 	}
 	// wpa_supplicant wraps the dictionary into a variant (dbus_new_handlers.c,
-	// wpas_dbus_handler_signal_poll).
+	// wpas_dbus_handler_signal_poll). Without it there is the last scan's signal.
 	var answer dbus.Variant
-	if _, err := dev.call(ctx, "SignalPoll", nil, &answer); err != nil {
-		return 0, fmt.Errorf("ask for the signal: %w", err)
+	if _, err := dev.call(ctx, "SignalPoll", nil, &answer); err == nil {
+		values, _ := answer.Value().(map[string]dbus.Variant)
+		if signal := property[int32](values, "rssi"); -128 <= signal && signal < 0 {
+			n.SignalDBm = int(signal)
+		}
 	}
-	values, _ := answer.Value().(map[string]dbus.Variant)
-	if signal := property[int32](values, "rssi"); -128 <= signal && signal < 0 {
-		return int(signal), nil
-	}
-	return 0, errors.New("ask for the signal: the radio does not tell")
+	return n, nil
 }

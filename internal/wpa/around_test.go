@@ -47,8 +47,7 @@ func TestAround(t *testing.T) {
 	}
 }
 
-// TestAroundWhileJoined looks around without leaving the network, and asks for its
-// signal.
+// TestAroundWhileJoined looks around without leaving the network, and looks at it.
 func TestAroundWhileJoined(t *testing.T) {
 	r := newRig(t)
 	r.Air(lab())
@@ -58,8 +57,12 @@ func TestAroundWhileJoined(t *testing.T) {
 	if got, err := r.Around(ctx); err != nil || len(got) != 1 || got[0].SSID != "lab" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if signal, err := r.Signal(ctx); err != nil || signal != -42 {
-		t.Errorf("signal %d, %v", signal, err)
+	if n, err := r.Current(ctx); err != nil || n.SSID != "lab" || n.SignalDBm != -42 {
+		t.Errorf("the network is %+v, %v", n, err)
+	}
+	r.Fail("SignalPoll", "org.freedesktop.DBus.Error.Failed")
+	if n, err := r.Current(ctx); err != nil || n.SignalDBm != -50 {
+		t.Errorf("without the signal the network is %+v, %v", n, err)
 	}
 	if n := r.Networks(); n != 1 {
 		t.Errorf("%d networks, want the joined one", n)
@@ -77,7 +80,7 @@ func TestAroundWithoutRadio(t *testing.T) {
 	if _, err := r.Around(ctx); !errors.As(err, &failure) || failure.Failure != wifi.FailureHardware {
 		t.Errorf("got %v", err)
 	}
-	if _, err := r.Signal(ctx); err == nil {
-		t.Error("a signal without a radio")
+	if n, err := r.Current(ctx); err == nil {
+		t.Errorf("without a radio the network is %+v", n)
 	}
 }

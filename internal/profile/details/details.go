@@ -31,7 +31,7 @@ const MaxValue = 512
 type Config struct {
 	Device    Device
 	StartScan func() // looks for networks, and then calls Scanned
-	AskSignal func() // measures the joined network's signal, and then calls SetSignal
+	Refresh   func() // looks at the joined network again, and then calls PublishNetwork
 }
 
 // Profile is the service. Its methods may be called from any goroutine.

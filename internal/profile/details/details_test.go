@@ -2,15 +2,12 @@ package details
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -19,10 +16,10 @@ import (
 // rig is the service with what it asked for and what it notified.
 type rig struct {
 	*Profile
-	t        *testing.T
-	scans    int
-	signals  int
-	notified map[string][][]byte
+	t         *testing.T
+	scans     int
+	refreshed int
+	notified  map[string][][]byte
 }
 
 func newRig(t *testing.T) *rig {
@@ -30,7 +27,7 @@ func newRig(t *testing.T) *rig {
 	r.Profile = New(Config{
 		Device:    Device{Name: "a \"gateway\"", Model: "board\x00\x1b", Version: "v1", Security: "encrypt"},
 		StartScan: func() { r.scans++ },
-		AskSignal: func() { r.signals++ },
+		Refresh:   func() { r.refreshed++ },
 	})
 	for _, c := range r.Service().Characteristics {
 		if c.Notify != nil {
@@ -97,8 +94,8 @@ var home = Network{
 
 func TestNetwork(t *testing.T) {
 	r := newRig(t)
-	if got := r.read("A", NetworkUUID); string(got) != "{}" || r.signals != 0 {
-		t.Errorf("no network is %s, %d signals asked for", got, r.signals)
+	if got := r.read("A", NetworkUUID); string(got) != "{}" || r.refreshed != 0 {
+		t.Errorf("no network is %s, refreshed %d times", got, r.refreshed)
 	}
 	n := home
 	n.Since = time.Now()
@@ -107,12 +104,14 @@ func TestNetwork(t *testing.T) {
 	got := r.read("A", NetworkUUID)
 	want := `{"ssid":"home\u001b[2J","bssid":"02:00:00:00:01:00","frequency_mhz":2437,` +
 		`"signal_dbm":-40,"security":"WPA2-PSK","ipv4":"192.0.2.7","gateway":"192.0.2.1","since":"` + n.Since.UTC().Format(time.RFC3339) + `"}`
-	if string(got) != want || r.signals != 1 {
-		t.Errorf("got  %s\nwant %s\n%d signals asked for", got, want, r.signals)
+	if string(got) != want || r.refreshed != 1 {
+		t.Errorf("got  %s\nwant %s\nrefreshed %d times", got, want, r.refreshed)
 	}
 	r.expect(NetworkUUID, []byte{byte(len(want)), byte(len(want) >> 8)})
 
-	r.SetSignal(-77)
+	louder := n
+	louder.SignalDBm = -77
+	r.PublishNetwork(&louder)
 	r.expect(NetworkUUID)
 	if got := r.read("A", NetworkUUID); !strings.Contains(string(got), `"signal_dbm":-77`) {
 		t.Errorf("the signal is not in %s", got)
@@ -248,67 +247,4 @@ func TestPages(t *testing.T) {
 			t.Errorf("page %d of the new scan has %d bytes", n, len(got))
 		}
 	}
-}
-
-// FuzzJSON: whatever bytes an SSID or a name has, the JSON is valid, short enough,
-// has the SSID exactly, and nothing in it that a terminal acts on.
-func FuzzJSON(f *testing.F) {
-	f.Add("home", "02:00:00:00:01:00", "WPA2-PSK", "gateway", "board", "serial")
-	f.Add(strings.Repeat("\x01", 32), "\x1b", strings.Repeat("\"", 99), strings.Repeat("\\", 99), strings.Repeat("<", 99), "\u202e\u009b")
-	f.Add("\xff\xfe\"'\\", "", "", "", strings.Repeat("世", 99), strings.Repeat("🦊", 99))
-	f.Add("🦊\u0085\U000e0001", "", "", "\xf0\x9f", "\x00", "")
-	f.Fuzz(func(t *testing.T, ssid, bssid, keyMgmt, name, model, serial string) {
-		ssid = ssid[:min(len(ssid), wifi.MaxSSIDLen)]
-		n := Network{Network: wifi.Network{SSID: wifi.SSID(ssid), BSSID: bssid, FrequencyMHz: 65535, SignalDBm: -128, KeyMgmt: keyMgmt},
-			IPv4: netip.MustParseAddr("255.255.255.255"), IPv6: netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
-			Gateway: netip.MustParseAddr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")}
-		d := Device{Name: name, Model: model, Serial: serial, Version: serial, Security: "authenticated"}
-		for _, value := range [][]byte{n.encode(), d.encode()} {
-			if !json.Valid(value) || len(value) > MaxValue {
-				t.Errorf("%d bytes: %s", len(value), value)
-			}
-			if i := strings.IndexFunc(string(value), func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
-				t.Errorf("%q at %d", value, i)
-			}
-		}
-		var read struct {
-			SSID string `json:"ssid"`
-			Hex  string `json:"ssid_hex"`
-		}
-		if err := json.Unmarshal(n.encode(), &read); err != nil {
-			t.Fatal(err)
-		}
-		if utf8.ValidString(ssid) && (read.SSID != ssid || read.Hex != "") || !utf8.ValidString(ssid) && (read.SSID != "" || read.Hex != fmt.Sprintf("%x", ssid)) {
-			t.Errorf("%q became %q and %s", ssid, read.SSID, read.Hex)
-		}
-	})
-}
-
-// FuzzScan: whatever is written, in whatever order, each answer is one of the
-// contract's and each page is whole records.
-func FuzzScan(f *testing.F) {
-	f.Add([]byte{1}, []byte{0}, "home", -40)
-	f.Add([]byte{}, []byte{1, 2}, "\x00\xff\"\x1b[2J", 300)
-	f.Add([]byte{2}, []byte{255}, strings.Repeat("x", 40), -300)
-	f.Fuzz(func(t *testing.T, scan, page []byte, ssid string, signal int) {
-		r := newRig(t)
-		err := r.write("A", ScanUUID, scan...)
-		if (err == nil) != bytes.Equal(scan, []byte{1}) || (r.scans == 1) != (err == nil) {
-			t.Errorf("write % x: %v, %d scans", scan, err, r.scans)
-		}
-		var found []wifi.Offer
-		for i := range 20 {
-			found = append(found, wifi.Offer{SSID: wifi.SSID(ssid), SignalDBm: signal + i})
-		}
-		r.Scanned(found, nil)
-		if err := r.write("A", ScanPageUUID, page...); (err == nil) != (len(page) == 1) {
-			t.Errorf("page % x: %v", page, err)
-		}
-		for rest := r.read("A", ScanPageUUID); len(rest) > 0; {
-			if len(rest) < 4 || rest[3] == 0 || int(rest[3]) > wifi.MaxSSIDLen || string(rest[4:4+rest[3]]) != ssid {
-				t.Fatalf("record % x", rest)
-			}
-			rest = rest[4+rest[3]:]
-		}
-	})
 }

@@ -20,10 +20,10 @@ type Network struct {
 
 // PublishNetwork makes n what is read, nil for none. If it is news, the length of
 // the new value is notified as 2 bytes, low byte first: the value itself may not
-// fit into a notification.
+// fit into a notification. The signal is no news: it changes all the time.
 func (p *Profile) PublishNetwork(n *Network) {
 	p.mu.Lock()
-	changed := (n == nil) != (p.network == nil) || n != nil && *n != *p.network
+	changed := !n.like(p.network)
 	p.network = n
 	length := len(n.encode())
 	p.mu.Unlock()
@@ -32,19 +32,17 @@ func (p *Profile) PublishNetwork(n *Network) {
 	}
 }
 
-// SetSignal notes how strong the joined network is, in dBm. It is not notified: it
-// changes all the time.
-func (p *Profile) SetSignal(dBm int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.network != nil {
-		n := *p.network
-		n.SignalDBm = dBm
-		p.network = &n
+// like reports whether two networks are the same but for the signal.
+func (n *Network) like(other *Network) bool {
+	if n == nil || other == nil {
+		return n == other
 	}
+	a := *n
+	a.SignalDBm = other.SignalDBm
+	return a == *other
 }
 
-// readNetwork answers with what is known, and asks for a newer signal. The pieces
+// readNetwork answers with what is known, and has it looked at for the next read. The pieces
 // of a long read are of one value.
 func (p *Profile) readNetwork(r gatt.Request) ([]byte, error) {
 	p.mu.Lock()
@@ -53,7 +51,7 @@ func (p *Profile) readNetwork(r gatt.Request) ([]byte, error) {
 	if r.Offset == 0 || v.network == nil {
 		v.network = p.network.encode()
 		if p.network != nil {
-			p.cfg.AskSignal()
+			p.cfg.Refresh()
 		}
 	}
 	return v.network, nil

@@ -34,8 +34,8 @@ const (
 const SecurityOther byte = 0xFE
 
 const (
-	scanPause   = 5 * time.Second // a scan asked for sooner after one gets its results
-	maxNetworks = 64              // that are told of, the strongest
+	scanPause   = 10 * time.Second // a scan asked for sooner after one gets its results
+	maxNetworks = 64               // that are told of, the strongest
 )
 
 // scan is what the last scan ended with, or that one runs.
