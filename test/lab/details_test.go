@@ -135,6 +135,9 @@ type record struct {
 func (r *rawATT) scan(names ...string) (found []record) {
 	r.t.Helper()
 	waitFor(r.t, fmt.Sprintf("a scan with %q", names), patience, func() error {
+		for len(r.notified) > 0 {
+			<-r.notified // of the scan before
+		}
 		if err := r.write(central.ScanUUID, 1); err != nil && !errors.Is(err, attBusy) {
 			return err
 		}
@@ -212,7 +215,6 @@ func TestScanAround(t *testing.T) {
 		return fmt.Errorf("answered %v", err)
 	})
 	is(t, "subscribe to Scan", r.subscribe(central.ScanUUID), nil)
-	r.scanned()
 	found := r.scan(twins, hostile)
 	t.Logf("found %+v", found)
 	if len(found) != 2 || found[0].ssid != twins || found[1].ssid != hostile || found[0].signal <= found[1].signal {
