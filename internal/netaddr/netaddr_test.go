@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -94,7 +97,8 @@ func FuzzMessage(f *testing.F) {
 }
 
 // TestFollow follows the loopback interface of a network namespace of its own,
-// which a second process of this test has.
+// which a second process of this test has. It gets the name that is followed, and
+// loses it again.
 func TestFollow(t *testing.T) {
 	if os.Getenv("NETADDR_CHILD") == "" {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestFollow$", "-test.v")
@@ -113,12 +117,18 @@ func TestFollow(t *testing.T) {
 		}
 		return
 	}
-	states := make(chan State, 16)
+	states := make(chan State) // whoever does not fetch a state blocks Follow
+	var log strings.Builder    // not looked at before Follow has returned
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	settle = time.Millisecond
 	go func() {
-		done <- Follow(ctx, "lo", slog.New(slog.DiscardHandler), func(s State) { states <- s })
+		done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s State) {
+			select {
+			case states <- s:
+			case <-ctx.Done():
+			}
+		})
 	}()
 	expect := func(want State) {
 		t.Helper()
@@ -139,21 +149,44 @@ func TestFollow(t *testing.T) {
 			t.Fatalf("ip %v: %v: %s", args, err, out)
 		}
 	}
-	expect(State{})
 	four, six, gateway := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.1")
-	ip("link", "set", "lo", "up")
+	expect(State{})
 	ip("address", "add", "192.0.2.7/24", "dev", "lo", "scope", "global")
+	ip("link", "set", "lo", "name", "wlan0") // it comes
 	expect(State{IPv4: four})
-	ip("route", "add", "default", "via", "192.0.2.1", "dev", "lo")
+	ip("link", "set", "wlan0", "up")
+	ip("route", "add", "default", "via", "192.0.2.1", "dev", "wlan0")
 	expect(State{IPv4: four, Gateway: gateway})
-	ip("address", "add", "2001:db8::7/64", "dev", "lo", "scope", "global")
+	ip("address", "add", "2001:db8::7/64", "dev", "wlan0", "scope", "global")
 	expect(State{IPv4: four, IPv6: six, Gateway: gateway})
-	ip("address", "delete", "192.0.2.7/24", "dev", "lo")
+	ip("address", "delete", "192.0.2.7/24", "dev", "wlan0")
 	expect(State{IPv6: six, Gateway: gateway})
 	ip("route", "delete", "default")
 	expect(State{IPv6: six})
+
+	// So many changes that the socket cannot hold them, while Follow is busy.
+	var batch strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&batch, "address add 198.51.%d.%d/32 dev wlan0 scope global\n", 100+i/250, 1+i%250)
+	}
+	file := filepath.Join(t.TempDir(), "batch")
+	if err := os.WriteFile(file, []byte(batch.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ip("-batch", file)
+	expect(State{IPv4: netip.MustParseAddr("198.51.100.1"), IPv6: six})
+	ip("address", "flush", "dev", "wlan0")
+	expect(State{})
+	ip("address", "add", "192.0.2.7/24", "dev", "wlan0", "scope", "global")
+	expect(State{IPv4: four})
+	ip("link", "set", "wlan0", "down")
+	ip("link", "set", "wlan0", "name", "lo") // it goes
+	expect(State{})
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "announcements of rtnetlink were lost") {
+		t.Errorf("no announcement was lost: the test shows nothing\n%s", log.String())
 	}
 }
