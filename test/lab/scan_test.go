@@ -23,6 +23,11 @@ type record struct {
 	ssid            string
 }
 
+// String shows the name with everything escaped.
+func (r record) String() string {
+	return fmt.Sprintf("%q %d dBm %d %d", r.ssid, r.signal, r.security, r.flags)
+}
+
 // scan lets the gateway look around until it hears networks of these names, and
 // returns what it heard.
 func (r *rawATT) scan(names ...string) (found []record) {
@@ -36,11 +41,11 @@ func (r *rawATT) scan(names ...string) (found []record) {
 		}
 		count := r.scanned()
 		if found = r.records(); len(found) != count {
-			r.t.Fatalf("%d networks were announced, and are %+v", count, found)
+			r.t.Fatalf("%d networks were announced, and are %v", count, found)
 		}
 		for _, name := range names {
 			if !slices.ContainsFunc(found, func(f record) bool { return f.ssid == name }) {
-				return fmt.Errorf("heard %+v", found)
+				return fmt.Errorf("heard %v", found)
 			}
 		}
 		return nil
@@ -109,7 +114,7 @@ func TestScanAround(t *testing.T) {
 	})
 	is(t, "subscribe to Scan", r.subscribe(central.ScanUUID), nil)
 	found := r.scan(twins, hostile)
-	t.Logf("found %+v", found)
+	t.Logf("found %v", found)
 	if len(found) != 2 || found[0].ssid != twins || found[1].ssid != hostile || found[0].signal <= found[1].signal {
 		t.Errorf("want each name once, the strongest first")
 	}
@@ -137,7 +142,7 @@ func TestScanAround(t *testing.T) {
 		t.Errorf("Network is %q", value)
 	}
 	if found := r.scan(twins); found[0].flags&1 == 0 {
-		t.Errorf("the joined network is not marked: %+v", found)
+		t.Errorf("the joined network is not marked: %v", found)
 	}
 	if r.mtu != defaultMTU {
 		t.Errorf("the MTU was %d, want %d", r.mtu, defaultMTU)

@@ -44,7 +44,7 @@ type scan struct {
 	ended   time.Time
 	state   byte
 	count   byte
-	pages   [][]byte
+	found   []wifi.Offer // by the last one that did not fail
 }
 
 // writeScan starts a scan. Whoever asks again soon after one gets the same results
@@ -71,43 +71,43 @@ func (p *Profile) writeScan(_ gatt.Request, value []byte) error {
 	return nil
 }
 
-// Scanned ends a scan with the networks it found, or with an error. The pages of
-// the scan before are kept if it failed.
+// Scanned ends a scan with the networks it found, or with an error. Those of the
+// scan before are kept if it failed.
 func (p *Profile) Scanned(found []wifi.Offer, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.scan.running, p.scan.ended = false, time.Now()
 	p.scan.state, p.scan.count = ScanFailed, 0
 	if err == nil {
-		joined := wifi.SSID("")
-		if p.network != nil {
-			joined = p.network.SSID
-		}
-		p.scan.state = ScanDone
-		p.scan.pages, p.scan.count = encodePages(found, joined)
+		p.scan.found = strongest(found)
+		p.scan.state, p.scan.count = ScanDone, byte(len(p.scan.found))
 	}
 	p.scanChanged.Send([]byte{p.scan.state, p.scan.count})
 }
 
-// encodePages returns the records of the strongest networks, the strongest first,
-// on pages of at most MaxValue bytes, and how many records there are.
-func encodePages(found []wifi.Offer, joined wifi.SSID) (pages [][]byte, count byte) {
+// strongest returns the networks that are told of, the strongest first.
+func strongest(found []wifi.Offer) []wifi.Offer {
 	found = slices.DeleteFunc(slices.Clone(found), func(o wifi.Offer) bool {
 		return len(o.SSID) == 0 || len(o.SSID) > wifi.MaxSSIDLen
 	})
 	slices.SortStableFunc(found, func(a, b wifi.Offer) int {
 		return cmp.Or(cmp.Compare(b.SignalDBm, a.SignalDBm), cmp.Compare(a.SSID, b.SSID))
 	})
-	found = found[:min(len(found), maxNetworks)]
+	return found[:min(len(found), maxNetworks)]
+}
+
+// encodePages returns the records of the networks on pages of at most MaxValue
+// bytes.
+func encodePages(found []wifi.Offer, joined *Network) (pages [][]byte) {
 	for _, o := range found {
-		r := record(o, o.SSID == joined)
+		r := record(o, joined != nil && o.SSID == joined.SSID)
 		if last := len(pages) - 1; last >= 0 && len(pages[last])+len(r) <= MaxValue {
 			pages[last] = append(pages[last], r...)
 		} else {
 			pages = append(pages, r)
 		}
 	}
-	return pages, byte(len(found))
+	return pages
 }
 
 // record is signal in dBm, security, flags, length of the SSID, SSID.
@@ -137,7 +137,7 @@ func (p *Profile) writePage(r gatt.Request, value []byte) error {
 	v := p.view(r.Central)
 	n := int(value[0])
 	if n == 0 || v.pages == nil {
-		v.pages = p.scan.pages
+		v.pages = encodePages(p.scan.found, p.network)
 	}
 	v.page = nil
 	if n < len(v.pages) {
