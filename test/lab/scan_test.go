@@ -115,6 +115,8 @@ func TestScanAround(t *testing.T) {
 	is(t, "subscribe to Scan", r.subscribe(central.ScanUUID), nil)
 	found := r.scan(twins, hostile)
 	t.Logf("found %v", found)
+	// What was on the air in the test before may still count as around.
+	found = slices.DeleteFunc(found, func(f record) bool { return f.ssid != twins && f.ssid != hostile })
 	if len(found) != 2 || found[0].ssid != twins || found[1].ssid != hostile || found[0].signal <= found[1].signal {
 		t.Errorf("want each name once, the strongest first")
 	}
@@ -141,7 +143,7 @@ func TestScanAround(t *testing.T) {
 	if value := r.readLong(central.NetworkUUID); json.Unmarshal(value, &n) != nil || n.SSID != twins {
 		t.Errorf("Network is %q", value)
 	}
-	if found := r.scan(twins); found[0].flags&1 == 0 {
+	if found := r.scan(twins); !slices.ContainsFunc(found, func(f record) bool { return f.ssid == twins && f.flags&1 != 0 }) {
 		t.Errorf("the joined network is not marked: %v", found)
 	}
 	if r.mtu != defaultMTU {
