@@ -36,7 +36,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit lint test-lab demo bench clean
+.PHONY: help build install uninstall test test-unit lint test-lab faults demo bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,8 @@ install: build ## install under DESTDIR; as root
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
 	install -D -m 0644 packaging/systemd/wifiprovd.service '$(DESTDIR)$(unitdir)/wifiprovd.service'
 	sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd.service'
+	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
+		"$(DESTDIR)$(unitdir)/$$unit.service.d/50-wifiprovd.conf"; done
 	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
 	install -D -m 0644 packaging/systemd/80-wifiprovd-wlan0.network '$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network'
 	install -D -m 0644 packaging/networkmanager/wifiprovd.conf '$(DESTDIR)$(nmconfdir)/wifiprovd.conf'
@@ -65,6 +67,8 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
+		'$(DESTDIR)$(unitdir)/bluetooth.service.d/50-wifiprovd.conf' \
+		'$(DESTDIR)$(unitdir)/wpa_supplicant.service.d/50-wifiprovd.conf' \
 		'$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network' '$(DESTDIR)$(nmconfdir)/wifiprovd.conf' \
 		'$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
@@ -97,6 +101,9 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 
 test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie ARCH=amd64|arm64 RUN=regexp)
 	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
+
+faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)
+	test/lab/faults.sh $(SUITE) $(ARCH)
 
 demo: ## a gateway is provisioned from a phone's side and reconnects after a reboot, in the lab
 	test/lab/demo.sh $(SUITE) $(ARCH)
