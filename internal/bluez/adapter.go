@@ -3,6 +3,10 @@ package bluez
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -25,10 +29,11 @@ func (p *Peripheral) followAdapter() {
 	instances := p.world.number(p.adapter, advertisingManagerInterface, "ActiveInstances")
 	was := p.registration.instances
 	p.registration.instances = instances
-	if powered && !p.registration.powered && p.steps.pause != nil {
-		p.startOver()
+	free := p.world.number(p.adapter, advertisingManagerInterface, "SupportedInstances")
+	if p.steps.pause != nil && (powered && !p.registration.powered || free > 0 && p.registration.free == 0) {
+		p.startOver() // what was in the way is gone
 	}
-	p.registration.powered = powered
+	p.registration.powered, p.registration.free = powered, free
 	switch {
 	case !powered:
 		p.advertisementGone("adapter " + adapterName(p.adapter) + " was powered off")
@@ -101,6 +106,20 @@ func (p *Peripheral) noAdapter() string {
 	return "there is no adapter " + p.cfg.Adapter + "; waiting for it"
 }
 
+// blocked reports whether rfkill blocks an adapter (Linux,
+// Documentation/ABI/stable/sysfs-class-rfkill). BlueZ does not always say so:
+// 5.82 answers Failed.
+func blocked(adapter string) bool {
+	switches, _ := filepath.Glob("/sys/class/bluetooth/" + adapter + "/rfkill*")
+	on := func(file string) bool {
+		value, err := os.ReadFile(file)
+		return err == nil && strings.TrimSpace(string(value)) == "1"
+	}
+	return slices.ContainsFunc(switches, func(dir string) bool {
+		return on(filepath.Join(dir, "soft")) || on(filepath.Join(dir, "hard"))
+	})
+}
+
 // set makes a property of the adapter true.
 func (p *Peripheral) set(property string) *step {
 	adapter := p.adapter
@@ -108,7 +127,7 @@ func (p *Peripheral) set(property string) *step {
 		what: fmt.Sprintf("set adapter %s %s", adapterName(adapter), property),
 		do: func() error {
 			err := p.bus.setProperty(adapter, adapterInterface, property, true)
-			if isError(err, bluezError+"Blocked") {
+			if err != nil && (isError(err, bluezError+"Blocked") || blocked(adapterName(adapter))) {
 				return errors.New("it is blocked by rfkill: run rfkill unblock bluetooth, or use the hardware switch")
 			}
 			return err

@@ -84,6 +84,7 @@ type Peripheral struct {
 	centrals     map[dbus.ObjectPath]*central
 	registration registration
 	steps        steps
+	check        check
 	troubles     troubles
 	deferred     []func() // what waits for an adapter to be powered
 }

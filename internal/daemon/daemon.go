@@ -26,12 +26,16 @@ type Supplicant interface {
 	Leave(ctx context.Context) error
 	// Look scans ahead of a Join that is likely to come.
 	Look(ctx context.Context)
+	// Check finds out whether wpa_supplicant still answers, without waiting for it.
+	Check()
 }
 
 // Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.
 type Peripheral interface {
 	// Advertise switches advertising on or off, without waiting for it.
 	Advertise(on bool)
+	// Check finds out whether bluetoothd still answers, without waiting for it.
+	Check()
 	// RemoveBond deletes the keys shared with a central. No such bond is no error.
 	RemoveBond(ctx context.Context, b bluez.Bond) error
 }
@@ -140,6 +144,8 @@ func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
 			d.lateReady()
 		case <-ticks:
 			d.notify.watchdog()
+			d.Peripheral.Check()
+			d.Supplicant.Check()
 		}
 	}
 }

@@ -78,6 +78,8 @@ func (a *air) Leave(context.Context) error {
 	return nil
 }
 
+func (a *air) Check() {}
+
 func (a *air) Look(context.Context) { a.looks <- struct{}{} }
 
 // radio is a peripheral.
@@ -87,6 +89,7 @@ type radio struct {
 }
 
 func (r *radio) Advertise(on bool) { r.on <- on }
+func (r *radio) Check()            {}
 func (r *radio) RemoveBond(_ context.Context, b bluez.Bond) error {
 	r.removed <- b.Address
 	return nil

@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	// Short enough not to wait for, long enough for a busy machine.
 	firstRetry, lastRetry, lostAfter = 20*time.Millisecond, 50*time.Millisecond, 100*time.Millisecond
-	scanPause, startWithin = 20*time.Millisecond, 500*time.Millisecond
+	scanPause, startWithin, releaseTime = 20*time.Millisecond, 500*time.Millisecond, 20*time.Millisecond
 	os.Exit(m.Run())
 }
 
