@@ -1,6 +1,7 @@
 package bluez
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +16,12 @@ import (
 // adoptTime is how long an adapter that is not hci0 waits for one that comes
 // before it by name.
 const adoptTime = 500 * time.Millisecond
+
+// returnTime is how long the adapter that was ours before may take to come back,
+// until another one takes its place: on a slow machine bluetoothd needs seconds
+// from one adapter to the next. Phones know the gateway, and have their bonds, by
+// the adapter's address.
+const returnTime = 10 * time.Second
 
 // followAdapter chooses an adapter, and notices what happens to the chosen one.
 func (p *Peripheral) followAdapter() {
@@ -53,6 +60,9 @@ func (p *Peripheral) adapterGone() {
 // choose returns the adapter of the configuration, or the first that can
 // advertise. It returns an empty path if there is none.
 func (p *Peripheral) choose() dbus.ObjectPath {
+	if p.cfg.Adapter == "" && p.last != "" && p.world.canAdvertise(p.last) {
+		return p.last
+	}
 	var first dbus.ObjectPath
 	for _, path := range p.world.adapters() {
 		switch {
@@ -73,15 +83,20 @@ func (p *Peripheral) adopt() {
 	path := p.choose()
 	switch {
 	case path == "" || path == p.registration.candidate:
-	case p.cfg.Adapter != "" || adapterName(path) == "hci0":
-		p.adapter = path
+	case p.cfg.Adapter != "" || path == p.last || p.last == "" && adapterName(path) == "hci0":
+		p.adapter, p.last = path, path
 	default:
+		wait := adoptTime
+		if p.last != "" {
+			wait = returnTime
+		}
 		p.registration.candidate = path
 		round := p.steps.round
-		time.AfterFunc(adoptTime, func() {
+		time.AfterFunc(wait, func() {
 			p.inbox.post(func() {
 				if round == p.steps.round && p.adapter == "" {
 					p.adapter, p.registration.candidate = p.choose(), ""
+					p.last = cmp.Or(p.adapter, p.last)
 					p.settle()
 				}
 			})

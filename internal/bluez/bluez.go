@@ -81,6 +81,7 @@ type Peripheral struct {
 	owner        string // unique name of bluetoothd; empty: it is not running
 	world        world
 	adapter      dbus.ObjectPath // the chosen one; empty: none
+	last         dbus.ObjectPath // the one chosen before; empty: none yet
 	centrals     map[dbus.ObjectPath]*central
 	registration registration
 	steps        steps

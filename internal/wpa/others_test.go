@@ -19,16 +19,30 @@ const (
 // A connection to the network of another program is not ours, however well it
 // stands.
 func TestTaken(t *testing.T) {
-	r := newRig(t)
-	r.Air(lab())
-	r.joined(t)
-	r.Change(state("disconnected"))
-	r.Change(dbustest.Step{"State": "completed", "CurrentNetwork": otherNetwork})
-	if why := next(t, r.lost); !strings.Contains(why, "another program selected") {
-		t.Errorf("lost: %s", why)
+	for name, take := range map[string]func(*rig){
+		"it says so": func(r *rig) {
+			r.Change(state("disconnected"))
+			r.Change(dbustest.Step{"State": "completed", "CurrentNetwork": otherNetwork})
+		},
+		"it says what was selected": func(r *rig) { r.InterfaceSignal("NetworkSelected", otherNetwork) },
+		"it says only that it is connected": func(r *rig) {
+			r.Set("CurrentNetwork", otherNetwork)
+			r.Change(state("disconnected"))
+			r.Change(state("completed"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.Air(lab())
+			r.joined(t)
+			take(r)
+			if why := next(t, r.lost); !strings.Contains(why, "another program selected") {
+				t.Errorf("lost: %s", why)
+			}
+			r.joined(t)
+			r.isQuiet(t)
+		})
 	}
-	r.joined(t)
-	r.isQuiet(t)
 }
 
 func TestRemovedWhileConnected(t *testing.T) {

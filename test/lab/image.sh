@@ -13,7 +13,7 @@ set -euo pipefail
 # shellcheck source=/dev/null
 . "$(dirname "$0")/lib.sh"
 
-packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat
+packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager
 
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
@@ -35,6 +35,8 @@ customise() {
 		apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer ldconfig.service e2scrub_all.timer e2scrub_reap.service; do
 		ln -sf /dev/null "$root/etc/systemd/system/$unit"
 	done
+	# NetworkManager is there to be started by a test, and by nothing else.
+	rm -f "$root"/etc/systemd/system/*.wants/NetworkManager*.service "$root"/etc/systemd/system/dbus-org.freedesktop.nm-dispatcher.service
 	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$root/etc/systemd/system/multi-user.target.wants/"
 	(cd "$root" && find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet) >"$out/base.cpio"
 }
