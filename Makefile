@@ -27,6 +27,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 SUITE ?= trixie
 ARCH ?= amd64
 RUN ?=
+FUZZTIME ?= 10m
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -36,7 +37,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit lint test-lab demo bench clean
+.PHONY: help build install uninstall test test-unit fuzz lint test-lab demo bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -79,6 +80,13 @@ test: lint test-unit ## everything: lint, unit tests, and the lab on bookworm an
 test-unit: ## unit tests with the race detector, fuzz corpora, tests on a private message bus
 	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
+	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' "$$dir"/*_test.go | cut -d' ' -f2); do \
+			echo "$$dir $$target"; $(GO) test -run '^$$' -fuzz="^$$target$$" -fuzztime='$(FUZZTIME)' -parallel=1 "./$$dir" </dev/null || exit 1; \
+		done; \
+	done
 
 lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 	@$(need) git=git shellcheck=shellcheck

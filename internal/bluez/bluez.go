@@ -85,6 +85,7 @@ type Peripheral struct {
 	registration registration
 	steps        steps
 	troubles     troubles
+	lockout      lockout
 	deferred     []func() // what waits for an adapter to be powered
 }
 
@@ -133,6 +134,7 @@ func (p *Peripheral) Run(ctx context.Context) error {
 		cancel()
 		_ = bus.conn.Close()
 		p.steps.running.Wait()
+		p.lockout.stop()
 	}()
 	if err := bus.subscribe(); err != nil {
 		return err
