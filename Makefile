@@ -28,6 +28,7 @@ SUITE ?= trixie
 ARCH ?= amd64
 RUN ?=
 FUZZTIME ?= 10m
+N ?= 50
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
@@ -37,7 +38,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit fuzz lint test-lab demo bench clean
+.PHONY: help build install uninstall test test-unit fuzz lint test-lab attack powercut demo bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -105,6 +106,13 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 
 test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie ARCH=amd64|arm64 RUN=regexp)
 	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
+
+attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills; hours (SUITE ARCH)
+	LAB_DEADLINE=$${LAB_DEADLINE:-14400} test/lab/run.sh $(SUITE) $(ARCH) -- env LAB_LONG=1 \
+		/usr/lib/lab/lab.test -test.v -test.timeout=0 -test.run '$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled))'
+
+powercut: ## cuts the power of a machine that saves credentials N times (50)
+	test/lab/powercut.sh $(SUITE) $(N)
 
 demo: ## a gateway is provisioned from a phone's side and reconnects after a reboot, in the lab
 	test/lab/demo.sh $(SUITE) $(ARCH)
