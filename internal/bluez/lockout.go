@@ -54,7 +54,7 @@ func (p *Peripheral) guessed() {
 	if pause == 0 {
 		return
 	}
-	p.log.Warn(fmt.Sprintf("pairing is locked for %s after passkey %d that was shown, if it is not typed right; phones that have paired are served", pause, p.lockout.guesses))
+	p.log.Warn(fmt.Sprintf("pairing is locked for %s: %d passkeys were shown and none typed right yet; phones that have paired are served", pause, p.lockout.guesses))
 	var timer *time.Timer
 	timer = time.AfterFunc(pause, func() {
 		p.inbox.post(func() {
