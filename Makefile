@@ -85,7 +85,7 @@ test-unit: ## unit tests with the race detector, fuzz corpora, tests on a privat
 fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
 	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' "$$dir"/*_test.go | cut -d' ' -f2); do \
-			echo "$$dir $$target"; $(GO) test -run '^$$' -fuzz="^$$target$$" -fuzztime='$(FUZZTIME)' -parallel=1 "./$$dir" </dev/null || exit 1; \
+			echo "$$dir $$target"; $(GO) test -run '^$$' -fuzz="^$$target$$" -fuzztime='$(FUZZTIME)' -fuzzminimizetime=1s -parallel=1 "./$$dir" </dev/null || exit 1; \
 		done; \
 	done
 

@@ -69,17 +69,37 @@ func TestLockout(t *testing.T) {
 	r.writes(bonded) // whoever has a bond is served
 	r.expect("bonded " + adapterAddr + " " + phone)
 
+	// A new address each time: a refused device may be removed a little later.
 	var device dbus.ObjectPath
+	n := 0
 	r.eventually("the end of the lock-out", func() bool {
-		device = r.bluez.Connect("hci0", phone2)
+		n++
+		address = fmt.Sprintf("AA:BB:CC:00:02:%02X", n)
+		device = r.bluez.Connect("hci0", address)
+		time.Sleep(100 * time.Millisecond) // between tries
 		return r.bluez.AskAgent("DisplayPasskey", device, uint32(42), uint16(0)) == nil
 	})
-	for seen := ""; seen != "passkey "+phone2+" 000042"; seen = <-r.events {
-	}
+	r.until("passkey " + address + " 000042")
 	r.bluez.Bond(device)
-	for seen := ""; seen != "bonded "+adapterAddr+" "+phone2; seen = <-r.events {
-	}
-	if _, _, err := show(11); err != nil {
+	r.until("bonded " + adapterAddr + " " + address)
+	address = fmt.Sprintf("AA:BB:CC:00:02:%02X", n+1)
+	device = r.bluez.Connect("hci0", address)
+	if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(43), uint16(0)); err != nil {
 		t.Errorf("after a pairing: %v", err)
+	}
+}
+
+// until skips what is reported before what is wanted.
+func (r *rig) until(want string) {
+	r.t.Helper()
+	for late := time.After(patience); ; {
+		select {
+		case got := <-r.events:
+			if got == want {
+				return
+			}
+		case <-late:
+			r.t.Fatalf("not reported: %q", want)
+		}
 	}
 }
