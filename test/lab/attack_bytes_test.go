@@ -32,7 +32,8 @@ func TestHostileSSID(t *testing.T) {
 			continue
 		}
 		for field, value := range e {
-			if i := strings.IndexFunc(value, unicode.IsControl); i >= 0 {
+			ours := field == "MESSAGE" || strings.HasPrefix(field, "WIFIPROVD_")
+			if ours && strings.IndexFunc(value, unicode.IsControl) >= 0 {
 				t.Errorf("%s has a control character: %q", field, value)
 			}
 		}
