@@ -70,6 +70,7 @@ while [ "$cut" -le "$cuts" ]; do
 	if [ -n "$last" ] && { [ "$found" -lt "$last" ] || [ "$found" -gt $((last + 1)) ]; }; then
 		die "cut $cut: $last was saved, and $found was found"
 	fi
+	say "after $cut cuts: ${last:-nothing} was saved, $found found"
 	if [ "$cut" -lt "$cuts" ]; then sleep "0.$((RANDOM % 10))$((RANDOM % 10))$((RANDOM % 10))"; fi
 	kill -KILL "$qemu"
 	wait "$qemu" 2>/dev/null || true
