@@ -109,7 +109,7 @@ func TestPasskeyLockout(t *testing.T) {
 		}
 		return passkeys, locked
 	}
-	guesses, tries := count(5, 10), 0
+	guesses, tries := count(4, 10), 0
 	for passkeys := 0; passkeys < guesses; passkeys, _ = shown() {
 		if tries++; tries > 20*guesses {
 			t.Fatalf("%d passkeys after %d tries", passkeys, tries)
