@@ -56,6 +56,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	g := start(t, situation{aps: homes, config: map[string]string{"bluetooth.security": "none"}})
 	r := dialATT(t, phoneHCI, notEncrypted)
+	r.exchangeMTU(64)
 	random := chance(t)
 	seen := map[string]int{}
 	for round := range count(10, 200) {
