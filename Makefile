@@ -15,6 +15,8 @@ completiondir ?= $(prefix)/share/bash-completion/completions
 unitdir ?= $(prefix)/lib/systemd/system
 networkdir ?= $(prefix)/lib/systemd/network
 catalogdir ?= $(prefix)/lib/systemd/catalog
+dbusconfdir ?= $(prefix)/share/dbus-1/system.d
+dbusinterfacedir ?= $(prefix)/share/dbus-1/interfaces
 nmconfdir ?= $(prefix)/lib/NetworkManager/conf.d
 DESTDIR ?=
 
@@ -27,16 +29,18 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 SUITE ?= trixie
 ARCH ?= amd64
 RUN ?=
+FUZZTIME ?= 10m
+N ?= 50
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 out := build/$(GOARCH)
 programs := $(out)/wifiprovd $(out)/wifiprovctl
-sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go')
+sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit lint test-lab demo bench soak clean
+.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults attack powercut soak demo bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -51,34 +55,51 @@ install: build ## install under DESTDIR; as root
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
 	install -D -m 0644 packaging/systemd/wifiprovd.service '$(DESTDIR)$(unitdir)/wifiprovd.service'
 	sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd.service'
+	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
+		"$(DESTDIR)$(unitdir)/$$unit.service.d/50-wifiprovd.conf"; done
 	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
 	install -D -m 0644 packaging/systemd/80-wifiprovd-wlan0.network '$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network'
 	install -D -m 0644 packaging/networkmanager/wifiprovd.conf '$(DESTDIR)$(nmconfdir)/wifiprovd.conf'
+	install -D -m 0644 packaging/dbus/io.github.wifiprovd1.conf '$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf'
+	install -D -m 0644 internal/control/io.github.wifiprovd1.xml '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml'
 	install -D -m 0644 packaging/completion/wifiprovctl.bash '$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do install -D -m 0644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
 		install -D -m 0644 configs/wifiprovd.yaml '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml'
-	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; \
+	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; systemctl reload dbus; journalctl --update-catalog; \
 		echo 'Installed. To start now and at every boot: systemctl enable --now wifiprovd'; }
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
 	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
+		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \
+		'$(DESTDIR)$(unitdir)/bluetooth.service.d/50-wifiprovd.conf' \
+		'$(DESTDIR)$(unitdir)/wpa_supplicant.service.d/50-wifiprovd.conf' \
 		'$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network' '$(DESTDIR)$(nmconfdir)/wifiprovd.conf' \
 		'$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; }
 	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'
 
-test: lint test-unit ## everything: lint, unit tests, and the lab on bookworm and on trixie
-	@# One machine after the other: side by side on two cores, each makes the other miss access points in its scans.
-	$(MAKE) test-lab SUITE=bookworm
-	$(MAKE) test-lab SUITE=trixie
+test: lint test-unit build ## everything: lint, unit tests, and the lab on bookworm and on trixie
+	@# Packages and images first: the two machines, of one core each, then run side by side.
+	for suite in bookworm trixie; do test/lab/image.sh $$suite $(ARCH) >/dev/null; done
+	$(MAKE) -j2 lab-bookworm lab-trixie
+
+lab-%:
+	RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
 
 test-unit: ## unit tests with the race detector, fuzz corpora, tests on a private message bus
 	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
+	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' "$$dir"/*_test.go | cut -d' ' -f2); do \
+			echo "$$dir $$target"; $(GO) test -run '^$$' -fuzz="^$$target$$" -fuzztime='$(FUZZTIME)' -fuzzminimizetime=1s -parallel=1 "./$$dir" </dev/null || exit 1; \
+		done; \
+	done
 
 lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 	@$(need) git=git shellcheck=shellcheck
@@ -97,6 +118,16 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 
 test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie ARCH=amd64|arm64 RUN=regexp)
 	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
+
+faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)
+	test/lab/faults.sh $(SUITE) $(ARCH)
+
+attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills; hours (SUITE ARCH)
+	LAB_DEADLINE=$${LAB_DEADLINE:-14400} test/lab/run.sh $(SUITE) $(ARCH) -- env LAB_LONG=1 \
+		/usr/lib/lab/lab.test -test.v -test.timeout=0 -test.run '$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled))'
+
+powercut: ## cuts the power of a machine that saves credentials N times (50)
+	test/lab/powercut.sh $(SUITE) $(N)
 
 demo: ## a gateway is provisioned from a phone's side and reconnects after a reboot, in the lab
 	test/lab/demo.sh $(SUITE) $(ARCH)

@@ -11,6 +11,13 @@ require (
 require golang.org/x/term v0.47.0
 
 require (
+	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/mdlayher/netlink v1.11.2
+	github.com/mdlayher/socket v0.6.0 // indirect
+	golang.org/x/net v0.53.0 // indirect
+)
+
+require (
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/fatih/structs v1.1.0 // indirect
 	github.com/konsorten/go-windows-terminal-sequences v1.0.3 // indirect

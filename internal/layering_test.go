@@ -15,23 +15,27 @@ const module = "github.com/wifiprovd/wifiprovd/"
 var mayUse = map[string][]string{
 	"internal/wifi":            {},
 	"internal/dbustest":        {},
+	"internal/netaddr":         {},
 	"internal/bluez/gatt":      {},
 	"internal/fsm":             {"internal/wifi"},
 	"internal/config":          {"internal/wifi"},
 	"internal/credstore":       {"internal/wifi"},
 	"internal/wpa":             {"internal/wifi"},
 	"internal/central":         {"internal/wifi"},
+	"internal/control":         {"internal/wifi"},
+	"internal/doctor":          {"internal/config", "internal/control", "internal/credstore", "internal/wifi"},
 	"internal/bluez":           {"internal/bluez/gatt"},
 	"internal/profile/native":  {"internal/wifi", "internal/bluez/gatt"},
 	"internal/profile/details": {"internal/wifi", "internal/bluez/gatt"},
 	"internal/daemon": {"internal/wifi", "internal/fsm", "internal/credstore", "internal/wpa", "internal/bluez",
-		"internal/bluez/gatt", "internal/profile/native", "internal/profile/details"},
+		"internal/bluez/gatt", "internal/profile/native", "internal/profile/details", "internal/netaddr"},
 }
 
 // owners names the packages that may import a library: its types stay in them.
 var owners = map[string][]string{
-	"github.com/godbus/dbus/v5":        {"internal/bluez", "internal/wpa", "internal/central", "internal/dbustest"},
+	"github.com/godbus/dbus/v5":        {"internal/bluez", "internal/wpa", "internal/central", "internal/control", "internal/doctor", "internal/dbustest"},
 	"github.com/muka/go-bluetooth":     {"internal/bluez"},
+	"github.com/mdlayher/netlink":      {"internal/netaddr"},
 	"github.com/coreos/go-systemd/v22": {"internal/daemon"},
 	"gopkg.in/yaml.v3":                 {"internal/config"},
 	module + "internal/dbustest":       {}, // for tests only

@@ -26,7 +26,7 @@ func TestDocuments(t *testing.T) {
 			t.Errorf("%s is missing in the manual page or in the completion", c.name)
 		}
 	}
-	for status := exitOK; status <= exitFailed; status++ {
+	for status := exitOK; status <= exitNotRunning; status++ {
 		n := strconv.Itoa(status)
 		if !strings.Contains(page, ".B "+n+"\n") || !strings.Contains(exitHelp, "  "+n+"  ") {
 			t.Errorf("exit status %d is missing in the manual page or in the help", status)

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -22,11 +23,13 @@ const (
 	exitBusy          = 7
 	exitTimedOut      = 8
 	exitFailed        = 9
+	exitNotRunning    = 10
 )
 
 const exitHelp = `Exit status:
-  0  done; for provision: the gateway is CONNECTED
-  1  another error
+  0  done; for provision: the gateway is CONNECTED, and has an address if it tells;
+     for doctor: nothing is wrong
+  1  another error; for doctor: something is wrong
   2  a mistake on the command line
   3  the network does not accept the password
   4  the gateway does not hear the network
@@ -34,13 +37,23 @@ const exitHelp = `Exit status:
   6  the gateway and this machine could not pair
   7  the gateway is busy with another phone
   8  timed out
-  9  the gateway could not join for another reason
+  9  the gateway could not join for another reason, or got no address
+  10  for status: wifiprovd does not run on this machine
 `
 
-// joinError says that the gateway's status went to FAILED.
-type joinError struct{ reason wifi.Failure }
+// joinError says that the gateway's status went to FAILED, or that it is CONNECTED
+// and of no use.
+type joinError struct {
+	reason    wifi.Failure
+	connected bool
+}
 
-func (e *joinError) Error() string { return "the gateway could not join: " + inWords(e.reason) }
+func (e *joinError) Error() string {
+	if e.connected {
+		return "the gateway is CONNECTED, but " + inWords(e.reason)
+	}
+	return "the gateway could not join: " + inWords(e.reason)
+}
 
 // inWords says why joining failed, and what to do.
 func inWords(reason wifi.Failure) string {
@@ -54,7 +67,7 @@ func inWords(reason wifi.Failure) string {
 	case wifi.FailureSecurityNotOffered:
 		return "the network does not offer that security type. Try --security auto."
 	case wifi.FailureNoAddress:
-		return "the network gave it no address. Look at the network's DHCP server."
+		return "the network gave it no address. Look at the network's DHCP server, and on the gateway at 'networkctl status'."
 	case wifi.FailureTimedOut:
 		return "it took too long. Try again, nearer to the access point."
 	case wifi.FailureHardware:
@@ -97,6 +110,8 @@ func exitStatus(err error) int {
 		return exitUsage
 	case errors.As(err, &join):
 		return joinStatus(join.reason)
+	case errors.Is(err, control.ErrNotRunning):
+		return exitNotRunning
 	case errors.Is(err, errNoGateway):
 		return exitNoGateway
 	case errors.As(err, &pairing), errors.Is(err, central.ATTNotPaired), errors.Is(err, errBond):

@@ -1,5 +1,5 @@
 // Command wifiprovctl provisions a gateway over Bluetooth LE from this machine:
-// it is a phone on the command line.
+// it is a phone on the command line. On the gateway it tells how the daemon is.
 package main
 
 import (

@@ -24,6 +24,8 @@ type options struct {
 	ssid         string
 	security     wifi.Security
 	passwordFile string
+	json         bool
+	config       string
 }
 
 // job is one run of a command.
@@ -46,6 +48,8 @@ var commands = []command{
 	{"provision", "give a gateway a Wi-Fi network and see it join", provisionFlags, provision},
 	{"watch", "follow a gateway's status until interrupted", gatewayFlags(0), watch},
 	{"erase", "make a gateway forget its Wi-Fi network and its bonds", gatewayFlags(time.Minute), erase},
+	{"status", "on the gateway: what it does, why, and what is next", localFlags(10 * time.Second), status},
+	{"doctor", "on the gateway: what is wrong, and what mends it", doctorFlags, examine},
 }
 
 func timeoutFlag(d time.Duration) func(*flag.FlagSet, *options) {
@@ -53,6 +57,19 @@ func timeoutFlag(d time.Duration) func(*flag.FlagSet, *options) {
 		f.StringVar(&o.adapter, "adapter", "", "Bluetooth adapter `NAME`, such as hci0 (default: the first that is on)")
 		f.DurationVar(&o.timeout, "timeout", d, "end after this `TIME`, such as 90s; 0: never")
 	}
+}
+
+// localFlags are of the commands that ask the daemon on this machine.
+func localFlags(d time.Duration) func(*flag.FlagSet, *options) {
+	return func(f *flag.FlagSet, o *options) {
+		f.BoolVar(&o.json, "json", false, "print JSON, for programs")
+		f.DurationVar(&o.timeout, "timeout", d, "end after this `TIME`, such as 90s; 0: never")
+	}
+}
+
+func doctorFlags(f *flag.FlagSet, o *options) {
+	localFlags(time.Minute)(f, o)
+	f.StringVar(&o.config, "config", "/etc/wifiprovd/wifiprovd.yaml", "the daemon's configuration `FILE`")
 }
 
 func gatewayFlags(d time.Duration) func(*flag.FlagSet, *options) {
@@ -67,7 +84,7 @@ func gatewayFlags(d time.Duration) func(*flag.FlagSet, *options) {
 
 func provisionFlags(f *flag.FlagSet, o *options) {
 	gatewayFlags(2*time.Minute)(f, o)
-	f.StringVar(&o.ssid, "ssid", "", "`NAME` of the Wi-Fi network (required)")
+	f.StringVar(&o.ssid, "ssid", "", "`NAME` of the Wi-Fi network (default: choose from what the gateway hears)")
 	f.StringVar(&o.passwordFile, "password-file", "", "read the password from `FILE`; default: ask for it, or read\nstandard input if it is no terminal")
 	o.security = wifi.AutoDetect
 	f.Func("security", "security `TYPE`: auto (default), open, wpa2, wpa2-sha256, wpa3, transition", func(s string) (err error) {
@@ -122,10 +139,10 @@ func parseOptions(c *command, args []string) (options, error) {
 		// It may be a password, so it is not repeated.
 		return o, usagef("%s takes options only; a password is never one: see 'wifiprovctl %s --help'", c.name, c.name)
 	}
-	return o, o.check(c.name)
+	return o, o.check()
 }
 
-func (o *options) check(command string) error {
+func (o *options) check() error {
 	switch {
 	case o.timeout < 0:
 		return usagef("--timeout cannot be negative")
@@ -135,8 +152,6 @@ func (o *options) check(command string) error {
 		return usagef("--no-pairing and --forget exclude each other")
 	case o.forget && o.address == "":
 		return usagef("--forget needs --address")
-	case command == "provision" && o.ssid == "":
-		return usagef("provision needs --ssid")
 	case len(o.ssid) > wifi.MaxSSIDLen:
 		return usagef("--ssid has %d bytes, more than %d", len(o.ssid), wifi.MaxSSIDLen)
 	case o.security == wifi.Open && o.passwordFile != "":
@@ -154,7 +169,7 @@ func (o *options) check(command string) error {
 
 func usage() string {
 	var b strings.Builder
-	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
+	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
 	for _, c := range commands {
 		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
 	}

@@ -34,7 +34,6 @@ func TestParseMistakes(t *testing.T) {
 	for _, test := range []struct{ args, say string }{
 		{"", "no command"},
 		{"connect", `no command "connect"`},
-		{"provision", "needs --ssid"},
 		{"provision --ssid " + strings.Repeat("x", 33), "33 bytes"},
 		{"provision --ssid x --security wep", "unknown security type"},
 		{"provision --ssid x --password hunter22", "-password"},

@@ -47,7 +47,7 @@ func watch(ctx context.Context, j *job) error {
 		for status := range statuses {
 			j.screen.step("%s", status)
 			if status == central.StatusFailed {
-				j.screen.step("%v", &joinError{reason(ctx, s)})
+				j.screen.step("%v", &joinError{reason: reason(ctx, s)})
 			}
 		}
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {

@@ -4,24 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// provision gives the gateway credentials and follows it until it is CONNECTED
-// or FAILED.
+const (
+	addressTimeout = time.Minute // a gateway gives up after half of it by default
+	addressEvery   = time.Second
+)
+
+// provision gives the gateway credentials and follows it until it is FAILED, or
+// CONNECTED and has an address. Without --ssid the network is chosen from those
+// that the gateway hears.
 func provision(ctx context.Context, j *job) error {
-	password, err := j.password(ctx)
-	if err != nil {
-		return err
-	}
-	credentials := wifi.Credentials{SSID: wifi.SSID(j.ssid), Passphrase: password, Security: j.security}
-	defer credentials.Wipe()
-	if err := credentials.Validate(); err != nil {
-		return usageError{err}
+	var credentials wifi.Credentials
+	defer func() { credentials.Wipe() }()
+	var err error
+	switch {
+	case j.ssid != "":
+		if credentials, err = j.credentials(ctx); err != nil {
+			return err
+		}
+	case j.askPassword == nil:
+		return usagef("provision needs --ssid: standard input is no terminal on which to choose a network")
 	}
 	return j.withGateway(ctx, func(ctx context.Context, _ *central.Central, s *central.Session, _ string) error {
+		if j.ssid == "" {
+			if err := j.choose(ctx, s); err != nil {
+				return err
+			}
+			if credentials, err = j.credentials(ctx); err != nil {
+				return err
+			}
+		}
 		statuses, err := s.WatchStatus(ctx)
 		if err != nil {
 			return err
@@ -29,8 +46,26 @@ func provision(ctx context.Context, j *job) error {
 		if err := j.write(ctx, s, credentials); err != nil {
 			return err
 		}
-		return j.follow(ctx, s, statuses)
+		if err := j.follow(ctx, s, statuses); err != nil {
+			return err
+		}
+		return j.awaitAddress(ctx, s)
 	})
+}
+
+// credentials returns what the options and the user say, if some network can have
+// them.
+func (j *job) credentials(ctx context.Context) (wifi.Credentials, error) {
+	password, err := j.password(ctx)
+	if err != nil {
+		return wifi.Credentials{}, err
+	}
+	c := wifi.Credentials{SSID: wifi.SSID(j.ssid), Passphrase: password, Security: j.security}
+	if err := c.Validate(); err != nil {
+		c.Wipe()
+		return wifi.Credentials{}, usageError{err}
+	}
+	return c, nil
 }
 
 // write stages the credentials and gives the command to use them.
@@ -80,7 +115,41 @@ func (j *job) follow(ctx context.Context, s *central.Session, statuses <-chan ce
 				return nil
 			}
 		case central.StatusFailed:
-			return &joinError{reason(ctx, s)}
+			return &joinError{reason: reason(ctx, s)}
+		}
+	}
+}
+
+// awaitAddress waits for the gateway's address and shows it. A gateway that does not
+// tell it is done.
+func (j *job) awaitAddress(ctx context.Context, s *central.Session) error {
+	ctx, cancel := context.WithTimeout(ctx, addressTimeout)
+	defer cancel()
+	for {
+		j.screen.doing("waiting for the gateway's address")
+		n, err := s.ReadNetwork(ctx)
+		switch {
+		case errors.Is(err, central.ErrNoCharacteristic):
+			j.screen.step("this gateway does not tell its address")
+			return nil
+		case err != nil:
+			return err
+		case n.IPv4.IsValid():
+			j.screen.step("the gateway's address is %s", n.IPv4)
+			return nil
+		case n.IPv6.IsValid():
+			j.screen.step("the gateway's address is %s", n.IPv6)
+			return nil
+		}
+		if why := reason(ctx, s); why != wifi.FailureNone {
+			return &joinError{reason: why, connected: true}
+		}
+		select {
+		case <-time.After(addressEvery):
+		case <-s.Lost():
+			return lostOr(ctx)
+		case <-ctx.Done():
+			return fmt.Errorf("the gateway is CONNECTED, but has no address yet: %w", ctx.Err())
 		}
 	}
 }

@@ -69,6 +69,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	go reportRuntime(ctx, log)
 	if err := serve(ctx, c, log); err != nil {
 		log.Error("wifiprovd ends", "err", err)
 		return exFailure

@@ -10,9 +10,11 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
 	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/daemon"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/profile/details"
 	"github.com/wifiprovd/wifiprovd/internal/profile/native"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -35,18 +37,36 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Log:             log,
 		Store:           store,
 		ConnectTimeout:  c.Wifi.ConnectTimeout,
+		AddressTimeout:  c.Wifi.AddressTimeout,
 		KeepAdvertising: c.Bluetooth.KeepAfterConnect,
 		Name:            c.Bluetooth.Name,
 		Security:        string(c.Bluetooth.Security),
 	})
 
 	provisioning := native.New(d, log)
-	reasons := &details.Profile{}
+	more := details.New(details.Config{
+		Device:    device("/sys", c),
+		StartScan: d.LookAround,
+		Refresh:   d.Refresh,
+	})
 	d.Publish = func(status fsm.Status, reason wifi.Failure) {
-		reasons.Publish(reason) // first: a phone that sees FAILED can read why
+		more.Publish(reason) // first: a phone that sees FAILED can read why
 		provisioning.Publish(byte(status))
 	}
-	d.CentralGone = provisioning.CentralGone
+	d.PublishReason, d.Details = more.Publish, more
+	d.CentralGone = func(address string) {
+		provisioning.CentralGone(address)
+		more.CentralGone(address)
+	}
+
+	operators := control.NewServer(control.ServerConfig{
+		Version:  version,
+		Security: string(c.Bluetooth.Security),
+		Log:      log,
+		Erase:    func() error { return d.Erase("") },
+	})
+	d.Report = func(r daemon.Report) { operators.SetState(controlState(r)) }
+	d.Trying = operators.SetSSID
 
 	supplicant := wpa.New(wpa.Options{
 		Interface:   c.Wifi.Interface,
@@ -59,22 +79,45 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Adapter:             c.Bluetooth.Adapter,
 		Name:                c.Bluetooth.Name,
 		Security:            securityLevels[c.Bluetooth.Security],
-		Services:            []gatt.Service{provisioning.Service(), reasons.Service()},
+		Services:            []gatt.Service{provisioning.Service(), more.Service()},
 		Log:                 log,
-		CentralConnected:    d.CentralConnected,
-		CentralDisconnected: d.CentralDisconnected,
+		CentralConnected:    both(operators.CentralConnected, d.CentralConnected),
+		CentralDisconnected: both(operators.CentralDisconnected, d.CentralDisconnected),
 		Passkey:             d.Passkey,
 		Bonded:              d.Bonded,
-		AdvertisingUp:       d.AdvertisingUp,
-		AdvertisingDown:     d.AdvertisingDown,
+		AdvertisingUp:       both(operators.AdvertisingUp, d.AdvertisingUp),
+		AdvertisingDown:     both(operators.AdvertisingDown, d.AdvertisingDown),
 	})
 	d.Supplicant, d.Peripheral = supplicant, peripheral
 
 	group, ctx := errgroup.WithContext(ctx)
-	for _, run := range []func(context.Context) error{d.Run, supplicant.Run, peripheral.Run} {
+	follow := func(ctx context.Context) error { return netaddr.Follow(ctx, c.Wifi.Interface, log, d.Addresses) }
+	for _, run := range []func(context.Context) error{d.Run, supplicant.Run, peripheral.Run, follow, operators.Run} {
 		group.Go(func() error { return run(ctx) })
 	}
 	return ignoreEnd(group.Wait())
+}
+
+// controlState is a report as the D-Bus interface has it.
+func controlState(r daemon.Report) control.State {
+	return control.State{
+		Name:      r.State.Status.String(),
+		Phase:     r.State.Phase.String(),
+		Why:       r.Why,
+		Next:      r.Next,
+		Since:     r.Since,
+		Reason:    r.State.Reason,
+		Advertise: r.State.Advertising,
+		Network:   r.Network,
+	}
+}
+
+// both calls two callbacks, one after the other.
+func both(first, second func(string)) func(string) {
+	return func(s string) {
+		first(s)
+		second(s)
+	}
 }
 
 // ignoreEnd drops the error of a part that was told to end.

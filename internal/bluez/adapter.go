@@ -1,8 +1,13 @@
 package bluez
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -11,6 +16,12 @@ import (
 // adoptTime is how long an adapter that is not hci0 waits for one that comes
 // before it by name.
 const adoptTime = 500 * time.Millisecond
+
+// returnTime is how long the adapter that was ours before may take to come back,
+// until another one takes its place: on a slow machine bluetoothd needs seconds
+// from one adapter to the next. Phones know the gateway, and have their bonds, by
+// the adapter's address.
+const returnTime = 10 * time.Second
 
 // followAdapter chooses an adapter, and notices what happens to the chosen one.
 func (p *Peripheral) followAdapter() {
@@ -25,10 +36,11 @@ func (p *Peripheral) followAdapter() {
 	instances := p.world.number(p.adapter, advertisingManagerInterface, "ActiveInstances")
 	was := p.registration.instances
 	p.registration.instances = instances
-	if powered && !p.registration.powered && p.steps.pause != nil {
-		p.startOver()
+	free := p.world.number(p.adapter, advertisingManagerInterface, "SupportedInstances")
+	if p.steps.pause != nil && (powered && !p.registration.powered || free > 0 && p.registration.free == 0) {
+		p.startOver() // what was in the way is gone
 	}
-	p.registration.powered = powered
+	p.registration.powered, p.registration.free = powered, free
 	switch {
 	case !powered:
 		p.advertisementGone("adapter " + adapterName(p.adapter) + " was powered off")
@@ -48,6 +60,9 @@ func (p *Peripheral) adapterGone() {
 // choose returns the adapter of the configuration, or the first that can
 // advertise. It returns an empty path if there is none.
 func (p *Peripheral) choose() dbus.ObjectPath {
+	if p.cfg.Adapter == "" && p.last != "" && p.world.canAdvertise(p.last) {
+		return p.last
+	}
 	var first dbus.ObjectPath
 	for _, path := range p.world.adapters() {
 		switch {
@@ -68,15 +83,20 @@ func (p *Peripheral) adopt() {
 	path := p.choose()
 	switch {
 	case path == "" || path == p.registration.candidate:
-	case p.cfg.Adapter != "" || adapterName(path) == "hci0":
-		p.adapter = path
+	case p.cfg.Adapter != "" || path == p.last || p.last == "" && adapterName(path) == "hci0":
+		p.adapter, p.last = path, path
 	default:
+		wait := adoptTime
+		if p.last != "" {
+			wait = returnTime
+		}
 		p.registration.candidate = path
 		round := p.steps.round
-		time.AfterFunc(adoptTime, func() {
+		time.AfterFunc(wait, func() {
 			p.inbox.post(func() {
 				if round == p.steps.round && p.adapter == "" {
 					p.adapter, p.registration.candidate = p.choose(), ""
+					p.last = cmp.Or(p.adapter, p.last)
 					p.settle()
 				}
 			})
@@ -101,6 +121,20 @@ func (p *Peripheral) noAdapter() string {
 	return "there is no adapter " + p.cfg.Adapter + "; waiting for it"
 }
 
+// blocked reports whether rfkill blocks an adapter (Linux,
+// Documentation/ABI/stable/sysfs-class-rfkill). BlueZ does not always say so:
+// 5.82 answers Failed.
+func blocked(adapter string) bool {
+	switches, _ := filepath.Glob("/sys/class/bluetooth/" + adapter + "/rfkill*")
+	on := func(file string) bool {
+		value, err := os.ReadFile(file)
+		return err == nil && strings.TrimSpace(string(value)) == "1"
+	}
+	return slices.ContainsFunc(switches, func(dir string) bool {
+		return on(filepath.Join(dir, "soft")) || on(filepath.Join(dir, "hard"))
+	})
+}
+
 // set makes a property of the adapter true.
 func (p *Peripheral) set(property string) *step {
 	adapter := p.adapter
@@ -108,7 +142,7 @@ func (p *Peripheral) set(property string) *step {
 		what: fmt.Sprintf("set adapter %s %s", adapterName(adapter), property),
 		do: func() error {
 			err := p.bus.setProperty(adapter, adapterInterface, property, true)
-			if isError(err, bluezError+"Blocked") {
+			if err != nil && (isError(err, bluezError+"Blocked") || blocked(adapterName(adapter))) {
 				return errors.New("it is blocked by rfkill: run rfkill unblock bluetooth, or use the hardware switch")
 			}
 			return err

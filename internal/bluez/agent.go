@@ -45,11 +45,16 @@ func (a pairingAgent) DisplayPasskey(device dbus.ObjectPath, passkey uint32, ent
 	if a.p.cfg.Security != Authenticated || !strings.HasPrefix(string(device), string(a.p.adapter)+"/") {
 		return rejected
 	}
-	c := a.p.used(device)
 	digits := fmt.Sprintf("%06d", passkey)
-	if entered > 0 || c.passkey == digits {
+	if c := a.p.centrals[device]; entered > 0 || c != nil && c.passkey == digits {
 		return nil
 	}
+	if a.p.lockout.timer != nil {
+		a.p.refusePairing(device)
+		return rejected
+	}
+	a.p.guessed()
+	c := a.p.used(device)
 	c.passkey = digits
 	if a.p.cfg.Passkey != nil {
 		a.p.cfg.Passkey(c.address, digits)

@@ -81,10 +81,13 @@ type Peripheral struct {
 	owner        string // unique name of bluetoothd; empty: it is not running
 	world        world
 	adapter      dbus.ObjectPath // the chosen one; empty: none
+	last         dbus.ObjectPath // the one chosen before; empty: none yet
 	centrals     map[dbus.ObjectPath]*central
 	registration registration
 	steps        steps
+	check        check
 	troubles     troubles
+	lockout      lockout
 	deferred     []func() // what waits for an adapter to be powered
 }
 
@@ -133,6 +136,7 @@ func (p *Peripheral) Run(ctx context.Context) error {
 		cancel()
 		_ = bus.conn.Close()
 		p.steps.running.Wait()
+		p.lockout.stop()
 	}()
 	if err := bus.subscribe(); err != nil {
 		return err

@@ -64,6 +64,9 @@ func (p *Peripheral) reportBond(device dbus.ObjectPath, c *central) {
 		return
 	}
 	c.reported = true
+	if c.passkey != "" {
+		p.pairedByPasskey()
+	}
 	tell(p.cfg.Bonded, p.bond(device))
 }
 

@@ -3,6 +3,7 @@ package bluez
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 )
@@ -230,6 +231,22 @@ func TestFirstAdapterComesLast(t *testing.T) {
 			return
 		}
 	}
+}
+
+// After a restart of bluetoothd the gateway stays on its adapter, however late that
+// one comes.
+func TestSameAdapterAgain(t *testing.T) {
+	r := newRig(t, Encrypt)
+	r.bluez.Stop()
+	r.expect(notRunning)
+	r.bluez.RemoveAdapter("hci0")
+	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
+	r.bluez.Start()
+	r.eventually("the list of adapters is read", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") == 2 })
+	time.Sleep(2 * adoptTime) // what would be enough for another adapter at the start
+	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
+	r.expect("up hci0")
+	r.quiet()
 }
 
 // BlueZ calls back before it has registered the services. Whoever goes before

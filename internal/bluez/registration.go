@@ -17,6 +17,7 @@ type registration struct {
 	advertised  bool
 	refresh     bool            // the advertisement is to be registered anew
 	instances   int             // of advertisements, as BlueZ counts them
+	free        int             // advertising instances that nobody uses
 	powered     bool            // the adapter, when the world last changed
 	candidate   dbus.ObjectPath // an adapter that waits for one before it
 }

@@ -43,7 +43,7 @@ func (p *Peripheral) tellTrouble() {
 	if p.registration.wanted && p.cfg.AdvertisingDown != nil {
 		p.cfg.AdvertisingDown(t.latest)
 	} else {
-		p.log.Warn("Bluetooth is not ready", "why", t.latest)
+		p.log.Warn("Bluetooth is not ready: " + t.latest)
 	}
 	t.latest = ""
 }

@@ -18,14 +18,19 @@ const (
 	ControlUUID  = "8b840005-f6fa-4e33-9a0c-e14d9f35f201"
 	StatusUUID   = "8b840006-f6fa-4e33-9a0c-e14d9f35f201"
 
-	ReasonServiceUUID = "8b840100-f6fa-4e33-9a0c-e14d9f35f201"
-	ReasonUUID        = "8b840101-f6fa-4e33-9a0c-e14d9f35f201"
+	DetailsServiceUUID = "8b840100-f6fa-4e33-9a0c-e14d9f35f201"
+	ReasonUUID         = "8b840101-f6fa-4e33-9a0c-e14d9f35f201"
+	NetworkUUID        = "8b840102-f6fa-4e33-9a0c-e14d9f35f201"
+	ScanUUID           = "8b840103-f6fa-4e33-9a0c-e14d9f35f201"
+	ScanPageUUID       = "8b840104-f6fa-4e33-9a0c-e14d9f35f201"
+	DeviceUUID         = "8b840105-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
 // characteristicNames are for error texts.
 var characteristicNames = map[string]string{
 	SSIDUUID: "SSID", PasswordUUID: "Password", SecurityUUID: "Security",
 	ControlUUID: "Control", StatusUUID: "Status", ReasonUUID: "Reason",
+	NetworkUUID: "Network", ScanUUID: "Scan", ScanPageUUID: "Scan page", DeviceUUID: "Device",
 }
 
 func characteristicName(uuid string) string {

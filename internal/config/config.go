@@ -43,6 +43,7 @@ type Bluetooth struct {
 type Wifi struct {
 	Interface      string
 	ConnectTimeout time.Duration // 5 s to 5 min
+	AddressTimeout time.Duration // 5 s to 5 min
 	Country        string        // two capital letters; empty: left as it is
 }
 
@@ -60,7 +61,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: SecurityEncrypt, KeepAfterConnect: true},
-		Wifi:      Wifi{Interface: "wlan0", ConnectTimeout: 30 * time.Second},
+		Wifi:      Wifi{Interface: "wlan0", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},
 	}

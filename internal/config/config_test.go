@@ -67,6 +67,7 @@ bluetooth:
 wifi:
   interface: wlx0123456789ab
   connect_timeout: 1m30s
+  address_timeout: 10s
   country: NO
 store:
   dir: /data//wifiprovd/
@@ -75,7 +76,7 @@ log:
 `))
 	want := Config{
 		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, SecurityAuthenticated, false},
-		Wifi:      Wifi{"wlx0123456789ab", 90 * time.Second, "NO"},
+		Wifi:      Wifi{"wlx0123456789ab", 90 * time.Second, 10 * time.Second, "NO"},
 		Store:     Store{"/data/wifiprovd"},
 		Log:       Log{slog.LevelDebug},
 	}
@@ -93,6 +94,7 @@ func TestValues(t *testing.T) {
 			[]string{"yes", "True", "1", "", "{a: b}"}},
 		"wifi.interface": {[]string{"wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
 			[]string{`""`, "sixteen-bytes.00", "a/b", "wlan 0", "wl:0", "..", "ü", `"\x07"`}},
+		"wifi.address_timeout": {[]string{"5s", "5m"}, []string{"30", "4.9s", "5m1s", "0", "", "never"}},
 		"wifi.connect_timeout": {[]string{"5s", "5m", "300s", "7500ms"}, []string{"30", "4.9s", "5m1s", "-30s", "", "soon", "9999999999h"}},
 		"wifi.country":         {[]string{`""`, "DE", "NO"}, []string{"de", "DEU", "D", "00", "Germany"}},
 		"store.dir":            {[]string{"/data", "/var/lib/wifiprovd"}, []string{"data", "", "/", "//", "/..", `"/a\nb"`}},
@@ -116,9 +118,9 @@ func TestValues(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, wifi, store, log`},
-		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, connect_timeout, country`},
+		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, connect_timeout, address_timeout, country`},
 		"key of another":   {"log:\n  dir: /data", `2: unknown key "dir" in log; allowed are level`},
-		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, connect_timeout, country"},
+		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, connect_timeout, address_timeout, country"},
 		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, wifi, store, log"},
 		"key twice":        {"log:\n  level: info\n  level: warn", `3: "log.level" is set again; allowed is once, as in line 2`},
 		"section twice":    {"log:\n  level: info\nlog:\n  level: warn", `3: "log" is set again; allowed is once, as in line 1`},
@@ -180,7 +182,8 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		if len(c.Bluetooth.Name) == 0 || len(c.Bluetooth.Name) > 29 || len(c.Wifi.Interface) == 0 || len(c.Wifi.Interface) > 15 ||
-			c.Wifi.ConnectTimeout < 5*time.Second || c.Wifi.ConnectTimeout > 5*time.Minute || !filepath.IsAbs(c.Store.Dir) {
+			c.Wifi.ConnectTimeout < 5*time.Second || c.Wifi.ConnectTimeout > 5*time.Minute ||
+			c.Wifi.AddressTimeout < 5*time.Second || c.Wifi.AddressTimeout > 5*time.Minute || !filepath.IsAbs(c.Store.Dir) {
 			t.Errorf("accepted %+v", c)
 		}
 	})

@@ -16,6 +16,8 @@ const (
 	maxInterfaceLen   = 15 // IFNAMSIZ less the terminating zero (linux/if.h)
 	minConnectTimeout = 5 * time.Second
 	maxConnectTimeout = 5 * time.Minute
+	minAddressTimeout = 5 * time.Second
+	maxAddressTimeout = 5 * time.Minute
 )
 
 // key is one setting of the file.
@@ -33,6 +35,7 @@ var keys = []key{
 	{"bluetooth", "keep_after_connect", "true, false", setKeepAfterConnect},
 	{"wifi", "interface", fmt.Sprintf("an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
 	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
+	{"wifi", "address_timeout", "a duration from 5s to 5m, such as 30s", setAddressTimeout},
 	{"wifi", "country", "two capital letters such as DE, or empty to leave it as it is", setCountry},
 	{"store", "dir", "an absolute path other than /", setDir},
 	{"log", "level", "debug, info, warn, error", setLevel},
@@ -94,6 +97,12 @@ func setConnectTimeout(c *Config, v string) bool {
 	d, err := time.ParseDuration(v)
 	c.Wifi.ConnectTimeout = d
 	return err == nil && minConnectTimeout <= d && d <= maxConnectTimeout
+}
+
+func setAddressTimeout(c *Config, v string) bool {
+	d, err := time.ParseDuration(v)
+	c.Wifi.AddressTimeout = d
+	return err == nil && minAddressTimeout <= d && d <= maxAddressTimeout
 }
 
 func setCountry(c *Config, v string) bool {

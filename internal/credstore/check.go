@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -18,6 +19,24 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("store refused: %s %s; to mend it: %s", e.Path, e.Problem, e.Remedy)
+}
+
+// Check returns a *RefusedError if Open would return one for the store in dir. It
+// changes nothing and reads no content; a store that is not there yet is good.
+func Check(dir string) error {
+	s := &Store{dir: filepath.Clean(dir), uid: uint32(os.Geteuid())}
+	err := s.checkDir()
+	var info os.FileInfo
+	if err == nil {
+		info, err = os.Lstat(s.path())
+	}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	return s.checkFile(info)
 }
 
 func (s *Store) checkDir() error {

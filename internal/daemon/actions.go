@@ -17,6 +17,8 @@ func (d *Daemon) perform(ctx context.Context, action fsm.Action) {
 	switch a := action.(type) {
 	case fsm.Publish:
 		d.publish(a)
+	case fsm.Explain:
+		d.explain(a)
 	case fsm.SaveCandidate:
 		d.saveCandidate(ctx, a)
 	case fsm.DropCandidate:
@@ -46,6 +48,9 @@ func (d *Daemon) perform(ctx context.Context, action fsm.Action) {
 	case fsm.StopTimer:
 		d.stopTimer(a.Kind)
 	case fsm.Advertise:
+		if !a.On {
+			d.Log.Info("advertising ends: the network is joined and bluetooth.keep_after_connect is false; it comes back with an erase or a lost link")
+		}
 		d.Peripheral.Advertise(a.On)
 	default:
 		panic(fmt.Sprintf("internal error: the daemon cannot perform %T", action))
@@ -123,6 +128,9 @@ func (d *Daemon) tryJoin(ctx context.Context, slot fsm.Slot, adopt bool) (wifi.N
 	defer entry.Credentials.Wipe()
 	ssid := entry.Credentials.SSID
 	d.latestSSID.Store(&ssid)
+	if d.Trying != nil {
+		d.Trying(ssid)
+	}
 	d.Log.Info(fmt.Sprintf("connecting to %s with the %s credentials, security %s", ssid, slot, entry.Credentials.Security),
 		"ssid", ssid, "security", entry.Credentials.Security)
 	ctx, cancel := context.WithTimeout(ctx, d.ConnectTimeout)

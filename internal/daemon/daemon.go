@@ -14,6 +14,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 	"github.com/wifiprovd/wifiprovd/internal/wpa"
 )
@@ -28,12 +29,20 @@ type Supplicant interface {
 	Look(ctx context.Context)
 	// LookFor does so for one network, if it was not heard of lately.
 	LookFor(ctx context.Context, ssid wifi.SSID)
+	// Around returns the networks that can be heard.
+	Around(ctx context.Context) ([]wifi.Offer, error)
+	// Current returns the network that is joined, as it is now.
+	Current(ctx context.Context) (wifi.Network, error)
+	// Check finds out whether wpa_supplicant still answers, without waiting for it.
+	Check()
 }
 
 // Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.
 type Peripheral interface {
 	// Advertise switches advertising on or off, without waiting for it.
 	Advertise(on bool)
+	// Check finds out whether bluetoothd still answers, without waiting for it.
+	Check()
 	// RemoveBond deletes the keys shared with a central. No such bond is no error.
 	RemoveBond(ctx context.Context, b bluez.Bond) error
 }
@@ -45,8 +54,13 @@ type Config struct {
 	Supplicant      Supplicant
 	Peripheral      Peripheral
 	Publish         func(fsm.Status, wifi.Failure) // shows the status to phones, without waiting for it
+	Report          func(Report)                   // shows operators the state, without waiting for it; may be nil
+	Trying          func(wifi.SSID)                // tells them which network is tried; may be nil
+	PublishReason   func(wifi.Failure)             // shows another reason for the same status, as Publish does
+	Details         Details                        // shows phones the network, and what else is around
 	CentralGone     func(address string)           // tells the profiles that a central has left
 	ConnectTimeout  time.Duration                  // for one attempt to join
+	AddressTimeout  time.Duration                  // for an IP address after that
 	KeepAdvertising bool                           // after CONNECTED
 	Name            string                         // what is advertised
 	Security        string                         // the security mode, by its name in the configuration
@@ -68,16 +82,21 @@ type Daemon struct {
 	events   chan fsm.Event
 	requests chan request
 	findable chan struct{} // the advertisement is up
-	done     chan struct{} // closed when Run returns
+	bound    chan netaddr.State
+	seen     chan wifi.Network // the joined network, as it is now
+	done     chan struct{}     // closed when Run returns
 
 	// Of the loop alone.
 	state      fsm.State
 	timers     map[fsm.TimerKind]*time.Timer
 	cancelJoin context.CancelFunc
 	joined     bool // since the daemon has started
+	reported   Report
+	network    joinedNetwork
 
 	snapshot   atomic.Pointer[fsm.State]
 	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
+	refreshed  atomic.Int64              // when the joined network was looked at last, ns after the start
 	storeWork  worker
 	wifiWork   worker
 	bondWork   worker
@@ -92,6 +111,8 @@ func New(c Config) *Daemon {
 		events:     make(chan fsm.Event, queueLen),
 		requests:   make(chan request),
 		findable:   make(chan struct{}, queueLen),
+		bound:      make(chan netaddr.State, queueLen),
+		seen:       make(chan wifi.Network, queueLen),
 		done:       make(chan struct{}),
 		timers:     map[fsm.TimerKind]*time.Timer{},
 		cancelJoin: func() {},
@@ -99,7 +120,8 @@ func New(c Config) *Daemon {
 		wifiWork:   newWorker(),
 		bondWork:   newWorker(),
 	}
-	d.state.KeepAdvertising = c.KeepAdvertising
+	d.state.KeepAdvertising, d.state.AddressTimeout = c.KeepAdvertising, c.AddressTimeout
+	d.state.Bound = true // until the kernel says otherwise
 	first := d.state
 	d.snapshot.Store(&first)
 	return d
@@ -138,10 +160,16 @@ func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
 			d.answer(ctx, r)
 		case <-d.findable:
 			d.advertised(ctx)
+		case state := <-d.bound:
+			d.addressed(ctx, state)
+		case network := <-d.seen:
+			d.refresh(network)
 		case <-late.C:
 			d.lateReady()
 		case <-ticks:
 			d.notify.watchdog()
+			d.Peripheral.Check()
+			d.Supplicant.Check()
 		}
 	}
 }
@@ -154,6 +182,7 @@ func (d *Daemon) step(ctx context.Context, event fsm.Event) (accepted bool) {
 	d.state = next
 	d.snapshot.Store(&next)
 	d.Log.Debug(fmt.Sprintf("%T %v: %s to %s", event, event, before.Phase, next.Phase))
+	d.followLink(event)
 	accepted = true
 	for _, action := range actions {
 		if _, refused := action.(fsm.Refuse); refused {
@@ -162,5 +191,6 @@ func (d *Daemon) step(ctx context.Context, event fsm.Event) (accepted bool) {
 		}
 		d.perform(ctx, action)
 	}
+	d.tellOperators()
 	return accepted
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,6 +79,7 @@ func (a *air) Leave(context.Context) error {
 	return nil
 }
 
+func (a *air) Check()                             {}
 func (a *air) Look(context.Context)               { a.looks <- struct{}{} }
 func (a *air) LookFor(context.Context, wifi.SSID) { a.looks <- struct{}{} }
 
@@ -88,6 +90,7 @@ type radio struct {
 }
 
 func (r *radio) Advertise(on bool) { r.on <- on }
+func (r *radio) Check()            {}
 func (r *radio) RemoveBond(_ context.Context, b bluez.Bond) error {
 	r.removed <- b.Address
 	return nil
@@ -100,7 +103,10 @@ type bench struct {
 	air      *air
 	radio    *radio
 	statuses chan fsm.Status
+	screen   *screen
 	log      *lockedBuffer
+	report   atomic.Pointer[Report] // the latest
+	trying   atomic.Pointer[wifi.SSID]
 }
 
 type lockedBuffer struct {
@@ -128,6 +134,7 @@ func start(t *testing.T, contents credstore.Contents) *bench {
 		air:      &air{joins: make(chan wpa.Request, 8), out: make(chan error), left: make(chan struct{}, 8), looks: make(chan struct{}, 8)},
 		radio:    &radio{on: make(chan bool, 8), removed: make(chan string, 8)},
 		statuses: make(chan fsm.Status, 16),
+		screen:   newScreen(),
 		log:      &lockedBuffer{},
 	}
 	b.Daemon = New(Config{
@@ -136,7 +143,12 @@ func start(t *testing.T, contents credstore.Contents) *bench {
 		Supplicant:      b.air,
 		Peripheral:      b.radio,
 		Publish:         func(s fsm.Status, _ wifi.Failure) { b.statuses <- s },
+		Report:          func(r Report) { b.report.Store(&r) },
+		Trying:          func(ssid wifi.SSID) { b.trying.Store(&ssid) },
+		PublishReason:   func(f wifi.Failure) { b.screen.reasons <- f },
+		Details:         b.screen,
 		CentralGone:     func(string) {},
+		AddressTimeout:  20 * time.Millisecond,
 		ConnectTimeout:  time.Minute,
 		KeepAdvertising: true,
 		Security:        "encrypt",

@@ -7,4 +7,6 @@ const (
 	MessageConnected = "63549747bbe1443d94594aabe15c6d6a"
 	MessageFailed    = "7c69d70b9b7b46eab46ca6c0999b9ce2"
 	MessageErased    = "13dc30df8daf41f5873e6fe806c6ed6d"
+	MessageNoAddress = "53f86f6a25744d4faf1b95324286de86"
+	MessageAddress   = "1a3f2e10c8ab4c43915628600f7ae873" // after MessageNoAddress
 )

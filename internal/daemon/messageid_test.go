@@ -26,6 +26,8 @@ func TestCatalog(t *testing.T) {
 		MessageConnected: {"SSID"},
 		MessageFailed:    {"SSID", "REASON"},
 		MessageErased:    nil,
+		MessageNoAddress: {"SSID"},
+		MessageAddress:   {"SSID"},
 	}
 	if len(entries) != len(messages) {
 		t.Errorf("the catalog has %d entries, want %d", len(entries), len(messages))

@@ -25,8 +25,12 @@ func (d *Daemon) Connect(central string, creds wifi.Credentials) error {
 }
 
 // Erase starts to erase everything. It returns native.ErrBusy when another
-// central's attempt is running.
+// central's attempt is running. Without a central it is the operator's, and ends
+// every attempt: then native.ErrBusy means that the daemon is starting or ending.
 func (d *Daemon) Erase(central string) error {
+	if central != "" {
+		d.Log.Info("ERASE was asked for by "+central, "central", central)
+	}
 	return d.ask(fsm.EraseRequested{Central: central})
 }
 
@@ -49,10 +53,11 @@ func (d *Daemon) ask(event fsm.Event) error {
 }
 
 // answer carries a request out and answers it. Whatever its outcome, the phone's
-// copy of the secret ends here.
+// copy of the secret ends before.
 func (d *Daemon) answer(ctx context.Context, r request) {
-	defer wipeEvent(r.event)
-	if !d.step(ctx, r.event) {
+	accepted := d.step(ctx, r.event)
+	wipeEvent(r.event)
+	if !accepted {
 		r.reply <- native.ErrBusy
 		return
 	}

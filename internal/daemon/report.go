@@ -3,10 +3,32 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
+
+// Report is what an operator is told.
+type Report struct {
+	State     fsm.State
+	Why, Next string       // of the status
+	Since     time.Time    // of the status
+	Network   wifi.Network // that is joined; zero if none
+}
+
+// tellOperators reports the state after a step.
+func (d *Daemon) tellOperators() {
+	if d.Report == nil {
+		return
+	}
+	d.reported.State = d.state
+	if !d.state.Link {
+		d.reported.Network = wifi.Network{}
+	}
+	d.Report(d.reported)
+}
 
 // publish shows a status wherever it is looked for: phones, journal, systemd.
 func (d *Daemon) publish(a fsm.Publish) {
@@ -17,10 +39,24 @@ func (d *Daemon) publish(a fsm.Publish) {
 	d.Log.Info(fmt.Sprintf("status -> %s (%d): %s; next: %s", a.Status, uint8(a.Status), a.Why, a.Next),
 		"state", a.Status, "reason", a.Reason)
 	d.notify.status(fmt.Sprintf("%s: %s; next: %s", a.Status, a.Why, a.Next))
+	d.reported.Why, d.reported.Next, d.reported.Since = a.Why, a.Next, time.Now()
 	d.Publish(a.Status, a.Reason)
 }
 
+// explain shows that the reason has changed and the status has not.
+func (d *Daemon) explain(a fsm.Explain) {
+	level, id := slog.LevelInfo, MessageAddress
+	if a.Reason != wifi.FailureNone {
+		level, id = slog.LevelWarn, MessageNoAddress
+	}
+	d.Log.Log(context.Background(), level, fmt.Sprintf("status stays %s (%d): %s; next: %s", a.Status, uint8(a.Status), a.Why, a.Next),
+		messageIDKey, id, "state", a.Status, "reason", a.Reason, "ssid", d.latest())
+	d.notify.status(fmt.Sprintf("%s: %s; next: %s", a.Status, a.Why, a.Next))
+	d.PublishReason(a.Reason)
+}
+
 func (d *Daemon) logJoined(n wifi.Network) {
+	d.reported.Network = n
 	d.Log.Info(fmt.Sprintf("connected to %s by access point %s at %d MHz, %d dBm, %s", n.SSID, n.BSSID, n.FrequencyMHz, n.SignalDBm, n.KeyMgmt),
 		messageIDKey, MessageConnected, "state", fsm.Connected, "ssid", n.SSID, "bssid", n.BSSID,
 		"frequency_mhz", n.FrequencyMHz, "signal_dbm", n.SignalDBm, "key_mgmt", n.KeyMgmt)

@@ -174,6 +174,13 @@ func (f *WPA) Hang(method string) {
 	f.hanging[method] = true
 }
 
+// Answer undoes Hang, for later calls.
+func (f *WPA) Answer(method string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.hanging, method)
+}
+
 // Radio plugs the radio in (as ifname) or pulls it out (empty).
 func (f *WPA) Radio(ifname string) {
 	f.mu.Lock()

@@ -13,6 +13,7 @@ type AP struct {
 	SSID      string
 	BSSID     [6]byte
 	Frequency uint16 // MHz
+	Signal    int16  // dBm; 0 means -50
 	Hidden    bool   // heard only when a scan calls its SSID
 	Privacy   bool
 	WPA, RSN  []string // key management, as in wpa-psk
@@ -96,9 +97,13 @@ func (h heard) properties() map[string]dbus.Variant {
 	keyMgmt := func(akms []string) dbus.Variant {
 		return dbus.MakeVariant(map[string]dbus.Variant{"KeyMgmt": dbus.MakeVariant(append([]string{}, akms...))})
 	}
+	signal := h.Signal
+	if signal == 0 {
+		signal = -50
+	}
 	return map[string]dbus.Variant{
 		"SSID": dbus.MakeVariant([]byte(h.SSID)), "BSSID": dbus.MakeVariant(h.BSSID[:]),
-		"Frequency": dbus.MakeVariant(h.Frequency), "Signal": dbus.MakeVariant(int16(-50)),
+		"Frequency": dbus.MakeVariant(h.Frequency), "Signal": dbus.MakeVariant(signal),
 		"Privacy": dbus.MakeVariant(h.Privacy), "WPA": keyMgmt(h.WPA), "RSN": keyMgmt(h.RSN),
 		"Age": dbus.MakeVariant(uint32(time.Since(h.at) / time.Second)),
 	}

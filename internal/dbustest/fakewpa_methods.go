@@ -26,6 +26,7 @@ func (f *WPA) serve(conn *dbus.Conn) {
 		"GetInterface": f.getInterface, "CreateInterface": f.createInterface, "RemoveInterface": f.removeInterface,
 		"Scan": f.scan, "AbortScan": func(*dbus.Message) answer { return answer{} },
 		"AddNetwork": f.addNetwork, "SelectNetwork": f.selectNetwork,
+		"SignalPoll":    signalPoll,
 		"RemoveNetwork": f.removeNetwork, "RemoveAllNetworks": f.removeAllNetworks,
 		"Get": f.get, "GetAll": f.getAll, "Set": f.set,
 	}
@@ -248,4 +249,9 @@ func (f *WPA) properties(msg *dbus.Message) map[string]dbus.Variant {
 	}
 	f.t.Errorf("the fake wpa_supplicant has no properties of %v at %v", iface, path)
 	return nil
+}
+
+// signalPoll answers with a dictionary in a variant, as wpa_supplicant does.
+func signalPoll(*dbus.Message) answer {
+	return answer{values: []any{dbus.MakeVariant(map[string]dbus.Variant{"rssi": dbus.MakeVariant(int32(-42))})}}
 }

@@ -1,10 +1,14 @@
 package fsm
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
+
+// nextOnline is what comes next while a network is joined.
+const nextOnline = "nothing, until the link is lost or a phone asks"
 
 // The ways into a phase. Each publishes the status that belongs to it.
 
@@ -20,7 +24,7 @@ func (t *transition) join(slot Slot, why string) {
 
 func (t *transition) online() {
 	t.Phase, t.Owner, t.Tries = Online, "", 0
-	t.publish(Connected, wifi.FailureNone, "the network is joined", "nothing, until the link is lost or a phone asks")
+	t.publish(Connected, wifi.FailureNone, "the network is joined", nextOnline)
 }
 
 // fail shows FAILED for a while, then goes on with what is stored or joined.
@@ -100,6 +104,33 @@ func (t *transition) advertising(before Status) {
 	case before == Connected:
 		t.startTimer(AdvertisingTimer, AdvertiseLost)
 	}
+}
+
+// address waits for an IP address while the status is Connected, and stops when it
+// comes, or when the link goes. The address itself is the work of others.
+func (t *transition) address(before State) {
+	switch {
+	case t.lacksAddress() && !before.lacksAddress():
+		t.startTimer(AddressTimer, t.AddressTimeout)
+	case before.lacksAddress() && !t.lacksAddress():
+		t.stopTimer(AddressTimer)
+		if t.Status == Connected && t.Reason == wifi.FailureNoAddress {
+			t.explain(wifi.FailureNone, "an address came", nextOnline)
+		}
+	}
+}
+
+// noAddress says that no IP address came. The link stays: one may come yet.
+func (t *transition) noAddress() {
+	if t.lacksAddress() && t.Reason == wifi.FailureNone {
+		t.explain(wifi.FailureNoAddress, fmt.Sprintf("no address from the network within %s", t.AddressTimeout),
+			"the link stays; a later address ends this")
+	}
+}
+
+func (t *transition) explain(reason wifi.Failure, why, next string) {
+	t.Reason = reason
+	t.do(Explain{Status: t.Status, Reason: reason, Why: why, Next: next})
 }
 
 func (t *transition) stopTimer(kind TimerKind) {

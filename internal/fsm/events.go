@@ -20,7 +20,8 @@ type (
 		Credentials wifi.Credentials
 	}
 
-	// EraseRequested is an ERASE that Central wrote.
+	// EraseRequested is an ERASE that Central wrote. Without a central it is the
+	// operator's, who may end the attempt of any central.
 	EraseRequested struct{ Central string }
 
 	// Saved is the outcome of SaveCandidate. Failure is FailureNone on success.
@@ -63,6 +64,12 @@ type (
 	// WifiAvailable: wpa_supplicant and the radio are back.
 	WifiAvailable struct{}
 
+	// AddressBound: the Wi-Fi interface has an IP address.
+	AddressBound struct{}
+
+	// AddressLost: it has none any more.
+	AddressLost struct{}
+
 	// TimerFired: the timer that StartTimer started with this ID has run out.
 	TimerFired struct {
 		Kind TimerKind
@@ -80,6 +87,8 @@ func (Promoted) event()         {}
 func (Erased) event()           {}
 func (LinkLost) event()         {}
 func (WifiAvailable) event()    {}
+func (AddressBound) event()     {}
+func (AddressLost) event()      {}
 func (TimerFired) event()       {}
 
 // TimerKind tells the machine's timers apart; there is at most one of a kind.
@@ -89,9 +98,12 @@ type TimerKind uint8
 const (
 	RetryTimer       TimerKind = 0 // ends Holding and Waiting
 	AdvertisingTimer TimerKind = 1 // switches advertising off or on
+	AddressTimer     TimerKind = 2 // ends the wait for an IP address
+
+	timers = 3
 )
 
-func (k TimerKind) String() string { return name([]string{"retry", "advertising"}, int(k)) }
+func (k TimerKind) String() string { return name([]string{"retry", "advertising", "address"}, int(k)) }
 
 // Action is something to do. Actions are carried out in order; slow ones answer
 // with exactly one event that carries their attempt.
@@ -105,6 +117,14 @@ type (
 
 	// Publish shows Status to phones and in the journal.
 	Publish struct {
+		Status Status
+		Reason wifi.Failure
+		Why    string // why it is so
+		Next   string // what happens next
+	}
+
+	// Explain shows another Reason for the same status.
+	Explain struct {
 		Status Status
 		Reason wifi.Failure
 		Why    string // why it is so
@@ -161,6 +181,7 @@ type (
 
 func (Refuse) action()        {}
 func (Publish) action()       {}
+func (Explain) action()       {}
 func (SaveCandidate) action() {}
 func (DropCandidate) action() {}
 func (Join) action()          {}

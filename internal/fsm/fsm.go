@@ -6,6 +6,7 @@ package fsm
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
@@ -75,20 +76,27 @@ func (s Stored) Any() bool { return s.Active || s.Candidate }
 type State struct {
 	Phase       Phase
 	Status      Status
-	Reason      wifi.Failure // why the last attempt failed, until the next one; FailureNone otherwise
+	Reason      wifi.Failure // why the last attempt failed, until the next one, or FailureNoAddress while Connected; FailureNone otherwise
 	Stored      Stored
 	Slot        Slot   // the credentials in use while Joining, Promoting and Online
 	Link        bool   // a network is joined
 	Owner       string // the central whose CONNECT is being carried out; empty for the gateway's own attempts
 	Attempt     uint64 // number of the latest slow action; outcomes of earlier ones are dropped
-	Timer       [2]uint64
+	Timer       [timers]uint64
 	Tries       int  // attempts of the gateway's own that failed in a row
 	EraseWanted bool // ERASE came while Promoting
 
 	// KeepAdvertising is the configuration's bluetooth.keep_after_connect.
 	KeepAdvertising bool
 	Advertising     bool
+
+	// AddressTimeout is the configuration's wifi.address_timeout.
+	AddressTimeout time.Duration
+	Bound          bool // the Wi-Fi interface has an IP address
 }
+
+// lacksAddress reports whether the machine waits for an IP address.
+func (s State) lacksAddress() bool { return s.Status == Connected && !s.Bound }
 
 // BusyFor reports whether writes of central are to be answered In Progress,
 // because an attempt that another central asked for is running.
@@ -101,6 +109,7 @@ func Step(s State, event Event) (State, []Action) {
 	t := &transition{State: s}
 	t.handle(event)
 	t.advertising(s.Status)
+	t.address(s)
 	return t.State, t.actions
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
@@ -35,6 +36,7 @@ type (
 	erased     struct{ f wifi.Failure }
 	retry      struct{}
 	advertTime struct{}
+	noAddress  struct{}
 )
 
 var (
@@ -70,9 +72,14 @@ var scenarios = []scenario{
 	{"erase during an attempt", false, []any{none, connect, saved{}, erase, joined{}, erased{}}},
 	{"erase while saving", false, []any{none, connect, erase, saved{}, erased{}}},
 	{"erase while the join is being stored", false, []any{none, connect, saved{}, joined{}, erase, promoted{}, erased{}}},
+	{"erase by the operator during a central's attempt", false, []any{none, connect, saved{}, EraseRequested{}, joined{}, erased{}}},
 	{"erase while failed and while waiting", false, []any{active, failed{2}, erase, erased{}, connect, saved{}, failed{2}, retry{}, erase, erased{}}},
 	{"advertising ends after CONNECTED and comes back after ERASE", true, []any{none, connect, saved{}, joined{}, promoted{}, advertTime{}, erase, erased{}}},
 	{"advertising comes back when the link stays lost", true, []any{active, joined{}, advertTime{}, LinkLost{"gone"}, retry{}, failed{2}, advertTime{}, retry{}, retry{}, joined{}}},
+	{"no address, then one", false, []any{active, joined{}, noAddress{}, AddressBound{}}},
+	{"the address comes in time and goes", false, []any{active, joined{}, AddressBound{}, AddressLost{}, noAddress{}}},
+	{"no address and the link is lost", false, []any{active, joined{}, noAddress{}, LinkLost{"gone"}, retry{}, AddressBound{}, joined{}}},
+	{"no address and another CONNECT", false, []any{active, joined{}, noAddress{}, invalid, retry{}, AddressBound{}}},
 	{"advertising stays off over a short loss", true, []any{active, joined{}, advertTime{}, LinkLost{"gone"}, retry{}, joined{}}},
 }
 
@@ -93,6 +100,8 @@ func concrete(s State, h any) Event {
 		return TimerFired{RetryTimer, s.Timer[RetryTimer]}
 	case advertTime:
 		return TimerFired{AdvertisingTimer, s.Timer[AdvertisingTimer]}
+	case noAddress:
+		return TimerFired{AddressTimer, s.Timer[AddressTimer]}
 	}
 	return h.(Event)
 }
@@ -103,7 +112,7 @@ func TestTranscripts(t *testing.T) {
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			var out strings.Builder
-			s := State{KeepAdvertising: !sc.turnOff}
+			s := State{KeepAdvertising: !sc.turnOff, AddressTimeout: 30 * time.Second}
 			for _, h := range sc.happening {
 				event := concrete(s, h)
 				var actions []Action
@@ -114,7 +123,7 @@ func TestTranscripts(t *testing.T) {
 				}
 				fmt.Fprintf(&out, "  = %s, %s\n", s.Phase, s.Status)
 			}
-			compare(t, filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "", ":", "").Replace(sc.name)+".txt"), out.String())
+			compare(t, filepath.Join("testdata", strings.NewReplacer(" ", "-", ",", "", ":", "", "'", "").Replace(sc.name)+".txt"), out.String())
 		})
 	}
 }

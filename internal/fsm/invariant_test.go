@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -12,11 +13,11 @@ import (
 
 // alphabet is every kind of event, with the outcomes that make a difference.
 var alphabet = []any{
-	connect, invalid, other, erase, EraseRequested{"B"},
+	connect, invalid, other, erase, EraseRequested{"B"}, EraseRequested{},
 	saved{}, saved{wifi.FailureInternal}, joined{},
 	failed{wifi.FailureWrongPassword}, failed{wifi.FailureNotFound}, failed{wifi.FailureHardware},
 	promoted{}, promoted{wifi.FailureInternal}, erased{}, erased{wifi.FailureInternal},
-	LinkLost{"gone"}, WifiAvailable{}, retry{}, advertTime{},
+	LinkLost{"gone"}, WifiAvailable{}, retry{}, advertTime{}, noAddress{}, AddressBound{}, AddressLost{},
 	Saved{Attempt: 1 << 60}, Joined{Attempt: 1 << 60}, Promoted{Attempt: 1 << 60}, Erased{Attempt: 1 << 60}, TimerFired{RetryTimer, 1 << 60},
 }
 
@@ -46,6 +47,9 @@ func (w *world) check(before, after State, event Event, actions []Action) {
 				fail("status %s with reason %s", a.Status, a.Reason)
 			}
 		}
+		if e, ok := a.(Explain); ok && (e.Why == "" || e.Next == "" || e.Status != before.Status || e.Status != Connected) {
+			fail("explained %v", e)
+		}
 		if strings.Contains(fmt.Sprintf("%v %+v", a, a), canary) {
 			fail("a secret is printed")
 		}
@@ -59,11 +63,24 @@ func (w *world) check(before, after State, event Event, actions []Action) {
 		fail("%s with nothing stored", after.Status)
 	case before.Stored.Active && !after.Stored.Active && !isErased(event):
 		fail("the active network was lost")
+	case after.Status == Connected && after.Reason != wifi.FailureNone && (after.Reason != wifi.FailureNoAddress || after.Bound):
+		fail("CONNECTED with reason %s, bound %v", after.Reason, after.Bound)
+	case after.Status == Connected && !after.Bound && after.Reason == wifi.FailureNone && !w.waits(before, after, actions):
+		fail("nothing ends the wait for an address")
 	case after.Phase == Waiting && after.Link, after.Phase == Online && !after.Link:
 		fail("phase %s, link %v", after.Phase, after.Link)
 	case (after.Phase == Waiting || after.Phase == Holding) && after.Phase != before.Phase && !starts(actions):
 		fail("nothing ends phase %s", after.Phase)
 	}
+}
+
+// waits reports whether the timer of the address runs: it does since before, or it
+// was started.
+func (w *world) waits(before, after State, actions []Action) bool {
+	if before.lacksAddress() && before.Timer[AddressTimer] == after.Timer[AddressTimer] {
+		return true
+	}
+	return slices.ContainsFunc(actions, func(a Action) bool { s, ok := a.(StartTimer); return ok && s.Kind == AddressTimer })
 }
 
 func isErased(e Event) bool { _, ok := e.(Erased); return ok }
@@ -101,7 +118,7 @@ func FuzzInvariants(f *testing.F) {
 // that each event leads to from each phase.
 func explore(t *testing.T) map[Phase]map[string]map[string]bool {
 	table := map[Phase]map[string]map[string]bool{}
-	key := func(s State) State { s.Attempt, s.Timer = 0, [2]uint64{}; s.Tries = min(s.Tries, 2); return s }
+	key := func(s State) State { s.Attempt, s.Timer = 0, [timers]uint64{}; s.Tries = min(s.Tries, 2); return s }
 	seen := map[State]bool{}
 	queue := []State{{KeepAdvertising: true}, {}}
 	events := append([]any{none, active, Started{Stored{Candidate: true}}, Started{Stored{Active: true, Candidate: true}}}, alphabet...)

@@ -51,6 +51,10 @@ func (t *transition) handle(event Event) {
 		t.linkLost(e)
 	case WifiAvailable:
 		t.wifiAvailable()
+	case AddressBound:
+		t.Bound = true
+	case AddressLost:
+		t.Bound = false
 	case TimerFired:
 		t.timerFired(e)
 	default:
@@ -100,7 +104,7 @@ func (t *transition) connectRequested(e ConnectRequested) {
 
 func (t *transition) eraseRequested(e EraseRequested) {
 	switch {
-	case t.Phase == Starting || t.BusyFor(e.Central):
+	case t.Phase == Starting || e.Central != "" && t.BusyFor(e.Central):
 		t.do(Refuse{})
 	case t.Phase == Erasing:
 	case t.Phase == Promoting:
@@ -225,9 +229,13 @@ func (t *transition) timerFired(e TimerFired) {
 	if e.ID != t.Timer[e.Kind] {
 		return // stopped or started anew since
 	}
-	if e.Kind == AdvertisingTimer {
+	switch e.Kind {
+	case AdvertisingTimer:
 		t.Advertising = !t.Advertising
 		t.do(Advertise{On: t.Advertising})
+		return
+	case AddressTimer:
+		t.noAddress()
 		return
 	}
 	switch t.Phase {

@@ -82,3 +82,12 @@ type Network struct {
 
 // Hint returns where to look for n the next time.
 func (n Network) Hint() Hint { return Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz} }
+
+// Offer is a network that can be heard.
+type Offer struct {
+	SSID      SSID
+	SignalDBm int      // of its strongest access point
+	Security  Security // to ask for; AutoDetect where nothing else joins it
+	Joinable  bool     // false: it takes more than a password (WEP, a user name)
+	Several   bool     // more than one access point has this name
+}

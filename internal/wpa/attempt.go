@@ -3,6 +3,8 @@ package wpa
 import (
 	"fmt"
 
+	"github.com/godbus/dbus/v5"
+
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -30,6 +32,8 @@ type try struct {
 // It is guarded by the Client's mu.
 type attempt struct {
 	dev       *device
+	network   dbus.ObjectPath
+	removed   bool // the network, by another program
 	protected bool // the network has a password
 	sae       bool // WPA3 is used where the access point has it
 

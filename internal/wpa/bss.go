@@ -84,6 +84,11 @@ func describe(found []bss) string {
 
 // results returns the access points called ssid that were heard at most age ago.
 func (d *device) results(ctx context.Context, ssid wifi.SSID, age time.Duration) ([]bss, error) {
+	return d.heard(ctx, func(b bss) bool { return b.ssid == ssid && b.age <= age })
+}
+
+// heard returns the access points that match.
+func (d *device) heard(ctx context.Context, match func(bss) bool) ([]bss, error) {
 	var answer dbus.Variant
 	if _, err := call(ctx, d.conn, d.path, propsIface+".Get", []any{ifaceIface, "BSSs"}, []any{&answer}); err != nil {
 		return nil, err
@@ -104,7 +109,7 @@ func (d *device) results(ctx context.Context, ssid wifi.SSID, age time.Duration)
 		if call.Store(&props) != nil {
 			continue // it was forgotten meanwhile, or sends elements that cannot be parsed
 		}
-		if b := decodeBSS(paths[i], props); b.ssid == ssid && b.age <= age && b.frequency > 0 {
+		if b := decodeBSS(paths[i], props); b.frequency > 0 && match(b) {
 			found = append(found, b)
 		}
 	}

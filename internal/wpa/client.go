@@ -27,6 +27,7 @@ var (
 	lastRetry   = 5 * time.Second        // to this
 	scanPause   = 500 * time.Millisecond // for a busy radio, unless its scan ends before
 	startWithin = 3 * time.Second        // for wpa_supplicant to begin with an access point heard before
+	releaseTime = 2 * time.Second        // after NetworkManager, for what it takes along
 	lostAfter   = 2 * time.Second        // without the connection, until it counts as lost
 )
 
@@ -57,7 +58,11 @@ type Client struct {
 	opts Options
 	sys  string // where sysfs is mounted
 
-	poke chan struct{} // makes Run look at link again
+	poke   chan struct{} // makes Run look at link again
+	checks chan struct{} // makes Run ask whether wpa_supplicant answers
+
+	pinging  sync.Mutex // held by the one that asks
+	released backoff    // of Run alone: until NetworkManager has let go of the interface
 
 	op      chan struct{} // held by whoever adds and removes networks
 	joined  bool          // guarded by op: there was a Join before
@@ -70,12 +75,14 @@ type Client struct {
 	changed   chan struct{} // closed and replaced whenever what follows changes
 	dev       *device       // nil: wpa_supplicant or the interface is not there
 	down      string        // why networks cannot be joined; empty: they can
+	managed   bool          // by NetworkManager: hands off
 	sweep     bool          // networks are to be removed as soon as dev is there
 	attempt   *attempt      // the running Join's, follows dev's state
 	link      *link         // the connection that the last Join made
 	looked    time.Time     // when the last Look began
 	lookedFor time.Time     // when the last LookFor began
-	stopLook  func()        // ends whichever runs; nil: there was none
+	stopLook  func()        // ends whichever runs, or the last Around; nil: there was none
+	heard     time.Time     // when the last scan of theirs ended
 }
 
 // New returns a Client. It does nothing until Run is called.
@@ -97,6 +104,7 @@ func New(opts Options) *Client {
 		sys:     "/sys",
 		op:      make(chan struct{}, 1),
 		poke:    make(chan struct{}, 1),
+		checks:  make(chan struct{}, 1),
 		changed: make(chan struct{}),
 		down:    "wpa_supplicant has not been looked for yet",
 	}
@@ -122,6 +130,7 @@ func (c *Client) Run(ctx context.Context) error {
 	defer stop()
 
 	retry := &backoff{}
+	c.checkManager(ctx, conn)
 	c.attachOrRetry(ctx, conn, retry)
 	for {
 		select {
@@ -134,12 +143,19 @@ func (c *Client) Run(ctx context.Context) error {
 				}
 				return errors.New("the message bus connection is lost")
 			}
-			if c.handle(signal) {
+			c.followManager(ctx, conn, signal)
+			if c.handle(ctx, signal) {
 				retry.reset()
 				c.attachOrRetry(ctx, conn, retry)
 			}
 		case <-retry.timer():
 			c.attachOrRetry(ctx, conn, retry)
+		case <-c.checks:
+			tidy.Go(func() { c.ping(ctx, conn) })
+		case <-c.released.timer():
+			c.released.stop()
+			c.setManaged(false)
+			retry.reset()
 		case <-c.poke:
 		case <-c.lossTimer():
 		}

@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	// Short enough not to wait for, long enough for a busy machine.
 	firstRetry, lastRetry, lostAfter = 20*time.Millisecond, 50*time.Millisecond, 100*time.Millisecond
-	scanPause, startWithin = 20*time.Millisecond, 500*time.Millisecond
+	scanPause, startWithin, releaseTime = 20*time.Millisecond, 500*time.Millisecond, 20*time.Millisecond
 	os.Exit(m.Run())
 }
 
@@ -34,6 +34,7 @@ type rig struct {
 	lost      chan string
 	available chan string // why it is not, empty when it is
 	log       *logBuffer
+	stop      func() // ends the Client's Run
 }
 
 type logBuffer struct {
@@ -84,13 +85,20 @@ func (r *rig) run(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := r.Client.Run(ctx); err != nil {
 			t.Errorf("Run: %v", err)
 		}
+	}()
+	stop := func() {
+		cancel()
+		<-done
+	}
+	r.stop = stop
+	t.Cleanup(func() {
+		stop()
 		for _, secret := range []string{testPassphrase, rawPSK, "wrong password"} {
 			psk, _ := derivePSK(credentials(secret, wifi.AutoDetect))
 			for _, text := range []string{secret, hex.EncodeToString([]byte(secret)), hex.EncodeToString(psk)} {

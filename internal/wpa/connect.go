@@ -15,6 +15,9 @@ import (
 // about it may have been out of date.
 var errUnreachable = errors.New("the access point does not answer")
 
+// errRemoved says that another program has removed the network from wpa_supplicant.
+var errRemoved = errors.New("another program removed the network from wpa_supplicant")
+
 var errNotConnected = errors.New("the interface is not connected")
 
 // join is one run of Join with one device.
@@ -141,7 +144,7 @@ func (j *join) remove(ctx context.Context, path dbus.ObjectPath) {
 
 // follow selects the network and waits for a connection or a final verdict.
 func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting []bss, full bool) (wifi.Network, error) {
-	a := &attempt{dev: j.dev, protected: p.protected(), sae: p.sae() && anySAE(fitting)}
+	a := &attempt{dev: j.dev, network: path, protected: p.protected(), sae: p.sae() && anySAE(fitting)}
 	j.setAttempt(a)
 	defer j.setAttempt(nil)
 	if _, err := j.dev.call(ctx, "SelectNetwork", []any{path}); err != nil {
@@ -150,7 +153,7 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 	j.last = verdict{failure: wifi.FailureTimedOut,
 		detail: "wpa_supplicant did not try the access point; does it support its ciphers?"}
 	if !full {
-		begun := func() bool { return a.done || a.try.phase != "" || a.tries > 0 || !j.able() }
+		begun := func() bool { return a.done || a.try.phase != "" || a.tries > 0 || a.removed || !j.able() }
 		start, cancel := context.WithTimeout(ctx, startWithin)
 		defer cancel()
 		if err := j.wait(start, begun); err != nil && ctx.Err() == nil {
@@ -158,16 +161,16 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 		}
 	}
 	var v verdict
-	var done, able, final bool
+	var done, able, final, removed bool
 	err := j.wait(ctx, func() bool {
-		done, able, final, v = a.done, j.able(), a.final, a.verdict
+		done, able, final, v, removed = a.done, j.able(), a.final, a.verdict, a.removed
 		if a.try.phase != "" {
 			j.last = verdict{failure: wifi.FailureTimedOut, detail: "the access point did not finish (state " + a.try.phase + ")"}
 		}
 		if v.failure != wifi.FailureNone {
 			j.last = v
 		}
-		return done || !able || final || !full && v.failure == wifi.FailureTimedOut
+		return done || !able || final || removed || !full && v.failure == wifi.FailureTimedOut
 	})
 	stale := !full && v.failure != wifi.FailureWrongPassword // what was known of the access point may be
 	switch {
@@ -177,6 +180,8 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 		return j.arrived(ctx, path)
 	case !able:
 		return wifi.Network{}, errGone
+	case removed:
+		return wifi.Network{}, errRemoved
 	case stale:
 		return wifi.Network{}, errUnreachable
 	}

@@ -74,8 +74,15 @@ func subscribe(ctx context.Context, conn *dbus.Conn) error {
 		{from, dbus.WithMatchInterface(rootIface), dbus.WithMatchMember("InterfaceRemoved")},
 		{from, dbus.WithMatchInterface(propsIface), dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchArg(0, ifaceIface)},
 		{from, dbus.WithMatchInterface(ifaceIface), dbus.WithMatchMember("ScanDone")},
+		{from, dbus.WithMatchInterface(ifaceIface), dbus.WithMatchMember("NetworkSelected")},
+		{from, dbus.WithMatchInterface(ifaceIface), dbus.WithMatchMember("NetworkRemoved")},
 		{from, dbus.WithMatchInterface(ifaceIface), dbus.WithMatchMember("PskMismatch")},
 		{from, dbus.WithMatchInterface(ifaceIface), dbus.WithMatchMember("SaePasswordMismatch")},
+		{dbus.WithMatchSender("org.freedesktop.DBus"), dbus.WithMatchInterface("org.freedesktop.DBus"),
+			dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, managerName)},
+		{dbus.WithMatchSender(managerName), dbus.WithMatchInterface(managerName), dbus.WithMatchMember("DeviceAdded")},
+		{dbus.WithMatchSender(managerName), dbus.WithMatchInterface(propsIface), dbus.WithMatchMember("PropertiesChanged"),
+			dbus.WithMatchArg(0, managerDevice)},
 	} {
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
 		err := conn.AddMatchSignalContext(ctx, match...)

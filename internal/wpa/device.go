@@ -22,8 +22,9 @@ type device struct {
 	pmf   bool          // they can protect management frames
 
 	gone     bool
-	state    string // wpa_supplicant's State
-	reason   int32  // the last DisconnectReason
+	state    string          // wpa_supplicant's State
+	current  dbus.ObjectPath // its CurrentNetwork; empty: not told yet
+	reason   int32           // the last DisconnectReason
 	scanDone dbus.Sequence
 	scanOK   bool
 }
@@ -168,6 +169,9 @@ func (c *Client) checkRadio(dev *device) {
 // when it is news.
 func (c *Client) setDown(why string) {
 	c.mu.Lock()
+	if c.managed {
+		why = c.managedText() // whatever else there is follows from it, or can wait
+	}
 	before := c.down
 	c.down = why
 	c.broadcast()
@@ -178,7 +182,7 @@ func (c *Client) setDown(why string) {
 	if why == "" {
 		c.opts.Log.Info("Wi-Fi can be used", "interface", c.opts.Interface)
 	} else {
-		c.opts.Log.Warn("Wi-Fi cannot be used; waiting", "interface", c.opts.Interface, "reason", why)
+		c.opts.Log.Warn("Wi-Fi cannot be used: "+why+"; waiting until it can", "interface", c.opts.Interface)
 	}
 	c.opts.OnAvailable(why == "", why)
 }
@@ -194,7 +198,7 @@ func (c *Client) explain(err error) string {
 	case name == "org.freedesktop.DBus.Error.AccessDenied":
 		return "the message bus does not let this program use wpa_supplicant; it must run as root"
 	case unanswered(err):
-		return "wpa_supplicant does not answer; restart it with: systemctl restart wpa_supplicant"
+		return silent
 	default:
 		return "wpa_supplicant is not running; start it with: systemctl start wpa_supplicant"
 	}

@@ -18,6 +18,10 @@ type Request struct {
 	Adopt bool
 }
 
+// maxRemovals is how often one Join puts up with another program that removes its
+// network.
+const maxRemovals = 3
+
 // Join leaves whatever network the interface is on and joins another one.
 //
 // It returns the network, or an error that is a *wifi.Error and says which of the
@@ -34,7 +38,7 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 	defer c.end()
 	adopt := r.Adopt && !c.joined
 	c.joined = true
-	for {
+	for removals := 0; ; {
 		dev, err := c.available(ctx)
 		if err != nil {
 			return wifi.Network{}, err
@@ -49,6 +53,11 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 		n, err := j.run(ctx, r.Hint)
 		if err == nil {
 			return n, nil
+		}
+		if errors.Is(err, errRemoved) && removals < maxRemovals && c.stays(ctx, dev) {
+			removals++
+			c.opts.Log.Warn(err.Error()+"; it is added again", "interface", c.opts.Interface)
+			continue
 		}
 		// If wpa_supplicant or the radio went away, wait and begin again.
 		if ctx.Err() != nil || c.usable(dev) {
@@ -119,6 +128,14 @@ func (c *Client) usable(dev *device) bool {
 	return !dev.gone && c.down == ""
 }
 
+// stays reports whether dev is there, and still is a moment later: wpa_supplicant
+// removes all networks before it ends.
+func (c *Client) stays(ctx context.Context, dev *device) bool {
+	ctx, cancel := context.WithTimeout(ctx, scanPause)
+	defer cancel()
+	return c.wait(ctx, func() bool { return dev.gone || c.down != "" }) != nil
+}
+
 // isGone reports whether wpa_supplicant or the interface went away since dev was
 // there.
 func (c *Client) isGone(dev *device) bool {
@@ -159,8 +176,9 @@ func (c *Client) failure(ctx context.Context, err error, last verdict) error {
 	case ctx.Err() != nil:
 		return &wifi.Error{Failure: wifi.FailureTimedOut, Detail: "the time was up before the access point was tried", Err: ctx.Err()}
 	case unanswered(err):
+		c.Check()
 		return &wifi.Error{Failure: wifi.FailureHardware,
-			Detail: "wpa_supplicant does not answer; restart it with: systemctl restart wpa_supplicant", Err: err}
+			Detail: silent, Err: err}
 	}
 	return &wifi.Error{Failure: wifi.FailureInternal, Detail: "wpa_supplicant did not do as it was asked", Err: err}
 }

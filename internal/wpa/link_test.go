@@ -159,6 +159,7 @@ func TestAdopt(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !test.before {
+				r.stop()
 				r.run(t, address) // a second one, as after a restart
 				r.isAvailable(t, "")
 			}

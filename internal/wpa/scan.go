@@ -63,10 +63,10 @@ func (c *Client) Look(ctx context.Context) {
 	if !wanted {
 		return
 	}
-	c.lookedWith(c.scan(ctx, dev, scanArgs("", 0)))
+	c.lookedWith(c.hear(ctx, dev))
 }
 
-func (c *Client) lookedWith(_ bool, err error) {
+func (c *Client) lookedWith(err error) {
 	if err != nil {
 		c.opts.Log.Debug("the look ahead ended early", "error", err)
 		return
@@ -102,7 +102,8 @@ func (c *Client) LookFor(ctx context.Context, ssid wifi.SSID) {
 	if known, err := dev.results(ctx, ssid, knownAge); err != nil || len(known) > 0 {
 		return
 	}
-	c.lookedWith(c.scan(ctx, dev, scanArgs(ssid, 0)))
+	_, err := c.scan(ctx, dev, scanArgs(ssid, 0))
+	c.lookedWith(err)
 	if found, err := dev.results(ctx, ssid, freshAge); err == nil && len(found) > 0 {
 		c.called = ssid
 	}

@@ -1,6 +1,7 @@
 package wpa
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -9,16 +10,17 @@ import (
 
 // change is what one signal says about the interface.
 type change struct {
-	state    string // empty: not changed
-	auth     *int32 // AuthStatusCode, IEEE 802.11-2020, table 9-50
-	assoc    *int32 // AssocStatusCode, the same table
-	reason   *int32 // DisconnectReason, table 9-49; negative if it was this side that ended it
-	mismatch bool   // wpa_supplicant itself says that the password is wrong (2.11 and later)
+	state    string          // empty: not changed
+	current  dbus.ObjectPath // CurrentNetwork; empty: not changed
+	auth     *int32          // AuthStatusCode, IEEE 802.11-2020, table 9-50
+	assoc    *int32          // AssocStatusCode, the same table
+	reason   *int32          // DisconnectReason, table 9-49; negative if it was this side that ended it
+	mismatch bool            // wpa_supplicant itself says that the password is wrong (2.11 and later)
 }
 
 // handle acts on a signal. It returns true when it is time to look for the
 // interface.
-func (c *Client) handle(s *dbus.Signal) (look bool) {
+func (c *Client) handle(ctx context.Context, s *dbus.Signal) (look bool) {
 	c.mu.Lock()
 	dev := c.dev
 	c.mu.Unlock()
@@ -43,11 +45,17 @@ func (c *Client) handle(s *dbus.Signal) (look bool) {
 		dev.scanOK = len(s.Body) > 0 && s.Body[0] == true
 		c.broadcast()
 		c.mu.Unlock()
+	case s.Name == ifaceIface+".NetworkSelected" && len(s.Body) > 0:
+		if path, ok := s.Body[0].(dbus.ObjectPath); ok {
+			c.apply(dev, change{current: path})
+		}
+	case s.Name == ifaceIface+".NetworkRemoved" && len(s.Body) > 0:
+		c.removed(dev, s.Body[0])
 	case s.Name == ifaceIface+".PskMismatch", s.Name == ifaceIface+".SaePasswordMismatch":
 		c.apply(dev, change{mismatch: true})
 	case s.Name == propChanged && len(s.Body) > 1:
 		if props, ok := s.Body[1].(map[string]dbus.Variant); ok {
-			c.apply(dev, decodeChange(props))
+			c.apply(dev, c.complete(ctx, dev, decodeChange(props)))
 		}
 	}
 	return false
@@ -69,6 +77,20 @@ func (c *Client) handleOwner(dev *device, s *dbus.Signal) (look bool) {
 	return now != ""
 }
 
+// complete adds to a change what wpa_supplicant does not tell: which network a
+// connection that came back belongs to (2.10, seen after SelectNetwork).
+func (c *Client) complete(ctx context.Context, dev *device, ch change) change {
+	c.mu.Lock()
+	linked := c.link != nil && c.link.dev == dev
+	c.mu.Unlock()
+	if linked && ch.state == "completed" && ch.current == "" {
+		if props, _, err := dev.properties(ctx); err == nil {
+			ch.current = property[dbus.ObjectPath](props, "CurrentNetwork")
+		}
+	}
+	return ch
+}
+
 func decodeChange(props map[string]dbus.Variant) change {
 	code := func(name string) *int32 {
 		if value, ok := props[name].Value().(int32); ok {
@@ -77,10 +99,11 @@ func decodeChange(props map[string]dbus.Variant) change {
 		return nil
 	}
 	return change{
-		state:  property[string](props, "State"),
-		auth:   code("AuthStatusCode"),
-		assoc:  code("AssocStatusCode"),
-		reason: code("DisconnectReason"),
+		state:   property[string](props, "State"),
+		current: property[dbus.ObjectPath](props, "CurrentNetwork"),
+		auth:    code("AuthStatusCode"),
+		assoc:   code("AssocStatusCode"),
+		reason:  code("DisconnectReason"),
 	}
 }
 
@@ -93,6 +116,9 @@ func (c *Client) apply(dev *device, ch change) {
 	}
 	if ch.state != "" {
 		dev.state = ch.state
+	}
+	if ch.current != "" {
+		dev.current = ch.current
 	}
 	if c.attempt != nil && c.attempt.dev == dev {
 		c.attempt.observe(ch)
@@ -107,17 +133,46 @@ func (c *Client) apply(dev *device, ch change) {
 	}
 }
 
+// removed notes that a network is no longer in wpa_supplicant. If it is the one in
+// use, it was not this Client that removed it.
+func (c *Client) removed(dev *device, path any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.attempt != nil && c.attempt.dev == dev && c.attempt.network == path {
+		c.attempt.removed = true
+	}
+	if c.link != nil && c.link.dev == dev && c.link.network == path {
+		c.link.removed = true
+		c.link.observe(dev, time.Now())
+	}
+	c.broadcast()
+}
+
 // link is a connection that was made, and is watched until it is lost or left.
 type link struct {
 	dev     *device
 	network dbus.ObjectPath
 	lostAt  time.Time // zero: it is up
+	removed bool      // by another program
 	detail  string
 }
 
 // observe notes whether the connection is up. Only states that a rekeying does
 // not pass through say that it is not.
 func (l *link) observe(dev *device, now time.Time) {
+	taken := dev.current != "" && dev.current != noPath && dev.current != l.network
+	switch {
+	case l.removed:
+		l.detail = "another program removed the network from wpa_supplicant"
+	case taken:
+		l.detail = "another program selected its own network"
+	}
+	if l.removed || taken {
+		if l.lostAt.IsZero() {
+			l.lostAt = now
+		}
+		return
+	}
 	switch dev.state {
 	case "completed":
 		l.lostAt = time.Time{}
@@ -192,7 +247,7 @@ func (c *Client) unlink() {
 func (c *Client) watch(dev *device, network dbus.ObjectPath) {
 	c.current = &link{dev: dev, network: network}
 	c.mu.Lock()
-	dev.reason = 0
+	dev.reason, dev.current = 0, network
 	c.link = c.current
 	c.link.observe(dev, time.Now())
 	c.mu.Unlock()

@@ -74,16 +74,16 @@ func TestOldSignals(t *testing.T) {
 	c.dev = &device{owner: ":1.1", path: "/i", since: 10, state: "completed"}
 	changed := map[string]dbus.Variant{"State": dbus.MakeVariant("disconnected")}
 	body := []any{ifaceIface, changed, []string{}}
-	c.handle(&dbus.Signal{Sequence: 9, Sender: ":1.1", Path: "/i", Name: propChanged, Body: body})
-	c.handle(&dbus.Signal{Sequence: 9, Sender: "org.freedesktop.DBus", Name: ownerChange, Body: []any{service, ":1.0", ""}})
+	c.handle(t.Context(), &dbus.Signal{Sequence: 9, Sender: ":1.1", Path: "/i", Name: propChanged, Body: body})
+	c.handle(t.Context(), &dbus.Signal{Sequence: 9, Sender: "org.freedesktop.DBus", Name: ownerChange, Body: []any{service, ":1.0", ""}})
 	if c.dev == nil || c.dev.state != "completed" {
 		t.Error("an old signal was believed")
 	}
-	c.handle(&dbus.Signal{Sequence: 11, Sender: ":1.1", Path: "/i", Name: propChanged, Body: body})
+	c.handle(t.Context(), &dbus.Signal{Sequence: 11, Sender: ":1.1", Path: "/i", Name: propChanged, Body: body})
 	if c.dev.state != "disconnected" {
 		t.Error("a new signal was not believed")
 	}
-	c.handle(&dbus.Signal{Sequence: 12, Sender: "org.freedesktop.DBus", Name: ownerChange, Body: []any{service, ":1.1", ""}})
+	c.handle(t.Context(), &dbus.Signal{Sequence: 12, Sender: "org.freedesktop.DBus", Name: ownerChange, Body: []any{service, ":1.1", ""}})
 	if c.dev != nil {
 		t.Error("wpa_supplicant's end was not believed")
 	}

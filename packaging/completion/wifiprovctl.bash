@@ -7,14 +7,16 @@ _wifiprovctl() {
 	case $prev in
 	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
 	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
-	--password-file | --passkey-file) compopt -o default; return ;;
+	--password-file | --passkey-file | --config) compopt -o default; return ;;
 	--ssid | --address | --timeout) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		"$cur") words='scan provision watch erase version help' ;;
+		"$cur") words='scan provision watch erase status doctor version help' ;;
 		scan) words='--adapter --timeout --help' ;;
 		provision) words="--ssid --security --password-file $gateway" ;;
 		watch | erase) words=$gateway ;;
+		status) words='--json --timeout --help' ;;
+		doctor) words='--json --timeout --config --help' ;;
 		esac
 		;;
 	esac

@@ -52,10 +52,6 @@ func TestAdvertisingEnds(t *testing.T) {
 	radio(1).off(t)
 	g.changesTo(1, g.becomes(central.StatusProvisioned), againAfter)
 	p.find()
-
-	t.Log("it is back")
-	radio(1).on(t)
-	g.changesTo(0, g.becomes(central.StatusConnected), quietAfter)
 }
 
 // changesTo waits until the number of advertisements changes, which must be a

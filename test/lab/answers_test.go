@@ -22,6 +22,7 @@ const (
 	attInvalidLength     central.ATTError = 0x0D
 	attUnknownSecurity   central.ATTError = 0x81
 	attUnknownControl    central.ATTError = 0x82
+	attUnknownScan       central.ATTError = 0x83
 	attBusy              central.ATTError = 0xFE
 )
 
@@ -56,6 +57,14 @@ func TestAnswers(t *testing.T) {
 		{"a Control of 2 bytes", central.ControlUUID, []byte{1, 0}, attInvalidLength},
 		{"a Status", central.StatusUUID, []byte{0}, attWriteNotPermitted},
 		{"a Reason", central.ReasonUUID, []byte{0}, attWriteNotPermitted},
+		{"a Network", central.NetworkUUID, []byte{0}, attWriteNotPermitted},
+		{"a Device", central.DeviceUUID, []byte{0}, attWriteNotPermitted},
+		{"a Scan of 0 bytes", central.ScanUUID, nil, attInvalidLength},
+		{"a Scan of 2 bytes", central.ScanUUID, []byte{1, 0}, attInvalidLength},
+		{"a Scan of 0", central.ScanUUID, []byte{0}, attUnknownScan},
+		{"a Scan page of 0 bytes", central.ScanPageUUID, nil, attInvalidLength},
+		{"a Scan page of 2 bytes", central.ScanPageUUID, []byte{0, 0}, attInvalidLength},
+		{"a Scan page past the end", central.ScanPageUUID, []byte{255}, nil},
 	} {
 		is(t, c.what, r.write(c.uuid, c.value...), c.want)
 		is(t, c.what+", long", r.writeLong(c.uuid, 0, c.value), longAnswer(c.value, c.want))

@@ -112,7 +112,7 @@ func benchResources(b *testing.B) string {
 		p.central.Close()
 		g.logged(patience, "MESSAGE=central disconnected*")
 		time.Sleep(benchSettle)
-		pid := mainPID(b)
+		pid := g.pid()
 		before := wakeups(b, pid)
 		time.Sleep(benchIdle)
 		woken = append(woken, wakeups(b, pid)-before)

@@ -14,6 +14,8 @@ import (
 
 	systemdjournal "github.com/coreos/go-systemd/v22/journal"
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/control"
 )
 
 const (
@@ -151,6 +153,10 @@ func noteProperties(t testing.TB) {
 	var names []string
 	if err := bus(t).BusObject().Call("org.freedesktop.DBus.ListNames", 0).Store(&names); err != nil {
 		t.Fatal(err)
+	}
+	var own map[string]dbus.Variant
+	if bus(t).Object(control.Name, control.Path).Call("org.freedesktop.DBus.Properties.GetAll", dbus.FlagNoAutoStart, control.Interface).Store(&own) == nil {
+		fmt.Fprintln(f, control.Name, own)
 	}
 	for _, name := range names {
 		if !strings.HasPrefix(name, ":") {

@@ -59,16 +59,24 @@ func waitFor(t testing.TB, what string, limit time.Duration, check func() error)
 	}
 }
 
-var systemBus = sync.OnceValues(func() (*dbus.Conn, error) { return dbus.ConnectSystemBus() })
+var systemBus struct {
+	sync.Mutex
+	*dbus.Conn
+}
 
 // bus returns the tests' own connection to the system bus.
 func bus(t testing.TB) *dbus.Conn {
 	t.Helper()
-	conn, err := systemBus()
-	if err != nil {
-		t.Fatalf("connect to the system bus: %v", err)
+	systemBus.Lock()
+	defer systemBus.Unlock()
+	if systemBus.Conn == nil || !systemBus.Connected() { // the bus is restarted by a test
+		conn, err := dbus.ConnectSystemBus()
+		if err != nil {
+			t.Fatalf("connect to the system bus: %v", err)
+		}
+		systemBus.Conn = conn
 	}
-	return conn
+	return systemBus.Conn
 }
 
 // managedObjects are the properties of objects, by path and interface.

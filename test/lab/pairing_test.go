@@ -22,7 +22,8 @@ const (
 
 var (
 	written = []string{central.SSIDUUID, central.PasswordUUID, central.SecurityUUID, central.ControlUUID}
-	shown   = []string{central.StatusUUID, central.ReasonUUID}
+	shown   = []string{central.StatusUUID, central.ReasonUUID, central.NetworkUUID}
+	others  = []string{central.ScanUUID, central.ScanPageUUID, central.DeviceUUID}
 )
 
 // refusedAll checks that each access is answered with an error, and does nothing.
@@ -34,7 +35,7 @@ func (r *rawATT) refusedAll(want central.ATTError) {
 			r.t.Errorf("%s %s: %v, want %v", what, uuid, err, want)
 		}
 	}
-	for _, uuid := range written {
+	for _, uuid := range append([]string{central.ScanUUID, central.ScanPageUUID}, written...) {
 		check("write", uuid, r.write(uuid, 1))
 		check("prepare a write of", uuid, r.writeLong(uuid, 0, []byte{1}))
 	}
@@ -43,6 +44,11 @@ func (r *rawATT) refusedAll(want central.ATTError) {
 		check("read", uuid, err)
 		check("subscribe to", uuid, r.subscribe(uuid))
 	}
+	for _, uuid := range []string{central.ScanPageUUID, central.DeviceUUID} {
+		_, err := r.read(uuid)
+		check("read", uuid, err)
+	}
+	check("subscribe to", central.ScanUUID, r.subscribe(central.ScanUUID))
 }
 
 // mayAll checks that each access works.

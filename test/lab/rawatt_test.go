@@ -46,6 +46,7 @@ const (
 	opFindInfo      = 0x04
 	opReadByType    = 0x08
 	opRead          = 0x0A
+	opReadBlob      = 0x0C
 	opWrite         = 0x12
 	opPrepareWrite  = 0x16
 	opExecuteWrite  = 0x18
@@ -213,6 +214,19 @@ func (r *rawATT) ccc(uuid string) uint16 {
 func (r *rawATT) read(uuid string) ([]byte, error) {
 	r.t.Helper()
 	return r.request(le16(opRead, r.handle(uuid))...)
+}
+
+// readLong reads a value in pieces, as long as they are as long as they can be.
+func (r *rawATT) readLong(uuid string) []byte {
+	r.t.Helper()
+	value, err := r.read(uuid)
+	for piece := value; err == nil && len(piece) == r.mtu-1; value = append(value, piece...) {
+		piece, err = r.request(le16(opReadBlob, r.handle(uuid), uint16(len(value)))...)
+	}
+	if err != nil {
+		r.t.Fatalf("read %s: %v", uuid, err)
+	}
+	return value
 }
 
 // write sends a Write Request, which must fit into the MTU.

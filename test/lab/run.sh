@@ -7,6 +7,7 @@
 # machine in place of the tests, with the radios and the neighbours up. The exit status is that of the tests.
 # build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
 #   LAB_OUT       another folder for that
+#   LAB_FULL      how often to repeat what has a long form (faults.sh); empty: the short form
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 1800, arm64 3600)
 #   LAB_CPUS      how many cores the machine has (default 1: on two cores, two machines run side by side)
@@ -71,7 +72,7 @@ overlay() {
 	ln -sf /usr/lib/systemd/system/wifiprovd.service "$wants/"
 	(cd "$top" && CGO_ENABLED=0 GOARCH=$arch go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab)
 	{
-		printf 'export RUN=%q\n' "${RUN:-}"
+		printf 'export RUN=%q LAB_FULL=%q\n' "${RUN:-}" "${LAB_FULL:-}"
 		printf '%q ' "$@"
 	} >"$dir/usr/lib/lab/command"
 	if [ -n "${LAB_OVERLAY:-}" ]; then cp -r "$LAB_OVERLAY/." "$dir"; fi

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,16 +38,16 @@ func TestSoak(t *testing.T) {
 	s := &soak{gateway: start(t, situation{aps: aps, config: quiet()}), aps: aps, random: rand.New(rand.NewPCG(seed, 0))}
 	s.phone = newPhone(t, "", nil)
 	s.meet()
-	pid := mainPID(t)
-	var used []usage
+	pid := s.pid()
+	var used []sample
 	for n := range cycles {
 		s.cycle(n)
-		if now := mainPID(t); now != pid {
+		used = append(used, s.sample())
+		if used[n].pid != pid {
 			t.Fatalf("cycle %d: the daemon was started again", n)
 		}
-		used = append(used, usageOf(t, pid))
 		if n%10 == 9 {
-			t.Logf("%d cycles: %s", n+1, used[n])
+			t.Logf("%d cycles: %v, PSS %d KiB", n+1, used[n].usage, used[n].pss)
 		}
 	}
 	s.report(cycles, seed, used)
@@ -178,37 +177,21 @@ func (s *soak) erase() {
 	s.meet()
 }
 
-// usage is what the daemon uses.
-type usage struct {
-	descriptors, threads int
-	pss                  int // KiB
+// sample is what the daemon uses at the end of a cycle.
+type sample struct {
+	usage
+	pss int // KiB
 }
 
-func (u usage) String() string {
-	return fmt.Sprintf("%d descriptors, %d threads, PSS %.1f MiB", u.descriptors, u.threads, float64(u.pss)/1024)
-}
-
-func usageOf(t testing.TB, pid string) usage {
-	t.Helper()
-	descriptors, err := os.ReadDir("/proc/" + pid + "/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	threads, err := filepath.Glob("/proc/" + pid + "/task/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return usage{len(descriptors), len(threads), procField(t, "/proc/"+pid+"/smaps_rollup")("Pss")}
-}
-
-func mainPID(t testing.TB) string {
-	t.Helper()
-	return strings.TrimSpace(run(t, "systemctl", "show", "--value", "--property=MainPID", unit))
+func (s *soak) sample() sample {
+	s.t.Helper()
+	u := s.usage()
+	return sample{u, procField(s.t, "/proc/"+u.pid+"/smaps_rollup")("Pss")}
 }
 
 // report prints what docs/reliability.md takes over, and fails the test if the
 // daemon uses more and more.
-func (s *soak) report(cycles int, seed uint64, used []usage) {
+func (s *soak) report(cycles int, seed uint64, used []sample) {
 	s.t.Helper()
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %d cycles, seed %d.\n\n", machineKind(s.t), cycles, seed)
@@ -220,11 +203,12 @@ func (s *soak) report(cycles int, seed uint64, used []usage) {
 	for _, row := range []struct {
 		name  string
 		limit float64 // of the slope, per 100 cycles
-		value func(usage) float64
+		value func(sample) float64
 	}{
-		{"Descriptors", 0.5, func(u usage) float64 { return float64(u.descriptors) }},
-		{"Threads", 2, func(u usage) float64 { return float64(u.threads) }},
-		{"PSS, MiB", 0.25, func(u usage) float64 { return float64(u.pss) / 1024 }},
+		{"Goroutines", 0.5, func(u sample) float64 { return float64(u.goroutines) }},
+		{"Descriptors", 0.5, func(u sample) float64 { return float64(u.descriptors) }},
+		{"Heap, MiB", 0.1, func(u sample) float64 { return float64(u.heap) / (1 << 20) }},
+		{"PSS, MiB", 0.25, func(u sample) float64 { return float64(u.pss) / 1024 }},
 	} {
 		// The first tenth warms up: the heap and the pool of threads find their size.
 		slope := 100 * slope(used[len(used)/10:], row.value)
@@ -240,7 +224,7 @@ func (s *soak) report(cycles int, seed uint64, used []usage) {
 }
 
 // slope returns the slope of the line of least squares through the values.
-func slope(used []usage, value func(usage) float64) float64 {
+func slope(used []sample, value func(sample) float64) float64 {
 	n := float64(len(used))
 	var sx, sy, sxx, sxy float64
 	for i, u := range used {

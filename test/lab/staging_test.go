@@ -90,7 +90,7 @@ func TestHandles(t *testing.T) {
 		return handles
 	}
 	first := look()
-	if len(first) != len(written)+2*len(shown) {
+	if len(first) != len(written)+2*len(shown)+len(others) {
 		t.Fatalf("handles %v", first)
 	}
 	for _, service := range []string{unit, bluetoothd} {

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/control"
+	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/doctor"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// daemonOn puts a daemon's D-Bus interface on a bus of its own.
+func daemonOn(t *testing.T) (*control.Server, string) {
+	t.Helper()
+	bus := dbustest.Start(t)
+	s := control.NewServer(control.ServerConfig{Version: "1.2.3", Security: "encrypt", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Bus: bus})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done })
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := control.Read(context.Background(), bus); err == nil {
+			return s, bus
+		} else if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	s, bus := daemonOn(t)
+	s.SetSSID("Home")
+	s.SetState(control.State{Name: "FAILED", Why: "no \x1b[2J", Next: "another attempt", Since: time.Now().Add(-time.Minute), Reason: wifi.FailureNotFound, Advertise: true})
+	s.AdvertisingDown("BlueZ is gone")
+	status, stdout, stderr := try(t, bus, "status")
+	for _, want := range []string{"State        FAILED\n", `Why          no \x1b[2J` + "\n", " (1m0s)\n", "Next         another attempt\n", "Reason       not-found (2)\n",
+		"Network      \"Home\", not joined\n", "Phones       none connected\n", "Advertising  no: BlueZ is gone\n", "1.2.3, security encrypt\n"} {
+		if status != exitOK || !strings.Contains(stdout, want) {
+			t.Errorf("exit status %d, want %q in\n%s%s", status, want, stdout, stderr)
+		}
+	}
+}
+
+func TestStatusOfAJoinedNetwork(t *testing.T) {
+	t.Parallel()
+	s, bus := daemonOn(t)
+	hostile := wifi.Network{SSID: "a\x1b[2J\"\xff", BSSID: "02:00:00:00:00:01", FrequencyMHz: 2412, SignalDBm: -40, KeyMgmt: "SAE"}
+	s.SetState(control.State{Name: "CONNECTED", Since: time.Now(), Network: hostile, Advertise: true})
+	s.AdvertisingUp("hci0")
+	s.CentralConnected("A")
+	_, stdout, _ := try(t, bus, "status")
+	if !strings.Contains(stdout, `Network      "a\x1b[2J\"\xff" by access point 02:00:00:00:00:01 at 2412 MHz, -40 dBm when it was joined, SAE`) ||
+		!strings.Contains(stdout, "Phone        A\n") || !strings.Contains(stdout, "Advertising  on hci0\n") || strings.Contains(stdout, "Reason") {
+		t.Errorf("it shows\n%s", stdout)
+	}
+	status, stdout, _ := try(t, bus, "status", "--json")
+	var got statusJSON
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || status != exitOK || strings.Contains(stdout, "\x1b") {
+		t.Fatalf("exit status %d, %v:\n%q", status, err, stdout)
+	}
+	if !got.Running || got.Network.SSIDHex != "611b5b324a22ff" || got.Network.SSID != `a\x1b[2J\"\xff` || !got.Network.Joined || got.Centrals[0] != "A" || got.ReasonCode != 0 {
+		t.Errorf("it shows %s", stdout)
+	}
+}
+
+func TestStatusWithoutADaemon(t *testing.T) {
+	t.Parallel()
+	bus := dbustest.Start(t)
+	for _, args := range [][]string{{"status"}, {"status", "--json"}} {
+		status, stdout, stderr := try(t, bus, args...)
+		if status != exitNotRunning || !strings.Contains(stderr, "systemctl start wifiprovd") || (len(args) > 1) != strings.Contains(stdout, `"running": false`) {
+			t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+		}
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	bus := dbustest.Start(t)
+	config := filepath.Join(t.TempDir(), "wifiprovd.yaml")
+	if err := os.WriteFile(config, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, stderr := try(t, bus, "doctor", "--config", config)
+	if status != exitError || !strings.Contains(stdout, "OK     configuration   ") || !strings.Contains(stdout, "WRONG  bluetoothd      bluetoothd does not run\n") ||
+		!strings.Contains(stdout, " -> systemctl enable --now bluetooth\n") || !strings.Contains(stderr, "something is wrong") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	status, stdout, _ = try(t, bus, "doctor", "--json", "--config", config)
+	var report struct {
+		OK     bool
+		Checks []doctor.Result
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || status != exitError || report.OK || report.Checks[0].Verdict != doctor.OK {
+		t.Errorf("exit status %d, %v\n%s", status, err, stdout)
+	}
+}

@@ -1,0 +1,58 @@
+package credstore
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// TestPowerCut runs in a machine whose power is cut (test/lab/powercut.sh): it
+// says which save it finds, and then saves without end, saying each. The script
+// compares what was found with what was said before.
+func TestPowerCut(t *testing.T) {
+	dir := os.Getenv("CREDSTORE_POWERCUT")
+	if dir == "" {
+		return // not in that machine
+	}
+	if entries, err := os.ReadDir(dir); err == nil {
+		for _, e := range entries {
+			if strings.HasPrefix(e.Name(), tempPrefix) {
+				fmt.Println("powercut: stale file")
+			}
+		}
+	}
+	log := &strings.Builder{}
+	s, err := Open(dir, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if got := load(t, s); got.Active != nil {
+		if _, err := fmt.Sscan(string(got.Active.Credentials.SSID), &n); err != nil || !reflect.DeepEqual(got, numbered(n)) {
+			t.Fatalf("the store holds %+v", got)
+		}
+	}
+	if files := names(t, dir); n > 0 && !reflect.DeepEqual(files, []string{fileName}) || log.Len() > 0 {
+		t.Fatalf("files %q, log %s", files, log)
+	}
+	fmt.Println("powercut: found", n)
+	for {
+		n++
+		save(t, s, numbered(n))
+		fmt.Println("powercut: saved", n)
+	}
+}
+
+// numbered are contents of a size that differs from one to the next.
+func numbered(n int) Contents {
+	c := Contents{Active: entry(fmt.Sprint(n), "old password", wifi.WPA2PSK)}
+	if n%2 == 1 {
+		c.Candidate = entry("new", strings.Repeat("long password ", 4), wifi.WPA3SAE)
+	}
+	return c
+}

@@ -1,0 +1,134 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/godbus/dbus/v5"
+)
+
+const (
+	bluez             = "org.bluez"
+	adapterInterface  = "org.bluez.Adapter1"
+	advertiseManager  = "org.bluez.LEAdvertisingManager1"
+	oldestBluez       = 62 // 5.62: before it, bluetoothd does not know the flag encrypt-notify
+	bluetoothdRestart = "systemctl restart bluetooth"
+)
+
+// refusing are the releases of Raspberry Pi's kernel that refuse every extended
+// advertising call; mended in 6.18.36.
+var refusing = regexp.MustCompile(`^6\.(12\.93|18\.34)\D.*rpi`)
+
+func (v *visit) bluetoothd(ctx context.Context) Result {
+	if !v.runs(ctx, bluez) {
+		return wrong("systemctl enable --now bluetooth", "bluetoothd does not run")
+	}
+	for _, program := range []string{"/usr/libexec/bluetooth/bluetoothd", "/usr/lib/bluetooth/bluetoothd"} {
+		out, err := v.Run(ctx, program, "--version")
+		if err != nil {
+			continue
+		}
+		version := strings.TrimSpace(out)
+		var major, minor int
+		if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err == nil && major == 5 && minor < oldestBluez {
+			return wrong("upgrade the system: apt full-upgrade", "BlueZ %s is too old; 5.%d is needed", version, oldestBluez)
+		}
+		return ok("BlueZ %s runs", version)
+	}
+	return ok("bluetoothd runs; its version is not known")
+}
+
+// adapters are the interfaces with their properties of each adapter, by name.
+type adapters map[string]map[string]map[string]dbus.Variant
+
+// adapters asks bluetoothd once.
+func (v *visit) adapters(ctx context.Context) (adapters, error) {
+	if v.found != nil || v.foundErr != nil {
+		return v.found, v.foundErr
+	}
+	var objects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
+	v.foundErr = v.call(ctx, bluez, "/", "org.freedesktop.DBus.ObjectManager.GetManagedObjects", nil, &objects)
+	v.found = adapters{}
+	for p, interfaces := range objects {
+		if _, is := interfaces[adapterInterface]; is {
+			v.found[path.Base(string(p))] = interfaces
+		}
+	}
+	return v.found, v.foundErr
+}
+
+// choose returns the adapter that the daemon uses: the configured one, or the
+// first that can advertise. It is empty if there is none.
+func (v *visit) choose(all adapters) string {
+	names := slices.Sorted(maps.Keys(all))
+	if want := v.cfg.Bluetooth.Adapter; want != "" {
+		if slices.Contains(names, want) {
+			return want
+		}
+		return ""
+	}
+	for _, name := range names {
+		if _, can := all[name][advertiseManager]; can {
+			return name
+		}
+	}
+	if len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
+func (v *visit) adapter(ctx context.Context) Result {
+	all, err := v.adapters(ctx)
+	if err != nil {
+		return wrong(bluetoothdRestart, "bluetoothd does not name its adapters: %v", err)
+	}
+	name := v.choose(all)
+	switch {
+	case name == "" && len(all) > 0:
+		return wrong("set bluetooth.adapter in "+v.Config, "there is no adapter %s, but %s", v.cfg.Bluetooth.Adapter, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	case name == "":
+		return wrong("journalctl -k -g -i bluetooth", "there is no Bluetooth adapter")
+	}
+	powered := get[bool](all[name][adapterInterface], "Powered")
+	switch how := v.blocked("/sys/class/bluetooth/" + name); {
+	case how == "by software":
+		return wrong("rfkill unblock bluetooth", "%s is blocked %s", name, how)
+	case how != "":
+		return wrong("use the switch", "%s is blocked %s", name, how)
+	case !powered:
+		return wrong("bluetoothctl power on", "%s is powered off", name)
+	}
+	return ok("%s, %s, is on", name, get[string](all[name][adapterInterface], "Address"))
+}
+
+func (v *visit) advertising(ctx context.Context) Result {
+	all, err := v.adapters(ctx)
+	name := v.choose(all)
+	if err != nil || name == "" {
+		return unknown("", "there is no adapter to advertise on")
+	}
+	manager, can := all[name][advertiseManager]
+	kernel := v.read("/proc/sys/kernel/osrelease")
+	free, used := get[byte](manager, "SupportedInstances"), get[byte](manager, "ActiveInstances")
+	switch {
+	case !can:
+		return wrong("set bluetooth.adapter in "+v.Config+" to one of: bluetoothctl list", "%s cannot advertise: it does no Bluetooth LE", name)
+	case v.daemonErr == nil && v.daemon.Advertising:
+		return ok("on %s", v.daemon.Adapter)
+	case v.daemonErr == nil && !v.cfg.Bluetooth.KeepAfterConnect && v.daemon.Name == "CONNECTED":
+		return ok("off while connected, as bluetooth.keep_after_connect says")
+	case refusing.MatchString(kernel):
+		return wrong("upgrade the kernel: apt full-upgrade && reboot", "kernel %s refuses to advertise", kernel)
+	case free == 0 && used > 0:
+		return wrong("end the other program, then systemctl restart wifiprovd", "all %d advertisements of %s are taken", used, name)
+	case v.daemonErr == nil:
+		return wrong("journalctl -u wifiprovd -e", "the daemon does not advertise: %s", v.daemon.Trouble)
+	}
+	return ok("%s can: %d advertisements are free", name, free)
+}

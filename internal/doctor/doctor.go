@@ -1,0 +1,165 @@
+// Package doctor looks at everything a gateway needs, and says of each whether it
+// is well, or what is wrong and the command that mends it. It changes nothing.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/control"
+)
+
+// Verdict is what a check found.
+type Verdict string
+
+// The verdicts.
+const (
+	OK      Verdict = "ok"
+	Wrong   Verdict = "wrong"
+	Unknown Verdict = "unknown" // it cannot be told, for want of rights or of a tool
+)
+
+// Result is a check and what it found.
+type Result struct {
+	Check   string  `json:"check"`
+	Verdict Verdict `json:"verdict"`
+	Says    string  `json:"says"`
+	Mend    string  `json:"mend,omitempty"` // a command, or what else to do
+}
+
+// Machine is what is examined.
+type Machine struct {
+	Config string // the configuration's file
+	Bus    string // the message bus; empty: the system bus
+	Root   string // of /proc and /sys; empty: /
+	UID    int    // who examines
+	Now    time.Time
+	// Run runs a program and returns what it prints.
+	Run func(ctx context.Context, name string, args ...string) (string, error)
+}
+
+// ThisMachine is the machine this runs on, with its configuration's file.
+func ThisMachine(config string) Machine {
+	return Machine{Config: config, UID: os.Geteuid(), Now: time.Now(), Run: runProgram}
+}
+
+func runProgram(ctx context.Context, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	return string(out), err
+}
+
+// checkTimeout bounds each check.
+const checkTimeout = 5 * time.Second
+
+// visit is one examination.
+type visit struct {
+	Machine
+	conn   *dbus.Conn // nil: there is no bus
+	cfg    config.Config
+	cfgErr error
+	daemon control.Status
+	// daemonErr is why the daemon did not say how it is.
+	daemonErr error
+	found     adapters
+	foundErr  error
+}
+
+var checks = []struct {
+	name string
+	run  func(*visit, context.Context) Result
+}{
+	{"configuration", (*visit).configuration},
+	{"service", (*visit).service},
+	{"store", (*visit).store},
+	{"clock", (*visit).clock},
+	{"bluetoothd", (*visit).bluetoothd},
+	{"adapter", (*visit).adapter},
+	{"advertising", (*visit).advertising},
+	{"wpa_supplicant", (*visit).supplicant},
+	{"interface", (*visit).wifiInterface},
+	{"country", (*visit).country},
+	{"managers", (*visit).managers},
+	{"dhcp", (*visit).dhcp},
+}
+
+// Examine runs all checks, in order. starting is told the name of each.
+func Examine(ctx context.Context, m Machine, starting func(check string)) []Result {
+	v := &visit{Machine: m}
+	if v.cfg, v.cfgErr = config.Load(m.Config); v.cfgErr != nil {
+		v.cfg = config.Default()
+	}
+	starting("message bus")
+	conn, err := control.Dial(ctx, m.Bus)
+	if err != nil {
+		return []Result{wrong("systemctl status dbus", "the message bus does not answer: %v", err).of("message bus"), v.configuration(ctx).of("configuration")}
+	}
+	defer func() { _ = conn.Close() }()
+	v.conn = conn
+	within, cancel := context.WithTimeout(ctx, checkTimeout)
+	v.daemon, v.daemonErr = control.Read(within, m.Bus)
+	cancel()
+	var results []Result
+	for _, c := range checks {
+		starting(c.name)
+		within, cancel := context.WithTimeout(ctx, checkTimeout)
+		results = append(results, c.run(v, within).of(c.name))
+		cancel()
+	}
+	return results
+}
+
+func (r Result) of(check string) Result {
+	r.Check = check
+	return r
+}
+
+func ok(format string, args ...any) Result {
+	return Result{Verdict: OK, Says: fmt.Sprintf(format, args...)}
+}
+
+func wrong(mend, format string, args ...any) Result {
+	return Result{Verdict: Wrong, Says: fmt.Sprintf(format, args...), Mend: mend}
+}
+
+func unknown(mend, format string, args ...any) Result {
+	return Result{Verdict: Unknown, Says: fmt.Sprintf(format, args...), Mend: mend}
+}
+
+// read returns the text of a file below the root, empty if there is none.
+func (v *visit) read(path string) string {
+	text, _ := os.ReadFile(filepath.Join(v.Root, path))
+	return strings.TrimSpace(string(text))
+}
+
+// exists says whether there is a file below the root.
+func (v *visit) exists(path string) bool {
+	_, err := os.Stat(filepath.Join(v.Root, path))
+	return err == nil
+}
+
+// blocked says how rfkill blocks the radio in folder: "", "by software", "by a
+// hardware switch" (Documentation/ABI/stable/sysfs-class-rfkill).
+func (v *visit) blocked(folder string) string {
+	switches, _ := filepath.Glob(filepath.Join(v.Root, folder, "rfkill*"))
+	how := ""
+	for _, s := range switches {
+		s = strings.TrimPrefix(s, v.Root)
+		switch {
+		case v.read(filepath.Join(s, "hard")) == "1":
+			return "by a hardware switch"
+		case v.read(filepath.Join(s, "soft")) == "1":
+			how = "by software"
+		}
+	}
+	return how
+}

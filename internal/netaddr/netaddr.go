@@ -1,0 +1,111 @@
+// Package netaddr follows the addresses and the default gateway of a network
+// interface. The kernel tells of changes (rtnetlink(7)): nothing is polled.
+package netaddr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// How long to wait. Variables only so that a test can shorten them.
+var (
+	settle = 50 * time.Millisecond // after a change: several come together
+	again  = 5 * time.Second       // after a failure
+)
+
+// State is what the interface has. An address that is not valid is not there.
+type State struct {
+	IPv4    netip.Addr // the first global one
+	IPv6    netip.Addr // the first global one that is usable, lasting and not temporary
+	Gateway netip.Addr // of the preferred default route: IPv4's, else IPv6's
+}
+
+// Bound reports whether the interface has an address.
+func (s State) Bound() bool { return s.IPv4.IsValid() || s.IPv6.IsValid() }
+
+// groups are the kernel's announcements that matter: of links, addresses, routes.
+// RTMGRP_* is a bit mask, 1 << (group - 1).
+const groups = 1<<(unix.RTNLGRP_LINK-1) | 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1) |
+	1<<(unix.RTNLGRP_IPV4_ROUTE-1) | 1<<(unix.RTNLGRP_IPV6_ROUTE-1)
+
+// Follow tells changed what the interface name has, at first and at each change,
+// until ctx ends. The interface may come and go. changed must return soon. A
+// failure is logged, and Follow begins anew after a while.
+func Follow(ctx context.Context, name string, log *slog.Logger, changed func(State)) error {
+	f := &follower{name: name, log: log, changed: changed}
+	for ctx.Err() == nil {
+		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("the addresses cannot be followed; trying again soon", "interface", name, "err", err)
+			sleep(ctx, again)
+		}
+	}
+	return nil
+}
+
+type follower struct {
+	name    string
+	log     *slog.Logger
+	changed func(State)
+
+	told bool // changed was called
+	last State
+}
+
+// follow subscribes, then reads: a change meanwhile is not missed.
+func (f *follower) follow(ctx context.Context) error {
+	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: groups})
+	if err != nil {
+		return fmt.Errorf("subscribe to rtnetlink: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	defer conn.Close()
+	for {
+		state, index, err := read(f.name)
+		if err != nil {
+			return err
+		}
+		if !f.told || state != f.last {
+			f.told, f.last = true, state
+			f.changed(state)
+		}
+		if err := f.await(conn, index); err != nil {
+			return err
+		}
+		sleep(ctx, settle)
+	}
+}
+
+// await returns after an announcement about the interface, or when some were lost:
+// what is read then is all that counts.
+func (f *follower) await(conn *netlink.Conn, index uint32) error {
+	for {
+		messages, err := conn.Receive()
+		switch {
+		case errors.Is(err, unix.ENOBUFS):
+			f.log.Debug("announcements of rtnetlink were lost; reading anew", "interface", f.name)
+			return nil
+		case err != nil:
+			return fmt.Errorf("receive from rtnetlink: %w", err)
+		}
+		for _, m := range messages {
+			if concerns(m, f.name, index) {
+				return nil
+			}
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,192 @@
+package netaddr
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// message makes a message of a header and attributes.
+func message(t testing.TB, kind uint16, header []byte, attributes ...netlink.Attribute) netlink.Message {
+	t.Helper()
+	data, err := netlink.MarshalAttributes(attributes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return netlink.Message{Header: netlink.Header{Type: netlink.HeaderType(kind)}, Data: append(header, data...)}
+}
+
+func u32(n uint32) []byte { return binary.NativeEndian.AppendUint32(nil, n) }
+
+func addressMessage(t testing.TB, index uint32, scope, flags byte, attributes ...netlink.Attribute) netlink.Message {
+	return message(t, unix.RTM_NEWADDR, append([]byte{0, 24, flags, scope}, u32(index)...), attributes...)
+}
+
+func routeMessage(t testing.TB, toBits, table byte, attributes ...netlink.Attribute) netlink.Message {
+	return message(t, unix.RTM_NEWROUTE, []byte{0, toBits, 0, 0, table, 0, 0, unix.RTN_UNICAST, 0, 0, 0, 0}, attributes...)
+}
+
+func ip(kind uint16, text string) netlink.Attribute {
+	return netlink.Attribute{Type: kind, Data: netip.MustParseAddr(text).AsSlice()}
+}
+
+func TestStateOf(t *testing.T) {
+	flags := func(f uint32) netlink.Attribute { return netlink.Attribute{Type: unix.IFA_FLAGS, Data: u32(f)} }
+	addresses := []netlink.Message{
+		addressMessage(t, 1, 0, 0, ip(unix.IFA_LOCAL, "192.0.2.1")),                                            // of another interface
+		addressMessage(t, 3, unix.RT_SCOPE_LINK, 0, ip(unix.IFA_LOCAL, "169.254.1.1")),                         // link-local
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "192.0.2.9"), ip(unix.IFA_LOCAL, "192.0.2.7")),         // .9 is the far end
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_LOCAL, "192.0.2.8")),                                            // the second one
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::1"), flags(unix.IFA_F_TENTATIVE)),           // may be somebody else's
+		addressMessage(t, 3, 0, unix.IFA_F_DEPRECATED, ip(unix.IFA_ADDRESS, "2001:db8::2")),                    // running out
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::3"), flags(unix.IFA_F_TEMPORARY)),           // for privacy
+		addressMessage(t, 3, unix.RT_SCOPE_LINK, 0, ip(unix.IFA_ADDRESS, "fe80::1")),                           // link-local
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::4"), flags(unix.IFA_F_MANAGETEMPADDR|0x80)), // good
+	}
+	out, via := netlink.Attribute{Type: unix.RTA_OIF, Data: u32(3)}, func(text string) netlink.Attribute { return ip(unix.RTA_GATEWAY, text) }
+	metric := func(n uint32) netlink.Attribute { return netlink.Attribute{Type: unix.RTA_PRIORITY, Data: u32(n)} }
+	routes := []netlink.Message{
+		routeMessage(t, 0, unix.RT_TABLE_MAIN, out, via("fe80::2")),
+		routeMessage(t, 24, unix.RT_TABLE_MAIN, out, via("192.0.2.3")),
+		routeMessage(t, 0, 99, out, via("192.0.2.4")),
+		routeMessage(t, 0, unix.RT_TABLE_MAIN, out, via("192.0.2.5"), metric(1024)),
+		routeMessage(t, 0, unix.RT_TABLE_MAIN, out, via("192.0.2.6"), metric(600)),
+		routeMessage(t, 0, unix.RT_TABLE_MAIN, out),
+	}
+	want := State{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::4"), netip.MustParseAddr("192.0.2.6")}
+	if got := stateOf(addresses, routes, 3); got != want || !got.Bound() {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := stateOf(addresses, routes[:1], 3).Gateway; got != netip.MustParseAddr("fe80::2") {
+		t.Errorf("with IPv6 alone the gateway is %v", got)
+	}
+	if got := stateOf(addresses[1:2], nil, 3); got.Bound() {
+		t.Errorf("a link-local address counts: %v", got)
+	}
+}
+
+func FuzzMessage(f *testing.F) {
+	for _, m := range []netlink.Message{
+		addressMessage(f, 3, 0, 0, ip(unix.IFA_LOCAL, "192.0.2.1")),
+		routeMessage(f, 0, unix.RT_TABLE_MAIN, ip(unix.RTA_GATEWAY, "fe80::2")),
+		message(f, unix.RTM_NEWLINK, make([]byte, 16), netlink.Attribute{Type: unix.IFLA_IFNAME, Data: []byte("wlan0\x00")}),
+		message(f, unix.RTM_DELLINK, nil),
+	} {
+		f.Add(uint16(m.Header.Type), m.Data)
+	}
+	f.Fuzz(func(t *testing.T, kind uint16, data []byte) {
+		m := netlink.Message{Header: netlink.Header{Type: netlink.HeaderType(kind)}, Data: data}
+		concerns(m, "wlan0", 3)
+		if s := stateOf([]netlink.Message{m}, []netlink.Message{m}, 3); s.IPv4.IsValid() && !s.IPv4.Is4() || s.IPv6.IsValid() && !s.IPv6.Is6() {
+			t.Errorf("state %v", s)
+		}
+	})
+}
+
+// TestFollow follows the loopback interface of a network namespace of its own,
+// which a second process of this test has. It gets the name that is followed, and
+// loses it again.
+func TestFollow(t *testing.T) {
+	if os.Getenv("NETADDR_CHILD") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestFollow$", "-test.v")
+		cmd.Env = append(os.Environ(), "NETADDR_CHILD=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+		}
+		out, err := cmd.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Skipf("no network namespace can be had here: %v", err)
+		}
+		if t.Logf("%s", out); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	states := make(chan State) // whoever does not fetch a state blocks Follow
+	var log strings.Builder    // not looked at before Follow has returned
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	settle = time.Millisecond
+	go func() {
+		done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s State) {
+			select {
+			case states <- s:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	expect := func(want State) {
+		t.Helper()
+		for {
+			select {
+			case got := <-states:
+				if got == want {
+					return
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatalf("no %v within 10 s", want)
+			}
+		}
+	}
+	ip := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %v: %v: %s", args, err, out)
+		}
+	}
+	four, six, gateway := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.1")
+	expect(State{})
+	ip("address", "add", "192.0.2.7/24", "dev", "lo", "scope", "global")
+	ip("link", "set", "lo", "name", "wlan0") // it comes
+	expect(State{IPv4: four})
+	ip("link", "set", "wlan0", "up")
+	ip("route", "add", "default", "via", "192.0.2.1", "dev", "wlan0")
+	expect(State{IPv4: four, Gateway: gateway})
+	ip("address", "add", "2001:db8::7/64", "dev", "wlan0", "scope", "global")
+	expect(State{IPv4: four, IPv6: six, Gateway: gateway})
+	ip("address", "delete", "192.0.2.7/24", "dev", "wlan0")
+	expect(State{IPv6: six, Gateway: gateway})
+	ip("route", "delete", "default")
+	expect(State{IPv6: six})
+
+	// So many changes that the socket cannot hold them, while Follow is busy.
+	var batch strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&batch, "address add 198.51.%d.%d/32 dev wlan0 scope global\n", 100+i/250, 1+i%250)
+	}
+	file := filepath.Join(t.TempDir(), "batch")
+	if err := os.WriteFile(file, []byte(batch.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ip("-batch", file)
+	expect(State{IPv4: netip.MustParseAddr("198.51.100.1"), IPv6: six})
+	ip("address", "flush", "dev", "wlan0")
+	expect(State{})
+	ip("address", "add", "192.0.2.7/24", "dev", "wlan0", "scope", "global")
+	expect(State{IPv4: four})
+	ip("link", "set", "wlan0", "down")
+	ip("link", "set", "wlan0", "name", "lo") // it goes
+	expect(State{})
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(log.String(), "announcements of rtnetlink were lost") {
+		t.Errorf("no announcement was lost: the test shows nothing\n%s", log.String())
+	}
+}

@@ -1,0 +1,166 @@
+package wpa
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+)
+
+const (
+	ownNetwork   = dbus.ObjectPath("/fi/w1/wpa_supplicant1/Interfaces/0/Networks/0")
+	otherNetwork = dbus.ObjectPath("/fi/w1/wpa_supplicant1/Interfaces/0/Networks/9")
+)
+
+// A connection to the network of another program is not ours, however well it
+// stands.
+func TestTaken(t *testing.T) {
+	for name, take := range map[string]func(*rig){
+		"it says so": func(r *rig) {
+			r.Change(state("disconnected"))
+			r.Change(dbustest.Step{"State": "completed", "CurrentNetwork": otherNetwork})
+		},
+		"it says what was selected": func(r *rig) { r.InterfaceSignal("NetworkSelected", otherNetwork) },
+		"it says only that it is connected": func(r *rig) {
+			r.Set("CurrentNetwork", otherNetwork)
+			r.Change(state("disconnected"))
+			r.Change(state("completed"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.Air(lab())
+			r.joined(t)
+			take(r)
+			if why := next(t, r.lost); !strings.Contains(why, "another program selected") {
+				t.Errorf("lost: %s", why)
+			}
+			r.joined(t)
+			r.isQuiet(t)
+		})
+	}
+}
+
+func TestRemovedWhileConnected(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	r.joined(t)
+	r.InterfaceSignal("NetworkRemoved", ownNetwork)
+	r.Change(state("disconnected"))
+	if why := next(t, r.lost); !strings.Contains(why, "another program removed") {
+		t.Errorf("lost: %s", why)
+	}
+	r.joined(t)
+	r.isQuiet(t)
+}
+
+// A network that is removed in the middle of an attempt is added again.
+func TestRemovedWhileJoining(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	r.Hear(time.Second, lab())
+	r.Next(steps(toHandshake)...) // and no further
+	go func() {
+		_ = r.wait(t.Context(), func() bool { return r.attempt != nil && r.attempt.try.phase == "4way_handshake" })
+		r.InterfaceSignal("NetworkRemoved", ownNetwork)
+	}()
+	r.joined(t)
+	if n := len(r.Calls("AddNetwork")); n != 2 {
+		t.Errorf("%d networks were added, want 2", n)
+	}
+	if n := strings.Count(r.log.String(), "it is added again"); n != 1 {
+		t.Errorf("said %d times that it is added again: %s", n, r.log)
+	}
+}
+
+// A wpa_supplicant that hangs is noticed, and so is that it goes on.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.Air(lab())
+	r.Hang("GetInterface")
+	r.Check()
+	r.isAvailable(t, "wpa_supplicant does not answer")
+	r.Check() // one runs
+	r.Answer("GetInterface")
+	r.isAvailable(t, "")
+	r.joined(t)
+	r.isQuiet(t)
+}
+
+// manager is a NetworkManager with one device.
+type manager struct {
+	t       *testing.T
+	conn    *dbus.Conn
+	managed atomic.Bool
+}
+
+const managerDevicePath = dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/1")
+
+func startManager(t *testing.T, address string) *manager {
+	t.Helper()
+	conn, err := dbus.Connect(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	m := &manager{t: t, conn: conn}
+	device := func(name string) (dbus.ObjectPath, *dbus.Error) {
+		if name != "wlan0" {
+			return "", dbus.NewError(managerName+".UnknownDevice", nil)
+		}
+		return managerDevicePath, nil
+	}
+	get := func(string, string) (dbus.Variant, *dbus.Error) { return dbus.MakeVariant(m.managed.Load()), nil }
+	if err := conn.ExportMethodTable(map[string]any{"GetDeviceByIpIface": device}, managerPath, managerName); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.ExportMethodTable(map[string]any{"Get": get}, managerDevicePath, propsIface); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.RequestName(managerName, dbus.NameFlagDoNotQueue); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func (m *manager) manage(on bool) {
+	m.managed.Store(on)
+	changed := map[string]dbus.Variant{"Managed": dbus.MakeVariant(on)}
+	if err := m.conn.Emit(managerDevicePath, propChanged, managerDevice, changed, []string{}); err != nil {
+		m.t.Error(err)
+	}
+}
+
+// While NetworkManager manages the interface, it is left alone, and whatever else
+// happens to it is no news.
+func TestManaged(t *testing.T) {
+	address := dbustest.Start(t)
+	r := &rig{WPA: dbustest.StartWPA(t, address, "wlan0")}
+	r.Air(lab())
+	r.run(t, address)
+	r.isAvailable(t, "")
+	m := startManager(t, address)
+	m.manage(true)
+	r.isAvailable(t, "nmcli device set wlan0 managed no")
+	for _, name := range []string{"interface_disabled", "disconnected"} {
+		r.Change(state(name))
+		if err := r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.dev.state == name }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.manage(false)
+	r.isAvailable(t, "")
+	r.joined(t)
+	m.manage(true)
+	r.isAvailable(t, "NetworkManager manages wlan0")
+	if err := m.conn.Close(); err != nil { // it ends
+		t.Fatal(err)
+	}
+	r.isAvailable(t, "")
+	r.isQuiet(t)
+}

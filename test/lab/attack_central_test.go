@@ -1,0 +1,208 @@
+//go:build lab
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// TestCentralVanishes: a phone goes between any two writes, and in the middle of a
+// long one. Nothing is left of it. (The link is closed; btvirt
+// knows no supervision timeout.)
+func TestCentralVanishes(t *testing.T) {
+	open := AP{SSID: "still there", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none"}})
+	w := g.witness()
+	steps := []func(*rawATT){
+		func(r *rawATT) { is(t, "SSID", r.write(central.SSIDUUID, []byte(open.SSID)...), nil) },
+		func(r *rawATT) { is(t, "Password", r.write(central.PasswordUUID), nil) },
+		func(r *rawATT) { is(t, "Security", r.write(central.SecurityUUID, byte(wifi.Open)), nil) },
+		func(r *rawATT) {
+			_, err := r.request(append(le16(opPrepareWrite, r.handle(central.PasswordUUID), 0), "half a passwor"...)...)
+			is(t, "prepare", err, nil)
+		},
+	}
+	for n := range len(steps) + 1 {
+		r := dialATT(t, phoneHCI, notEncrypted)
+		for _, step := range steps[:n] {
+			step(r)
+		}
+		r.leave()
+		g.logged(patience, "MESSAGE=central disconnected*")
+	}
+	w.unchanged()
+	r := dialATT(t, secondPhoneHCI, notEncrypted)
+	is(t, "subscribe", r.subscribe(central.StatusUUID), nil)
+	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	r.expect(central.StatusFailed) // nothing was staged
+	g.stores(nil)
+}
+
+// TestCentralFloods writes without waiting for answers, as a paired phone. Another
+// one is served afterwards.
+func TestCentralFloods(t *testing.T) {
+	open := AP{SSID: "not flooded", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none", "log.level": "info"}})
+	r := dialATT(t, phoneHCI, notEncrypted)
+	w := g.witness()
+	handle, sent := r.handle(central.SSIDUUID), 0
+	for end := time.Now().Add(time.Duration(count(5, 60)) * time.Second); time.Now().Before(end); sent++ {
+		// Commands need no answer (volume 3, part F, 3.4.5.3): no flow control but the link's.
+		if _, err := r.socket.Write(append(le16(opWriteCommand, handle), "a flood of writes"...)); err != nil {
+			t.Fatalf("after %d writes: %v", sent, err)
+		}
+	}
+	t.Logf("%d writes", sent)
+	r.leave()
+	w.unchanged()
+	other := dialATT(t, secondPhoneHCI, notEncrypted)
+	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
+	is(t, "SSID", other.write(central.SSIDUUID, []byte(open.SSID)...), nil)
+	is(t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	other.expect(central.StatusConnecting, central.StatusConnected)
+	g.stores(&open)
+}
+
+// TestPasskeyLockout guesses passkeys, and finds that it takes longer each time.
+// Then the owner's phone is served.
+func TestPasskeyLockout(t *testing.T) {
+	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
+	wrong := true
+	p := newPhone(t, "", func(ctx context.Context) (uint32, error) {
+		passkey, err := g.passkey(ctx)
+		if wrong {
+			passkey = (passkey + 1) % 1000000
+		}
+		return passkey, err
+	})
+	pair := func() error {
+		g.from = g.journal.mark(t, "pair")
+		p.find()
+		p.mayConnect()
+		err := p.central.Pair(p.deadline(), p.gateway)
+		if err != nil {
+			// BlueZ takes no service from advertisements of a device that it was connected to.
+			if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
+				t.Error(err)
+			}
+			waitGone(t, adapterAddress(t, phoneHCI))
+		}
+		return err
+	}
+	begin := g.journal.mark(t, "guesses")
+	shown := func() (passkeys, locked int) {
+		for _, e := range g.journal.since(begin) {
+			if e["WIFIPROVD_PASSKEY"] != "" {
+				passkeys++
+			}
+			if strings.HasPrefix(e["MESSAGE"], "pairing is locked for ") && e["PRIORITY"] == "4" {
+				locked++
+			}
+		}
+		return passkeys, locked
+	}
+	guesses, tries := count(4, 10), 0
+	for passkeys := 0; passkeys < guesses; passkeys, _ = shown() {
+		if tries++; tries > 20*guesses {
+			t.Fatalf("%d passkeys after %d tries", passkeys, tries)
+		}
+		if pair() == nil {
+			t.Fatal("paired with a wrong passkey")
+		}
+	}
+	passkeys, locked := shown()
+	if want := passkeys - 2; locked != want { // bluez.freeGuesses
+		t.Errorf("locked %d times after %d passkeys, want %d", locked, passkeys, want)
+	}
+	t.Logf("%d tries, %d passkeys, locked %d times", tries, passkeys, locked)
+
+	g.from = begin
+	for range locked { // each has its end
+		g.logged(2*patience, "MESSAGE=pairing is locked for *")
+		g.logged(2*patience, "MESSAGE=pairing is allowed again: *")
+	}
+	wrong = false
+	if err := pair(); err != nil {
+		t.Fatalf("the owner's phone cannot pair: %v", err)
+	}
+	p.connect()
+	p.status()
+}
+
+// TestStoreFails: the store's folder is on a disk that is full, then read-only.
+// The phone is told, and what was stored stands.
+func TestStoreFails(t *testing.T) {
+	home := AP{SSID: "kept", Security: wifi.WPA2PSK, Passphrase: "a passphrase that stays"}
+	g := start(t, situation{stopped: true})
+	// Before the daemon starts: its mounts are its own.
+	run(t, "mount", "-t", "tmpfs", "-o", "mode=0700,size=64k", "tmpfs", storeDir)
+	t.Cleanup(func() {
+		systemctl(t, "stop", unit)
+		run(t, "umount", storeDir)
+	})
+	startAPs(t, home)
+	g.start()
+	p := g.joined(home)
+	g.stores(&home)
+	fails := func(what string) {
+		t.Helper()
+		p.provision("elsewhere", "a passphrase of elsewhere", wifi.AutoDetect)
+		for {
+			var value []byte
+			select {
+			case value = <-p.statuses:
+			case <-time.After(patience):
+				t.Fatalf("%s: FAILED was not notified", what)
+			}
+			if s := central.Status(value[0]); s == central.StatusFailed {
+				break
+			}
+		}
+		if reason := p.reason(); reason != wifi.FailureInternal {
+			t.Errorf("%s: reason %d (%s), want %d", what, reason, reason, wifi.FailureInternal)
+		}
+		g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=internal")
+		g.stores(&home)
+	}
+
+	const filler = storeDir + "/filler"
+	fill, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err = nil; err == nil; {
+		_, err = fill.Write(make([]byte, 512))
+	}
+	t.Logf("the disk is full: %v", errors.Join(err, fill.Close()))
+	fails("full")
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	pid := unitNow(t, unit).pid
+	remount := func(how string) {
+		run(t, "nsenter", "--mount=/proc/"+pid+"/ns/mnt", "mount", "-o", "remount,"+how, storeDir)
+	}
+	remount("ro")
+	fails("read-only")
+	remount("rw")
+	drained := func() error {
+		select {
+		case <-p.statuses:
+			return errors.New("there are more statuses")
+		default:
+			return nil
+		}
+	}
+	g.becomes(central.StatusConnected) // with what was stored
+	waitFor(t, "no more statuses", patience, drained)
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+}

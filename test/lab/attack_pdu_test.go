@@ -1,0 +1,122 @@
+//go:build lab
+
+package lab
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+)
+
+// attacker has an ATT channel and no manners.
+type attacker struct {
+	t              testing.TB
+	phone, gateway string
+	level          byte
+	socket         *os.File
+	answers        chan byte // opcodes; closed when the connection has ended
+	connections    int
+}
+
+func newAttacker(t testing.TB, level byte) *attacker {
+	t.Helper()
+	a := &attacker{t: t, phone: adapterAddress(t, phoneHCI), gateway: adapterAddress(t, gatewayHCI), level: level}
+	t.Cleanup(a.leave)
+	return a
+}
+
+func (a *attacker) connect() {
+	a.t.Helper()
+	waitAdvertising(a.t)
+	socket, err := connectATT(a.phone, a.gateway, a.level)
+	if err != nil {
+		a.t.Fatalf("connect: %v", err)
+	}
+	a.connections++
+	a.socket, a.answers = socket, make(chan byte, 64)
+	go func(answers chan<- byte) {
+		defer close(answers)
+		buffer := make([]byte, 600)
+		for {
+			n, err := socket.Read(buffer)
+			switch {
+			case err != nil || n == 0:
+				return
+			case buffer[0]%2 == 1 && buffer[0] != opNotification && buffer[0] != opIndication:
+				select {
+				case answers <- buffer[0]:
+				default:
+				}
+			case buffer[0] < 0x40 && buffer[0]%2 == 0:
+				_, _ = socket.Write([]byte{opError, buffer[0], 0, 0, attNotSupported})
+			}
+		}
+	}(a.answers)
+}
+
+func (a *attacker) leave() {
+	if a.socket != nil {
+		_ = a.socket.Close()
+		a.socket = nil
+		_ = bus(a.t).Object("org.bluez", devicePath(phoneHCI, a.gateway)).Call("org.bluez.Device1.Disconnect", 0).Err // it may not know the gateway
+		waitGone(a.t, a.phone)
+	}
+}
+
+// send sends a PDU and waits for the answer if it is a request. It reports
+// whether the connection is still there.
+func (a *attacker) send(pdu []byte) bool {
+	a.t.Helper()
+	if _, err := a.socket.Write(pdu); err != nil {
+		return false
+	}
+	if !slices.Contains(attRequests, pdu[0]) {
+		select {
+		case _, ok := <-a.answers:
+			return ok
+		default:
+			return true
+		}
+	}
+	timeout := time.After(attTimeout)
+	select {
+	case _, ok := <-a.answers:
+		return ok
+	case <-timeout:
+		a.t.Fatalf("% x was not answered within %s", pdu, attTimeout)
+	}
+	return false
+}
+
+// attRequests are the opcodes of the requests (Core Specification, volume 3,
+// part F, 3.4.8).
+var attRequests = []byte{opExchangeMTU, opFindInfo, 0x06, opReadByType, opRead, 0x0C, 0x0E, 0x10, opWrite, opPrepareWrite, opExecuteWrite, 0x20}
+
+const opWriteCommand = 0x52
+
+// randomPDU returns up to 23 bytes. Most begin as a request does, with a handle
+// that exists; responses to nothing end the connection, so there are few.
+func randomPDU(r *rand.Rand, handles []uint16) []byte {
+	opcode := attRequests[r.IntN(len(attRequests))]
+	switch r.IntN(200) {
+	case 0:
+		opcode = byte(r.IntN(256))
+	case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10:
+		opcode = opWriteCommand
+	}
+	handle := uint16(r.IntN(1 << 16))
+	if len(handles) > 0 && r.IntN(4) > 0 {
+		handle = handles[r.IntN(len(handles))] + uint16(r.IntN(3))
+	}
+	pdu := binary.LittleEndian.AppendUint16([]byte{opcode}, handle)
+	for range r.IntN(defaultMTU - 2) {
+		pdu = append(pdu, byte(r.IntN(256)))
+	}
+	if opcode == opExchangeMTU {
+		return pdu[:1+r.IntN(2)] // an MTU that is not one: another one would make larger PDUs
+	}
+	return pdu[:1+r.IntN(len(pdu))]
+}

@@ -1,0 +1,246 @@
+//go:build lab
+
+package lab
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// count returns what a test does how often: few in the usual run, many with
+// LAB_LONG=1 (make attack).
+func count(few, many int) int {
+	if os.Getenv("LAB_LONG") != "" {
+		return many
+	}
+	return few
+}
+
+// chance returns a source of randomness whose seed is printed; LAB_SEED repeats it.
+func chance(t testing.TB) *rand.Rand {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("LAB_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("LAB_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+// maxGrowth is by how much the memory of a program may be larger after an attack,
+// in KiB: what the garbage collector has not given back yet.
+const maxGrowth = 8 << 10
+
+// witness is what an attack must not change.
+type witness struct {
+	g      *gateway
+	store  []byte
+	units  map[string]unitState
+	from   int
+	status string
+}
+
+type unitState struct {
+	pid string
+	rss int // KiB
+}
+
+func (g *gateway) witness() *witness {
+	g.t.Helper()
+	w := &witness{g: g, units: map[string]unitState{}, from: g.journal.mark(g.t, "attack"), status: statusText(g.t)}
+	w.store, _ = os.ReadFile(storeFile) // there may be none
+	for _, name := range []string{unit, bluetoothd} {
+		w.units[name] = unitNow(g.t, name)
+	}
+	return w
+}
+
+func statusText(t testing.TB) string {
+	t.Helper()
+	return run(t, "systemctl", "show", "--value", "--property=StatusText", unit)
+}
+
+func unitNow(t testing.TB, name string) unitState {
+	t.Helper()
+	pid := strings.TrimSpace(run(t, "systemctl", "show", "--value", "--property=MainPID", name))
+	text, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s = unitState{pid: pid}
+	for _, line := range strings.Split(string(text), "\n") {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			if _, err := fmt.Sscan(value, &s.rss); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return s
+}
+
+// unchanged checks that nothing crashed, no memory was taken for good, and
+// neither the state nor the store changed.
+func (w *witness) unchanged() {
+	t := w.g.t
+	t.Helper()
+	w.alive()
+	if store, _ := os.ReadFile(storeFile); string(store) != string(w.store) {
+		t.Error("the store has changed")
+	}
+	if now := statusText(t); now != w.status {
+		t.Errorf("the status has changed from %s to %s", w.status, now)
+	}
+	for _, e := range w.g.journal.since(w.from) {
+		if e["WIFIPROVD_STATE"] != "" {
+			t.Errorf("the state has changed: %s", e)
+		}
+	}
+}
+
+func (w *witness) alive() {
+	t := w.g.t
+	t.Helper()
+	for name, before := range w.units {
+		now := unitNow(t, name)
+		if now.pid != before.pid {
+			t.Errorf("%s crashed", name)
+		}
+		if now.rss > before.rss+maxGrowth {
+			t.Errorf("%s has %d KiB, before %d", name, now.rss, before.rss)
+		}
+		t.Logf("%s: %d KiB before, %d KiB after", name, before.rss, now.rss)
+	}
+}
+
+// TestAttackPDUs sends random and malformed PDUs, without a pairing.
+func TestAttackPDUs(t *testing.T) {
+	open := AP{SSID: "attacked", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}})
+	p := g.joined(open)
+	p.leave()
+	removeBonds(t)
+	r := dialATT(t, phoneHCI, notEncrypted)
+	var handles []uint16
+	for _, handle := range r.handles {
+		handles = append(handles, handle)
+	}
+	slices.Sort(handles)
+	r.leave()
+
+	random, w := chance(t), g.witness()
+	a := newAttacker(t, notEncrypted)
+	a.connect()
+	total := count(600, 100_000)
+	for range total {
+		if !a.send(randomPDU(random, handles)) {
+			a.leave()
+			a.connect()
+		}
+	}
+	a.leave()
+	t.Logf("%d PDUs in %d connections", total, a.connections)
+	w.unchanged()
+	g.joined(open)
+}
+
+// TestAttackUnpaired tries every access to every characteristic, and long writes
+// that make no sense, without a pairing.
+func TestAttackUnpaired(t *testing.T) {
+	open := AP{SSID: "attacked", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}})
+	w := g.witness()
+	r := dialATT(t, phoneHCI, notEncrypted)
+	protected := 0
+	for uuid, handle := range r.handles {
+		if !strings.HasSuffix(uuid, central.ServiceUUID[8:]) {
+			continue
+		}
+		protected++
+		r.attackUnpaired(uuid, handle)
+	}
+	if protected < len(written)+len(shown) {
+		t.Errorf("only %d characteristics were found: %v", protected, r.handles)
+	}
+	_, err := r.request(opExecuteWrite, 1)
+	is(t, "execute without a prepare", err, nil)
+	for _, handle := range []uint16{0, 0x0FFF, 0x1000 + 0x0FFF, 0xFFFF} {
+		if _, err := r.request(append(le16(opWrite, handle), 1)...); err == nil {
+			t.Errorf("a write to handle 0x%04x was accepted", handle)
+		}
+	}
+	r.leave()
+	w.unchanged()
+	g.joined(open)
+}
+
+func (r *rawATT) attackUnpaired(uuid string, handle uint16) {
+	r.t.Helper()
+	for what, pdu := range map[string][]byte{
+		"read":         le16(opRead, handle),
+		"read blob":    le16(0x0C, handle, 1),
+		"write":        append(le16(opWrite, handle), 1),
+		"empty write":  le16(opWrite, handle),
+		"prepare":      append(le16(opPrepareWrite, handle, 0), 1),
+		"prepare late": append(le16(opPrepareWrite, handle, 0xFFFF), 1),
+	} {
+		_, err := r.request(pdu...)
+		if what == "prepare late" && errors.Is(err, attInvalidOffset) {
+			continue // BlueZ looks at the offset first (src/shared/gatt-server.c, prep_write_cb)
+		}
+		if !slices.ContainsFunc([]error{attInsufficientEncryption, attInsufficientAuthentication, attReadNotPermitted, attWriteNotPermitted},
+			func(want error) bool { return errors.Is(err, want) }) {
+			r.t.Errorf("%s %s: answered %v", what, uuid, err)
+		}
+	}
+	// A write command has no answer.
+	for value := range byte(4) {
+		if _, err := r.socket.Write(append(le16(opWriteCommand, handle), value)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	response, err := r.request(le16(opFindInfo, handle+1, handle+1)...)
+	if err != nil || len(response) != 5 || binary.LittleEndian.Uint16(response[3:]) != cccUUID {
+		return // it does not notify
+	}
+	if _, err := r.request(le16(opWrite, handle+1, 1)...); err == nil {
+		r.t.Errorf("subscribe to %s: accepted", uuid)
+	}
+}
+
+// TestAttackPrepareQueue prepares writes, as a paired phone, and never executes
+// them.
+func TestAttackPrepareQueue(t *testing.T) {
+	open := AP{SSID: "attacked", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}})
+	r := dialATT(t, phoneHCI, encrypted)
+	w := g.witness()
+	refused := 0
+	for i := range count(300, 10_000) {
+		pdu := append(le16(opPrepareWrite, r.handle(central.SSIDUUID), uint16(i*18)), make([]byte, 18)...)
+		if _, err := r.request(pdu...); err != nil {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("all prepared writes were taken: the queue has no bound")
+	}
+	_, err := r.request(opExecuteWrite, 0)
+	is(t, "cancel", err, nil)
+	r.leave()
+	w.unchanged()
+	removeBonds(t)
+	g.joined(open)
+}

@@ -1,0 +1,171 @@
+//go:build lab
+
+package lab
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// network is the JSON of Network.
+type network struct {
+	SSID      string    `json:"ssid"`
+	SSIDHex   string    `json:"ssid_hex"`
+	BSSID     string    `json:"bssid"`
+	Frequency int       `json:"frequency_mhz"`
+	Signal    int       `json:"signal_dbm"`
+	Security  string    `json:"security"`
+	IPv4      string    `json:"ipv4"`
+	Gateway   string    `json:"gateway"`
+	Since     time.Time `json:"since"`
+}
+
+// bssid returns the address of an access point.
+func (r radio) bssid(t testing.TB) string {
+	t.Helper()
+	out, err := r.hostapd("status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out) {
+		if value, ok := strings.CutPrefix(line, "bssid[0]="); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Fatalf("hostapd tells no address: %s", out)
+	return ""
+}
+
+// TestNetworkAndDevice reads what a phone can know of the network that it gave the
+// gateway, and of the gateway.
+func TestNetworkAndDevice(t *testing.T) {
+	home := AP{SSID: "a home", Security: wifi.WPA2PSK, Passphrase: "a passphrase at home", Channel: 6}
+	begin := time.Now()
+	start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.name": "Boiler"}})
+	p := ready(t, true)
+	read := func(uuid string, into any) {
+		t.Helper()
+		value, err := p.session.Read(p.deadline(), uuid)
+		if err == nil {
+			err = json.Unmarshal(value, into)
+		}
+		if err != nil || len(value) > 512 {
+			t.Fatalf("read %s: %q, %v", uuid, value, err)
+		}
+		t.Logf("%s", value)
+	}
+	var device struct {
+		Name, Model, Version, Security string
+		Protocols                      map[string]int
+	}
+	read(central.DeviceUUID, &device)
+	model, _ := os.ReadFile("/sys/class/dmi/id/product_name") // arm64 has no phone
+	if device.Name != "Boiler" || device.Version == "" || device.Security != "encrypt" || device.Protocols["provisioning"] != 1 ||
+		device.Protocols["details"] != 1 || device.Model == "" || device.Model != strings.TrimSpace(string(model)) {
+		t.Errorf("the device is %+v", device)
+	}
+	var none map[string]any
+	if read(central.NetworkUUID, &none); len(none) > 0 {
+		t.Errorf("without a network it has %v", none)
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	notified, err := p.session.Watch(ctx, central.NetworkUUID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+	var length int
+	for range 2 { // joined, and bound
+		select {
+		case value := <-notified:
+			if len(value) != 2 {
+				t.Fatalf("notified % x, want a length", value)
+			}
+			length = int(binary.LittleEndian.Uint16(value))
+		case <-time.After(patience):
+			t.Fatal("the network was not notified")
+		}
+	}
+	var n network
+	waitFor(t, "the network with an address", patience, func() error {
+		if read(central.NetworkUUID, &n); n.IPv4 == "" || n.Gateway == "" {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+	if length < 100 || length > 512 {
+		t.Errorf("the length of the value is %d", length)
+	}
+	address := leased(t)
+	if len(address) != 1 || n.IPv4 != address[0].Addr().String() || n.Gateway != "192.0.2.1" {
+		t.Errorf("address %s, gateway %s; the interface has %v", n.IPv4, n.Gateway, address)
+	}
+	if n.SSID != home.SSID || n.SSIDHex != "" || n.BSSID != radio(1).bssid(t) || n.Frequency != 2437 || n.Signal >= 0 || n.Security != "WPA2-PSK" {
+		t.Errorf("the network is %+v", n)
+	}
+	if n.Since.Before(begin.Add(-time.Second)) || n.Since.After(time.Now().Add(time.Second)) {
+		t.Errorf("joined at %s, and it is %s", n.Since, time.Now())
+	}
+}
+
+// TestNoAddress joins a network whose DHCP server is silent: the phone is told so
+// while the link stays up, and that it is over when the server answers.
+func TestNoAddress(t *testing.T) {
+	const dhcp = "lab-dhcp.service"
+	silent := AP{SSID: "silent", Security: wifi.WPA2PSK, Passphrase: "a silent passphrase"}
+	g := start(t, situation{aps: []AP{silent}, config: map[string]string{"wifi.address_timeout": "5s"}})
+	systemctl(t, "stop", dhcp)
+	t.Cleanup(func() { systemctl(t, "start", dhcp) })
+	p := ready(t, true)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	reasons, err := p.session.Watch(ctx, central.ReasonUUID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	becomes := func(want wifi.Failure) {
+		t.Helper()
+		for {
+			select {
+			case value := <-reasons:
+				if wifi.Failure(value[0]) == want {
+					return
+				}
+			case <-time.After(patience):
+				t.Fatalf("reason %s was not notified", want)
+			}
+		}
+	}
+	p.provision(silent.SSID, silent.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+	begin := time.Now()
+	becomes(wifi.FailureNoAddress)
+	t.Logf("told %s after CONNECTED", time.Since(begin))
+	g.logged(patience, "MESSAGE_ID="+daemon.MessageNoAddress, "WIFIPROVD_STATE=CONNECTED", "WIFIPROVD_REASON=no-address", "PRIORITY=4")
+	if err := radio(1).lists(wifiAddress(t)); err != nil {
+		t.Errorf("the link did not stay: %v", err)
+	}
+	systemctl(t, "start", dhcp)
+	becomes(wifi.FailureNone)
+	g.logged(patience, "MESSAGE_ID="+daemon.MessageAddress, "WIFIPROVD_STATE=CONNECTED", "WIFIPROVD_REASON=none")
+	if len(p.statuses) > 0 {
+		t.Errorf("the status was notified again: % x", <-p.statuses)
+	}
+	if s := p.status(); s != central.StatusConnected {
+		t.Errorf("status %s, want CONNECTED", s)
+	}
+	g.stores(&silent)
+}

@@ -1,0 +1,50 @@
+//go:build lab
+
+package lab
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+const processEnded = unit + ": Main process exited, code=killed, status=9/KILL"
+
+var systemFaults = []fault{
+	{name: "daemon killed", do: kill(unit), broken: processEnded, over: advertising, drops: true, short: elsewhere},
+	{name: "daemon killed 10 times in a row", do: killDaemonAgain, broken: processEnded, over: advertising, drops: true, many: true, long: true},
+	{name: "daemon hangs until the watchdog", do: func(g *gateway) { systemctl(g.t, "kill", "--signal=STOP", unit) },
+		broken: unit + ": Watchdog timeout", over: advertising, drops: true, long: true},
+	{name: "message bus restarted", do: restartBus, broken: "wifiprovd ends: the connection to the message bus is lost", over: advertising, drops: true, long: true},
+	{name: "clock 20 years ahead and back", do: func(g *gateway) { jump(g.t, 20) }, mend: func(g *gateway) { jump(g.t, -20) }},
+	{name: "clock 20 years back and ahead", do: func(g *gateway) { jump(g.t, -20) }, mend: func(g *gateway) { jump(g.t, 20) }, short: elsewhere},
+}
+
+// killDaemonAgain kills the daemon more often than systemd's usual limit of starts
+// allows, each time as soon as it runs.
+func killDaemonAgain(g *gateway) {
+	last := ""
+	for range 10 {
+		waitFor(g.t, "the daemon runs", patience, func() error {
+			if pid := g.pid(); pid == "0" || pid == last {
+				return fmt.Errorf("main process %s", pid)
+			}
+			return nil
+		})
+		last = g.pid()
+		systemctl(g.t, "kill", "--signal=KILL", unit)
+	}
+}
+
+// restartBus restarts dbus-daemon, with which all of its clients lose their
+// connections; what the lab needs is started again.
+func restartBus(g *gateway) {
+	systemctl(g.t, "restart", "dbus.service")
+	systemctl(g.t, "restart", "lab-bus.service")
+}
+
+// jump sets the clock.
+func jump(t testing.TB, years int) {
+	t.Helper()
+	run(t, "date", "--set", time.Now().AddDate(years, 0, 0).UTC().Format("2006-01-02 15:04:05 UTC"))
+}

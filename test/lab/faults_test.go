@@ -1,0 +1,248 @@
+//go:build lab
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// fault is something that happens to a neighbour of the daemon, or to the daemon.
+type fault struct {
+	name  string
+	do    func(*gateway)
+	mend  func(*gateway) // nil: it mends itself
+	after func(*gateway) // cleans up; may be nil
+
+	// broken and over are how the one journal line begins that says what
+	// happened, and the one that says it is over. Empty: nothing is to be told.
+	// %s stands for any text within the line.
+	broken, over string
+
+	frozen bool             // the access point of CONNECTING stays frozen, it is part of the fault
+	drops  bool             // it ends the gateway's connection, if there is one
+	many   bool             // more than one thing happens: there may be more lines
+	states []central.Status // from which it is tried; nil: all
+	short  []central.Status // and in the short form; nil: CONNECTED
+	long   bool             // only in the long form
+}
+
+const (
+	idle       = central.StatusIdle
+	connecting = central.StatusConnecting
+	connected  = central.StatusConnected
+)
+
+// elsewhere is for faults that other tests play too: the short form leaves them out.
+var elsewhere = []central.Status{}
+
+// timesEach is how often the long form, which "make faults" runs, tries each fault
+// from each state; 0 in the short form.
+var timesEach, _ = strconv.Atoi(os.Getenv("LAB_FULL"))
+
+// faultHome is the network. The other access point of the same name is the one
+// that a test puts on radio 2.
+var faultHome = AP{SSID: "faults", Security: wifi.WPA2PSK, Passphrase: "faults passphrase"}
+
+// TestFaults makes every neighbour fail, from each state. Each time the gateway
+// advertises and is on its network afterwards, by itself; one line of the journal
+// has said what happened and one that it is over; and nothing has grown.
+func TestFaults(t *testing.T) {
+	all := slices.Concat(systemFaults, bluetoothFaults, wifiFaults, apFaults)
+	for _, state := range []central.Status{connected, connecting, idle} {
+		t.Run(state.String(), func(t *testing.T) {
+			g := start(t, situation{aps: []AP{faultHome}, config: map[string]string{"wifi.connect_timeout": "3m"}})
+			if state != idle {
+				g.joined(faultHome).leave()
+			}
+			var before usage
+			for _, f := range all {
+				if !f.wanted(state) {
+					continue
+				}
+				t.Run(f.name, func(t *testing.T) { g.in(t).tryFault(f, state) })
+				if g.pid() != before.pid {
+					before = g.usage() // after the first fault, when all buffers have their size
+				}
+			}
+			g.grown(before)
+		})
+	}
+}
+
+func (f fault) wanted(state central.Status) bool {
+	if timesEach > 0 {
+		return f.states == nil || slices.Contains(f.states, state)
+	}
+	return !f.long && (slices.Contains(f.short, state) || f.short == nil && state == connected)
+}
+
+// tryFault tries a fault and writes a line for the table of docs/reliability.md.
+func (g *gateway) tryFault(f fault, state central.Status) {
+	g.t.Helper()
+	times, recovered, slowest := 1, 0, time.Duration(0)
+	if !f.long {
+		times = max(times, timesEach)
+	}
+	defer func() { reportFault(g.t, f.name, state, times, recovered, slowest) }()
+	for range times {
+		slowest = max(slowest, g.suffer(f, state))
+		if g.t.Failed() {
+			return
+		}
+		recovered++
+	}
+}
+
+// reportFault appends to the results of this run.
+func reportFault(t testing.TB, name string, state central.Status, times, recovered int, slowest time.Duration) {
+	line := fmt.Sprintf("| %s | %s | %d | %d | %.1f |\n", name, state, times, recovered, slowest.Seconds())
+	file, err := os.OpenFile("/lab/out/faults.md", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = file.WriteString(line)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// suffer brings the gateway into a state, makes a fault happen, and returns how
+// long after it was mended, or has happened if it mends itself, everything is well.
+func (g *gateway) suffer(f fault, state central.Status) time.Duration {
+	g.t.Helper()
+	g.enter(state)
+	from := g.journal.mark(g.t, g.t.Name())
+	f.do(g)
+	begin := time.Now()
+	if f.broken != "" {
+		waitFor(g.t, "journal line: "+f.broken, patience, func() error { return g.tells(from, f.broken) })
+	}
+	if f.mend != nil {
+		f.mend(g)
+		begin = time.Now()
+	}
+	defer func() {
+		if f.after != nil {
+			f.after(g)
+		}
+	}()
+	if !f.frozen {
+		thaw(g.t)
+	}
+	waitFor(g.t, "all is well again", 2*patience, func() error { return g.isWell(f, state, from) })
+	took := time.Since(begin)
+	waitAdvertising(g.t)
+	for _, line := range []string{f.broken, f.over} {
+		if n := len(g.linesLike(from, line)); line != "" && n != 1 && !f.many {
+			g.t.Errorf("%d lines in the journal are like %q, want one: %q", n, line, g.linesLike(from, line))
+		}
+	}
+	g.t.Logf("well again after %s", took)
+	return took
+}
+
+// isWell returns nil if all is as it should be some time after a fault.
+func (g *gateway) isWell(f fault, state central.Status, from int) error {
+	if f.over != "" {
+		if err := g.tells(from, f.over); err != nil {
+			return err
+		}
+	}
+	if err := g.advertises(1); err != nil {
+		return err
+	}
+	if state == idle {
+		return g.statusIs(idle)
+	}
+	if state == connecting || f.drops {
+		if err := g.tells(from, "status -> CONNECTED"); err != nil {
+			return err
+		}
+	}
+	return g.onNetwork()
+}
+
+// onNetwork returns nil if the gateway is CONNECTED, and online by one of the
+// access points.
+func (g *gateway) onNetwork() error {
+	if err := g.statusIs(connected); err != nil {
+		return err
+	}
+	if g.online(1) == nil {
+		return nil
+	}
+	return g.online(2)
+}
+
+// enter brings the gateway into a state from which a fault is tried.
+func (g *gateway) enter(state central.Status) {
+	g.t.Helper()
+	if state == idle {
+		waitFor(g.t, "IDLE", patience, func() error { return errors.Join(g.statusIs(idle), g.advertises(1)) })
+		return
+	}
+	thaw(g.t) // a fault before may have failed
+	waitFor(g.t, "CONNECTED", 2*patience, func() error { return errors.Join(g.onNetwork(), g.advertises(1)) })
+	if state == connecting {
+		freeze(g.t)
+		supplicant(g.t, "Disconnect", nil)
+		waitFor(g.t, "CONNECTING", patience, func() error { return g.statusIs(connecting) })
+	}
+}
+
+// freeze makes the access point on radio 1 deaf: it still sends beacons, which are
+// the kernel's work, and answers nobody. An attempt to join it lasts.
+func freeze(t testing.TB) {
+	t.Helper()
+	systemctl(t, "kill", "--signal=STOP", radio(1).unit())
+}
+
+func thaw(t testing.TB) {
+	t.Helper()
+	_, _ = try("systemctl", "kill", "--signal=CONT", radio(1).unit()) // it may be off
+}
+
+// statusIs returns nil if that is the last status that the journal tells.
+func (g *gateway) statusIs(want central.Status) error {
+	entries := g.journal.since(g.first)
+	for i := len(entries) - 1; i >= 0; i-- {
+		if message := entries[i]["MESSAGE"]; strings.HasPrefix(message, "status -> ") {
+			if entries[i]["WIFIPROVD_STATE"] == want.String() {
+				return nil
+			}
+			return fmt.Errorf("%s, want %s", message, want)
+		}
+	}
+	return fmt.Errorf("no status was told, want %s", want)
+}
+
+// tells returns nil if the journal has a line like this from an index on.
+func (g *gateway) tells(from int, like string) error {
+	if len(g.linesLike(from, like)) == 0 {
+		return fmt.Errorf("no line in the journal is like %q", like)
+	}
+	return nil
+}
+
+// linesLike returns the lines of the journal from an index on that begin like
+// this, where %s stands for any text.
+func (g *gateway) linesLike(from int, like string) []string {
+	begin, then, _ := strings.Cut(like, "%s")
+	var found []string
+	for _, e := range g.journal.since(from) {
+		if rest, ok := strings.CutPrefix(e["MESSAGE"], begin); ok && strings.Contains(rest, then) {
+			found = append(found, e["MESSAGE"])
+		}
+	}
+	return found
+}

@@ -1,0 +1,90 @@
+//go:build lab
+
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// usage is what the daemon's process holds.
+type usage struct {
+	pid                     string
+	goroutines, descriptors int
+	heap, resident          int // bytes in use after a garbage collection, KiB
+}
+
+func (u usage) String() string {
+	return fmt.Sprintf("%d goroutines, %d descriptors, %d bytes in use, %d KiB resident", u.goroutines, u.descriptors, u.heap, u.resident)
+}
+
+// mayGrow is how much memory in use the daemon may hold more after many faults
+// than after the first, in bytes; and how much of the machine's, in KiB: Go gives
+// back with a delay what it does not use.
+const (
+	mayGrow         = 256 << 10
+	mayGrowResident = 4 << 10
+)
+
+// pid returns the daemon's process ID.
+func (g *gateway) pid() string {
+	g.t.Helper()
+	return strings.TrimSpace(run(g.t, "systemctl", "show", "--property=MainPID", "--value", unit))
+}
+
+// usage asks the daemon what it holds (SIGUSR1), and the kernel.
+func (g *gateway) usage() usage {
+	g.t.Helper()
+	g.from = g.journal.mark(g.t, "usage")
+	systemctl(g.t, "kill", "--signal=USR1", unit)
+	e := g.logged(patience, "MESSAGE=runtime: *")
+	u := usage{pid: g.pid()}
+	var err error
+	number := func(text string) int {
+		n, parseErr := strconv.Atoi(text)
+		if parseErr != nil {
+			err = parseErr
+		}
+		return n
+	}
+	u.goroutines, u.heap = number(e["WIFIPROVD_GOROUTINES"]), number(e["WIFIPROVD_HEAP"])
+	files, readErr := os.ReadDir("/proc/" + u.pid + "/fd")
+	if readErr != nil {
+		g.t.Fatal(readErr)
+	}
+	u.descriptors = len(files)
+	status, readErr := os.ReadFile("/proc/" + u.pid + "/status")
+	if readErr != nil {
+		g.t.Fatal(readErr)
+	}
+	for line := range bytes.Lines(status) {
+		if value, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
+			u.resident = number(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(string(value)), "kB")))
+		}
+	}
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return u
+}
+
+// grown checks that the daemon's process holds no more than before.
+func (g *gateway) grown(before usage) {
+	g.t.Helper()
+	if before.pid == "" {
+		return
+	}
+	var after usage
+	waitFor(g.t, "as little in use as before", patience, func() error {
+		after = g.usage()
+		if after.goroutines > before.goroutines || after.descriptors > before.descriptors || after.heap > before.heap+mayGrow ||
+			after.resident > before.resident+mayGrowResident || after.pid != before.pid {
+			return fmt.Errorf("process %s: %v; before, process %s: %v", after.pid, after, before.pid, before)
+		}
+		return nil
+	})
+	g.t.Logf("after the first fault: %v; after the last: %v", before, after)
+}

@@ -1,0 +1,118 @@
+//go:build lab
+
+package lab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// kept is what the store holds, as far as a kill may change it.
+type kept struct{ active, candidate string }
+
+// stored reads the store as the daemon has left it: whole, or it is an error.
+func stored() (k kept, err error) {
+	var doc struct {
+		Version           int
+		Active, Candidate *struct{ SSID, Passphrase []byte }
+	}
+	text, err := os.ReadFile(storeFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &doc)
+	}
+	if err == nil && doc.Version != 1 {
+		err = fmt.Errorf("version %d", doc.Version)
+	}
+	if err != nil {
+		return k, err
+	}
+	if doc.Active != nil {
+		k.active = string(doc.Active.SSID) + "/" + string(doc.Active.Passphrase)
+	}
+	if doc.Candidate != nil {
+		k.candidate = string(doc.Candidate.SSID) + "/" + string(doc.Candidate.Passphrase)
+	}
+	return k, nil
+}
+
+// TestKilledAtAnyMoment kills the daemon at random moments of CONNECT and ERASE:
+// the store is the one from before or after it, and the next daemon carries on.
+func TestKilledAtAnyMoment(t *testing.T) {
+	homes := []AP{
+		{SSID: "kill me", Security: wifi.WPA2PSK, Passphrase: "the first passphrase", Channel: 1},
+		{SSID: "kill me, too", Security: wifi.WPA2PSK, Passphrase: "a second, longer passphrase", Channel: 6},
+	}
+	g := start(t, situation{aps: homes, config: map[string]string{"bluetooth.security": "none"}})
+	r := dialATT(t, phoneHCI, notEncrypted)
+	r.exchangeMTU(64)
+	random := chance(t)
+	seen := map[string]int{}
+	for round := range count(10, 200) {
+		home := homes[round%2]
+		ready := func() error { return r.write(central.SSIDUUID, []byte(home.SSID)...) }
+		waitFor(t, "a daemon that takes writes", patience, ready)
+		is(t, "Password", r.write(central.PasswordUUID, []byte(home.Passphrase)...), nil)
+		secret(t, home.SSID, home.Passphrase)
+		before, err := stored()
+		if err != nil {
+			t.Fatalf("round %d: before: %v", round, err)
+		}
+		control, name := central.ControlConnect, "CONNECT"
+		wanted := home.SSID + "/" + home.Passphrase
+		may := []kept{before, {before.active, wanted}, {wanted, ""}}
+		if random.IntN(3) == 0 {
+			control, name, may = central.ControlErase, "ERASE", []kept{before, {}}
+		}
+		is(t, name, r.write(central.ControlUUID, byte(control)), nil)
+		time.Sleep(moment(random.Float64()))
+		systemctl(t, "kill", "--signal=KILL", unit)
+		waitFor(t, "the daemon's end", patience, func() error {
+			if out, _ := try("systemctl", "is-active", unit); out == "active\n" {
+				return errors.New("it runs")
+			}
+			return nil
+		})
+		after, err := stored()
+		if err != nil {
+			t.Fatalf("round %d, %s: %v", round, name, err)
+		}
+		which := -1
+		for i, k := range may {
+			if k == after {
+				which = i
+			}
+		}
+		if which < 0 {
+			t.Fatalf("round %d, %s: the store was %q and is %q", round, name, before, after)
+		}
+		seen[fmt.Sprintf("%s %d", name, which)]++
+		g.start()
+		if files, _ := filepath.Glob(storeDir + "/.*tmp*"); len(files) > 0 {
+			t.Errorf("round %d: temporary files were left: %q", round, files)
+		}
+		if files, _ := filepath.Glob(storeDir + "/*.corrupt-*"); len(files) > 0 {
+			t.Fatalf("round %d: the store was corrupt: %q", round, files)
+		}
+	}
+	t.Logf("what the store held (0: as before): %v", seen)
+	waitFor(t, "a daemon that takes writes", patience, func() error { return r.write(central.SSIDUUID, []byte(homes[0].SSID)...) })
+	is(t, "Password", r.write(central.PasswordUUID, []byte(homes[0].Passphrase)...), nil)
+	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	g.stores(&homes[0])
+}
+
+// moment spreads a number below 1 over the few milliseconds in which the store is
+// written, and the seconds of a join.
+func moment(x float64) time.Duration { return time.Duration(x * x * x * x * float64(3*time.Second)) }

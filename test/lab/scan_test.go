@@ -1,0 +1,152 @@
+//go:build lab
+
+package lab
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// record is one network on a scan page.
+type record struct {
+	signal          int8
+	security, flags byte
+	ssid            string
+}
+
+// String shows the name with everything escaped.
+func (r record) String() string {
+	return fmt.Sprintf("%q %d dBm %d %d", r.ssid, r.signal, r.security, r.flags)
+}
+
+// scan lets the gateway look around until it hears networks of these names, and
+// returns what it heard.
+func (r *rawATT) scan(names ...string) (found []record) {
+	r.t.Helper()
+	waitFor(r.t, fmt.Sprintf("a scan with %q", names), patience, func() error {
+		for len(r.notified) > 0 {
+			<-r.notified // of the scan before
+		}
+		if err := r.write(central.ScanUUID, 1); err != nil && !errors.Is(err, attBusy) {
+			return err
+		}
+		count := r.scanned()
+		if found = r.records(); len(found) != count {
+			r.t.Fatalf("%d networks were announced, and are %v", count, found)
+		}
+		for _, name := range names {
+			if !slices.ContainsFunc(found, func(f record) bool { return f.ssid == name }) {
+				return fmt.Errorf("heard %v", found)
+			}
+		}
+		return nil
+	})
+	return found
+}
+
+// scanned waits for the end of a scan.
+func (r *rawATT) scanned() int {
+	r.t.Helper()
+	for {
+		select {
+		case n := <-r.notified:
+			if len(n) != 4 || binary.LittleEndian.Uint16(n) != r.handle(central.ScanUUID) || n[2] == 3 {
+				r.t.Fatalf("notified % x, want the end of a scan", n)
+			}
+			if n[2] == 2 {
+				return int(n[3])
+			}
+		case <-time.After(patience):
+			r.t.Fatal("the scan does not end")
+		}
+	}
+}
+
+// records reads pages up to the empty one.
+func (r *rawATT) records() (all []record) {
+	r.t.Helper()
+	for page := byte(0); ; page++ {
+		is(r.t, "choose a page", r.write(central.ScanPageUUID, page), nil)
+		value := r.readLong(central.ScanPageUUID)
+		if len(value) == 0 {
+			return all
+		}
+		for len(value) > 0 {
+			end := 4 + int(value[3])
+			all = append(all, record{int8(value[0]), value[1], value[2], string(value[4:end])})
+			value = value[end:]
+		}
+	}
+}
+
+// TestScanAround lists the networks around with the smallest MTU, and joins one
+// whose name is made to break JSON and terminals.
+func TestScanAround(t *testing.T) {
+	const twins, hostile = "tw\x1b[31m\"in\\\n", "\x1b[2J\"\\{}\n\x00\xff"
+	g := start(t, situation{aps: []AP{
+		{SSID: twins, Security: wifi.WPAAutoPersonal, Passphrase: "a passphrase of both", Channel: 1},
+		{SSID: twins, Security: wifi.WPAAutoPersonal, Passphrase: "a passphrase of both", Channel: 6},
+		{SSID: hostile, Security: wifi.Open, Channel: 11},
+	}})
+	power := func(r radio, mBm string) {
+		run(t, "ip", append(strings.Fields("netns exec ap iw dev "+r.iface()+" set txpower"), strings.Fields(mBm)...)...)
+	}
+	t.Cleanup(func() { power(1, "auto"); power(3, "auto") })
+	power(1, "fixed 300")  // the weaker of the two
+	power(3, "fixed 1000") // weaker than the stronger one
+
+	r := dialATT(t, phoneHCI, encrypted)
+	waitFor(t, "a scan while one runs", patience, func() error {
+		err := r.write(central.ScanUUID, 1)
+		if errors.Is(err, attBusy) {
+			return nil
+		}
+		return fmt.Errorf("answered %v", err)
+	})
+	is(t, "subscribe to Scan", r.subscribe(central.ScanUUID), nil)
+	found := r.scan(twins, hostile)
+	t.Logf("found %v", found)
+	// What was on the air in the test before may still count as around.
+	found = slices.DeleteFunc(found, func(f record) bool { return f.ssid != twins && f.ssid != hostile })
+	if len(found) != 2 || found[0].ssid != twins || found[1].ssid != hostile || found[0].signal <= found[1].signal {
+		t.Errorf("want each name once, the strongest first")
+	}
+	if found[0].security != byte(wifi.WPAAutoPersonal) || found[0].flags != 2 || found[1].security != byte(wifi.Open) || found[1].flags != 0 {
+		t.Errorf("want WPA2/WPA3 of two access points, and an open network")
+	}
+	is(t, "write a page", r.write(central.ScanPageUUID, 7), nil)
+	if past := r.readLong(central.ScanPageUUID); len(past) > 0 {
+		t.Errorf("a page past the end is % x", past)
+	}
+
+	is(t, "write the SSID", r.write(central.SSIDUUID, []byte(hostile)...), nil)
+	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	g.becomes(central.StatusConnected)
+	waitFor(t, "online", patience, func() error { return g.online(3) })
+	var n network
+	if value := r.readLong(central.NetworkUUID); json.Unmarshal(value, &n) != nil || n.SSIDHex != fmt.Sprintf("%x", hostile) || n.SSID != "" {
+		t.Errorf("Network is %q", value)
+	}
+	is(t, "write the SSID", r.writeLong(central.SSIDUUID, 0, []byte(twins)), nil)
+	is(t, "write the password", r.writeLong(central.PasswordUUID, 0, []byte("a passphrase of both")), nil)
+	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	g.becomes(central.StatusConnected)
+	if value := r.readLong(central.NetworkUUID); json.Unmarshal(value, &n) != nil || n.SSID != twins {
+		t.Errorf("Network is %q", value)
+	}
+	if found := r.scan(twins); !slices.ContainsFunc(found, func(f record) bool { return f.ssid == twins && f.flags&1 != 0 }) {
+		t.Errorf("the joined network is not marked: %v", found)
+	}
+	if r.mtu != defaultMTU {
+		t.Errorf("the MTU was %d, want %d", r.mtu, defaultMTU)
+	}
+}
