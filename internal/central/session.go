@@ -2,6 +2,7 @@ package central
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,16 +27,12 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if err := c.connect(ctx, device); err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
 	s := &Session{central: c, device: device, lost: make(chan struct{})}
-	err = c.objects.wait(ctx, "look up the gateway's services", func() (bool, error) {
-		if !s.connected() {
-			return false, ErrNotConnected
+	for try := 1; ; try++ {
+		if err = s.establish(ctx); !errors.Is(err, ErrNotConnected) || try == connectTries {
+			break
 		}
-		return property[bool](c.objects, device, deviceIface, "ServicesResolved"), nil
-	})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -51,6 +48,21 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 		_ = c.objects.wait(context.Background(), "", func() (bool, error) { return !s.connected(), nil })
 	}()
 	return s, nil
+}
+
+// establish connects and waits until the services are known. A connection may be
+// lost at once: by radio, or because two of BlueZ's own attempts have met.
+func (s *Session) establish(ctx context.Context) error {
+	c := s.central
+	if err := c.connect(ctx, s.device); err != nil {
+		return err
+	}
+	return c.objects.wait(ctx, "look up the gateway's services", func() (bool, error) {
+		if !s.connected() {
+			return false, ErrNotConnected
+		}
+		return property[bool](c.objects, s.device, deviceIface, "ServicesResolved"), nil
+	})
 }
 
 // connect connects to device if it is not connected already, as it is after

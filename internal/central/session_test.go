@@ -82,6 +82,20 @@ func TestConnectWithoutSignal(t *testing.T) {
 	connect(t, c)
 }
 
+// A connection that is lost at once is tried again, but not for ever.
+func TestConnectAgain(t *testing.T) {
+	fake, c := open(t, central.Options{})
+	find(t, c)
+	fake.Behave(dbustest.Behavior{LostConnections: 3})
+	if _, err := c.Connect(background(t), gateway); !errors.Is(err, central.ErrNotConnected) {
+		t.Fatalf("connected after three lost connections: %v", err)
+	}
+	fake.Behave(dbustest.Behavior{LostConnections: 2})
+	if _, err := c.Connect(background(t), gateway); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestNotAGateway(t *testing.T) {
 	bus := dbustest.Start(t)
 	fake := dbustest.NewPhone(t, bus, central.SSIDUUID)

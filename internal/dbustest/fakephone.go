@@ -26,6 +26,8 @@ type Behavior struct {
 	// SilentConnect leaves out the signal that a gateway is connected, as BlueZ
 	// 5.66 does when the kernel reports the ATT channel before the link.
 	SilentConnect bool
+	// LostConnections is how many connections end as soon as they were made.
+	LostConnections int
 	// OnWrite answers a write; nil: every write is accepted. OnRead answers a
 	// read; nil: none is permitted.
 	OnWrite func(uuid string, value []byte, offset uint16) *dbus.Error
@@ -205,6 +207,15 @@ func (p *Phone) pair(device dbus.ObjectPath) *dbus.Error {
 
 // connect says that the services are known before it says which, as BlueZ does.
 func (p *Phone) connect(device dbus.ObjectPath) {
+	p.mu.Lock()
+	lost := p.behavior.LostConnections > 0
+	if lost {
+		p.behavior.LostConnections--
+	}
+	p.mu.Unlock()
+	if lost {
+		return
+	}
 	if p.behaves().SilentConnect {
 		p.mu.Lock()
 		p.objects[device][device1]["Connected"] = dbus.MakeVariant(true)
