@@ -9,7 +9,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -55,7 +54,12 @@ func emptyStore(t testing.TB) {
 // removeBonds makes bluetoothd forget every device on every adapter.
 func removeBonds(t testing.TB) {
 	t.Helper()
-	plugIn(t)
+	waitFor(t, "all adapters", patience, func() error {
+		if n := adapters(t); n != 3 {
+			return fmt.Errorf("there are %d", n)
+		}
+		return nil
+	})
 	waitFor(t, "adapters without devices", patience, func() error {
 		all, err := objects(t, "org.bluez", "/")
 		if err != nil {
@@ -71,25 +75,6 @@ func removeBonds(t testing.TB) {
 		}
 		if devices != 0 {
 			return fmt.Errorf("%d devices", devices)
-		}
-		return nil
-	})
-}
-
-// plugIn waits until bluetoothd has all adapters. One whose virtual controller did
-// not answer in time when the machine started is plugged in again.
-func plugIn(t testing.TB) {
-	t.Helper()
-	for begin := time.Now(); adapters(t) != 3; time.Sleep(100 * time.Millisecond) {
-		if time.Since(begin) > patience/4 {
-			t.Logf("%d adapters; plugging them in again", adapters(t))
-			systemctl(t, "restart", "lab-btvirt.service")
-			break
-		}
-	}
-	waitFor(t, "all adapters", patience, func() error {
-		if n := adapters(t); n != 3 {
-			return fmt.Errorf("there are %d", n)
 		}
 		return nil
 	})
