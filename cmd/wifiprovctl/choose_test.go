@@ -125,7 +125,9 @@ func TestChooseFromTheSample(t *testing.T) {
 
 func TestNoAddress(t *testing.T) {
 	d, bus := newDetailed(t)
+	d.mu.Lock()
 	d.networks, d.reason = d.networks[:1], 5
+	d.mu.Unlock()
 	status, stdout, stderr := try(t, bus, "provision", "--ssid", "Home", "--address", address)
 	if status != exitFailed || !strings.Contains(stderr, "CONNECTED, but the network gave it no address") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
