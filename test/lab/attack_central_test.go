@@ -36,7 +36,9 @@ func TestCentralVanishes(t *testing.T) {
 			step(r)
 		}
 		r.leave()
-		g.logged(patience, "MESSAGE=central disconnected*")
+		if n > 0 { // BlueZ may not tell of one that did nothing
+			g.logged(patience, "MESSAGE=central disconnected*")
+		}
 	}
 	w.unchanged()
 	r := dialATT(t, secondPhoneHCI, notEncrypted)
@@ -61,6 +63,10 @@ func TestCentralFloods(t *testing.T) {
 		}
 	}
 	t.Logf("%d writes", sent)
+	// It stays until all have been taken: bluetoothd 5.66 aborts on a write of a phone that has gone.
+	if _, err := r.read(central.StatusUUID); err != nil {
+		t.Errorf("read Status after the flood: %v", err)
+	}
 	r.leave()
 	w.unchanged()
 	other := dialATT(t, secondPhoneHCI, notEncrypted)
