@@ -27,6 +27,7 @@ type rawATT struct {
 	address   string // its address
 	gateway   string // the gateway's address
 	mtu       int
+	timeout   time.Duration
 	responses chan []byte // closed when the connection has ended
 	notified  chan []byte // handle and value
 	handles   map[string]uint16
@@ -68,7 +69,7 @@ func dialATT(t testing.TB, adapter string, level byte) *rawATT {
 		t.Fatalf("connect an ATT channel from %s: %v", adapter, err)
 	}
 	r := &rawATT{
-		t: t, socket: socket, adapter: adapter, address: phone, gateway: gateway, mtu: defaultMTU,
+		t: t, socket: socket, adapter: adapter, address: phone, gateway: gateway, mtu: defaultMTU, timeout: attTimeout,
 		responses: make(chan []byte, 1), notified: make(chan []byte, 64),
 	}
 	go r.receive()
@@ -132,8 +133,8 @@ func (r *rawATT) request(pdu ...byte) ([]byte, error) {
 			r.t.Fatalf("ATT request 0x%02x was answered % x", pdu[0], response)
 		}
 		return response[1:], nil
-	case <-time.After(attTimeout):
-		r.t.Fatalf("ATT request 0x%02x was not answered within %s", pdu[0], attTimeout)
+	case <-time.After(r.timeout):
+		r.t.Fatalf("ATT request 0x%02x was not answered within %s", pdu[0], r.timeout)
 	}
 	return nil, nil
 }
