@@ -85,7 +85,7 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 test: lint test-unit build ## everything: lint, unit tests, and the lab on bookworm and on trixie
 	@# Packages and images first: the two machines, of one core each, then run side by side.
 	for suite in bookworm trixie; do test/lab/image.sh $$suite $(ARCH) >/dev/null; done
-	$(MAKE) -j2 lab-bookworm lab-trixie
+	$(MAKE) -k -j2 lab-bookworm lab-trixie || { test/lab/failed.sh; exit 1; }
 
 lab-%:
 	RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
