@@ -43,31 +43,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Security:        string(c.Bluetooth.Security),
 	})
 
-	provisioning := native.New(d, log)
-	more := details.New(details.Config{
-		Device:    device("/sys", c),
-		StartScan: d.LookAround,
-		Refresh:   d.Refresh,
-	})
-	d.Publish = func(status fsm.Status, reason wifi.Failure) {
-		more.Publish(reason) // first: a phone that sees FAILED can read why
-		provisioning.Publish(byte(status))
-	}
-	d.PublishReason, d.Details = more.Publish, more
-	d.CentralGone = func(address string) {
-		provisioning.CentralGone(address)
-		more.CentralGone(address)
-	}
-
-	operators := control.NewServer(control.ServerConfig{
-		Version:  version,
-		Security: string(c.Bluetooth.Security),
-		Log:      log,
-		Erase:    func() error { return d.Erase("") },
-	})
-	d.Report = func(r daemon.Report) { operators.SetState(controlState(r)) }
-	d.Trying = operators.SetSSID
-
+	services, operators := forPhones(d, c, log), forOperators(d, c, log)
 	supplicant := wpa.New(wpa.Options{
 		Interface:   c.Wifi.Interface,
 		Country:     c.Wifi.Country,
@@ -79,7 +55,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Adapter:             c.Bluetooth.Adapter,
 		Name:                c.Bluetooth.Name,
 		Security:            securityLevels[c.Bluetooth.Security],
-		Services:            []gatt.Service{provisioning.Service(), more.Service()},
+		Services:            services,
 		Log:                 log,
 		CentralConnected:    both(operators.CentralConnected, d.CentralConnected),
 		CentralDisconnected: both(operators.CentralDisconnected, d.CentralDisconnected),
@@ -96,6 +72,39 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		group.Go(func() error { return run(ctx) })
 	}
 	return ignoreEnd(group.Wait())
+}
+
+// forPhones gives the daemon the services that phones use, and returns them.
+func forPhones(d *daemon.Daemon, c config.Config, log *slog.Logger) []gatt.Service {
+	provisioning := native.New(d, log)
+	more := details.New(details.Config{
+		Device:    device("/sys", c),
+		StartScan: d.LookAround,
+		Refresh:   d.Refresh,
+	})
+	d.Publish = func(status fsm.Status, reason wifi.Failure) {
+		more.Publish(reason) // first: a phone that sees FAILED can read why
+		provisioning.Publish(byte(status))
+	}
+	d.PublishReason, d.Details = more.Publish, more
+	d.CentralGone = func(address string) {
+		provisioning.CentralGone(address)
+		more.CentralGone(address)
+	}
+	return []gatt.Service{provisioning.Service(), more.Service()}
+}
+
+// forOperators gives the daemon its interface on the system bus, and returns it.
+func forOperators(d *daemon.Daemon, c config.Config, log *slog.Logger) *control.Server {
+	operators := control.NewServer(control.ServerConfig{
+		Version:  version,
+		Security: string(c.Bluetooth.Security),
+		Log:      log,
+		Erase:    func() error { return d.Erase("") },
+	})
+	d.Report = func(r daemon.Report) { operators.SetState(controlState(r)) }
+	d.Trying = operators.SetSSID
+	return operators
 }
 
 // controlState is a report as the D-Bus interface has it.
