@@ -88,7 +88,7 @@ test: lint test-unit build ## everything: lint, unit tests, and the lab on bookw
 	$(MAKE) -k -j2 lab-bookworm lab-trixie || { test/lab/failed.sh; exit 1; }
 
 lab-%:
-	RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
+	+RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
 
 test-unit: ## unit tests with the race detector, fuzz corpora, tests on a private message bus
 	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon

@@ -97,6 +97,7 @@ type Daemon struct {
 	snapshot   atomic.Pointer[fsm.State]
 	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
 	refreshed  atomic.Int64              // when the joined network was looked at last, ns after the start
+	centrals   atomic.Int32              // that are connected
 	storeWork  worker
 	wifiWork   worker
 	bondWork   worker

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
@@ -82,4 +83,33 @@ func TestLookAround(t *testing.T) {
 	if n := wait(t, b.screen.found, "scan"); n != 1 {
 		t.Errorf("%d networks", n)
 	}
+}
+
+// TestLooksWhenWifiComes: a phone was there first. wpa_supplicant could not scan yet.
+func TestLooksWhenWifiComes(t *testing.T) {
+	b := start(t, credstore.Contents{})
+	looks := func(when string, want bool) {
+		t.Helper()
+		select {
+		case <-b.air.looks:
+			if !want {
+				t.Errorf("%s: it looks around", when)
+			}
+		case <-time.After(map[bool]time.Duration{true: 5 * time.Second, false: 50 * time.Millisecond}[want]):
+			if want {
+				t.Errorf("%s: it does not look around", when)
+			}
+		}
+	}
+	b.WifiAvailable(true, "")
+	looks("Wi-Fi came, nobody is there", false)
+	b.CentralConnected("00:AA:01:01:00:01")
+	looks("a phone came", true)
+	b.WifiAvailable(false, "gone")
+	looks("Wi-Fi went", false)
+	b.WifiAvailable(true, "")
+	looks("Wi-Fi came, the phone is there", true)
+	b.CentralDisconnected("00:AA:01:01:00:01")
+	b.WifiAvailable(true, "")
+	looks("Wi-Fi came, the phone has left", false)
 }

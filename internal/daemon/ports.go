@@ -24,8 +24,12 @@ func (d *Daemon) LinkLost(detail string) { d.tell(fsm.LinkLost{Detail: detail}) 
 
 // WifiAvailable reports that wpa_supplicant and the radio are there, or not.
 func (d *Daemon) WifiAvailable(up bool, _ string) {
-	if up {
-		d.tell(fsm.WifiAvailable{})
+	if !up {
+		return
+	}
+	d.tell(fsm.WifiAvailable{})
+	if d.centrals.Load() > 0 {
+		go d.look(d.Supplicant.Look) // it could not when the central came
 	}
 }
 
@@ -47,6 +51,7 @@ func (d *Daemon) AdvertisingDown(why string) {
 // networks around are looked at meanwhile.
 func (d *Daemon) CentralConnected(address string) {
 	d.Log.Info(fmt.Sprintf("central connected: %s", address), "central", address)
+	d.centrals.Add(1)
 	go d.look(d.Supplicant.Look)
 }
 
@@ -65,6 +70,7 @@ func (d *Daemon) look(scan func(context.Context)) {
 // CentralDisconnected reports that a central has left, with all that it staged.
 func (d *Daemon) CentralDisconnected(address string) {
 	d.Log.Info(fmt.Sprintf("central disconnected: %s", address), "central", address)
+	d.centrals.Add(-1)
 	d.CentralGone(address)
 }
 

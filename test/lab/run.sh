@@ -33,7 +33,7 @@ need cpio=cpio mkfs.ext4=e2fsprogs
 case $arch in
 amd64)
 	need qemu-system-x86_64=qemu-system-x86
-	qemu=(qemu-system-x86_64 -cpu max) console=ttyS0 deadline=${LAB_DEADLINE:-1800}
+	qemu=(qemu-system-x86_64 -cpu Nehalem) console=ttyS0 deadline=${LAB_DEADLINE:-1800}
 	;;
 arm64) # a Raspberry Pi 4's core
 	say "Debian's arm64 kernel has no virtual Bluetooth (hci_vhci): only what does without can run here"
@@ -91,7 +91,7 @@ boot() {
 		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" -device virtio-rng-pci \
 		-drive "file=$tmp/disk,format=raw,if=virtio,cache=unsafe" \
 		-virtfs "local,path=$out,mount_tag=out,security_model=none" \
-		-append "console=$console quiet TERM=dumb panic=-1 oops=panic net.ifnames=0 systemd.show_status=0 rdinit=/usr/lib/lab/init" \
+		-append "console=$console quiet TERM=dumb panic=-1 oops=panic net.ifnames=0 mitigations=off audit=0 systemd.show_status=0 rdinit=/usr/lib/lab/init" \
 		</dev/null | sed -u 's/\r$//' | tee -a "$out/console.txt"
 }
 

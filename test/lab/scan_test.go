@@ -150,3 +150,18 @@ func TestScanAround(t *testing.T) {
 		t.Errorf("the MTU was %d, want %d", r.mtu, defaultMTU)
 	}
 }
+
+// TestPhoneBeforeWifi: the phone is there before Wi-Fi can be used. The look around
+// that a phone causes comes then, so that CONNECT need not scan.
+func TestPhoneBeforeWifi(t *testing.T) {
+	g := start(t, situation{config: map[string]string{"bluetooth.security": "none"}})
+	g.logged(patience, "MESSAGE=Wi-Fi can be used")
+	t.Cleanup(func() { run(t, "ip", "link", "set", wlan, "up") })
+	run(t, "ip", "link", "set", wlan, "down")
+	g.logged(patience, "MESSAGE=Wi-Fi cannot be used:*")
+	dialATT(t, phoneHCI, notEncrypted)
+	g.logged(patience, "MESSAGE=central connected*")
+	run(t, "ip", "link", "set", wlan, "up")
+	g.logged(patience, "MESSAGE=Wi-Fi can be used")
+	g.logged(patience, "MESSAGE=looked around*")
+}

@@ -8,6 +8,7 @@ import (
 	"crypto/pbkdf2"
 	"crypto/sha1"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -120,33 +121,39 @@ func writtenForms(b []byte) [][]byte {
 	}
 }
 
-// finder finds any of many needles of at least two bytes in one pass.
+// finder finds any of many needles of at least four bytes in one pass.
 type finder struct {
-	starts  [1 << 16]bool // by the needle's first two bytes
-	needles map[[2]byte][][]byte
+	starts  []bool // by the hash of the needle's first four bytes
+	needles map[uint32][][]byte
 }
 
 func newFinder(needles [][]byte) *finder {
-	f := &finder{needles: map[[2]byte][][]byte{}}
+	f := &finder{starts: make([]bool, 1<<16), needles: map[uint32][][]byte{}}
 	for _, n := range needles {
-		start := [2]byte(n)
-		f.starts[int(start[0])<<8|int(start[1])] = true
+		start := binary.BigEndian.Uint32(n)
+		f.starts[hashed(start)] = true
 		f.needles[start] = append(f.needles[start], n)
 	}
 	return f
 }
 
-// find returns where in data the first needle is, or -1.
-func (f *finder) find(data []byte) int {
-	for i := 0; i+1 < len(data); i++ {
-		if !f.starts[int(data[i])<<8|int(data[i+1])] {
+// hashed spreads four bytes over 16 bits (Fibonacci hashing).
+func hashed(start uint32) uint16 { return uint16(start * 2654435769 >> 16) }
+
+// find returns where in data needles are: the index of each, and the needle.
+func (f *finder) find(data []byte) map[int][]byte {
+	found := map[int][]byte{}
+	var start uint32
+	for i, b := range data {
+		start = start<<8 | uint32(b)
+		if !f.starts[hashed(start)] || i < 3 {
 			continue
 		}
-		for _, n := range f.needles[[2]byte(data[i:])] {
-			if bytes.HasPrefix(data[i:], n) {
-				return i
+		for _, n := range f.needles[start] {
+			if bytes.HasPrefix(data[i-3:], n) {
+				found[i-3] = n
 			}
 		}
 	}
-	return -1
+	return found
 }
