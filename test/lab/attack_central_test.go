@@ -48,6 +48,40 @@ func TestCentralVanishes(t *testing.T) {
 	g.stores(nil)
 }
 
+// TestCentralVanishesPairing: a phone goes when it should say the passkey. Nothing
+// is left of it, and the next try gets a passkey of its own.
+func TestCentralVanishesPairing(t *testing.T) {
+	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
+	address, stays := adapterAddress(t, phoneHCI), false
+	p := newPhone(t, "", func(ctx context.Context) (uint32, error) {
+		passkey, err := g.passkey(ctx)
+		if !stays {
+			disconnect(t, phoneHCI, adapterAddress(t, gatewayHCI))
+		}
+		return passkey, err
+	})
+	w := g.witness()
+	p.find()
+	p.mayConnect()
+	if err := p.central.Pair(p.deadline(), p.gateway); err == nil {
+		t.Fatal("a phone that went has paired")
+	}
+	g.logged(patience, "MESSAGE=central disconnected*")
+	w.unchanged()
+	if err := g.noBond(address); err != nil {
+		t.Error(err)
+	}
+	if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
+		t.Error(err)
+	}
+	stays = true
+	g.from = g.journal.mark(t, "again")
+	p.find()
+	p.pair()
+	p.connect()
+	p.status()
+}
+
 // TestCentralFloods writes without waiting for answers, as a paired phone. Another
 // one is served afterwards. It is in the long form alone: now and then the virtual
 // link takes nothing any more after the flood, and why is not known yet.
