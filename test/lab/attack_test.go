@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -132,20 +133,38 @@ func TestAttackPDUs(t *testing.T) {
 	p := g.joined(open)
 	p.leave()
 	removeBonds(t)
-	r := dialATT(t, phoneHCI, notEncrypted)
-	var handles []uint16
-	for _, handle := range r.handles {
-		handles = append(handles, handle)
-	}
-	slices.Sort(handles)
-	r.leave()
+	g.randomPDUs(notEncrypted)
+	g.joined(open)
+}
 
+// TestAttackPDUsPaired does the same with a pairing. It spares Control, which such
+// a phone may use.
+func TestAttackPDUsPaired(t *testing.T) {
+	open := AP{SSID: "attacked", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}})
+	g.randomPDUs(encrypted)
+	removeBonds(t)
+	g.joined(open)
+}
+
+// randomPDUs sends them on connections of a security level. Nothing changes.
+func (g *gateway) randomPDUs(level byte) {
+	t := g.t
+	t.Helper()
+	r := dialATT(t, phoneHCI, level)
+	control := r.handle(central.ControlUUID)
+	handles := slices.Sorted(maps.Values(r.handles))
+	r.leave()
 	random, w := chance(t), g.witness()
-	a := newAttacker(t, notEncrypted)
+	a := newAttacker(t, level)
 	a.connect()
 	total := count(600, 100_000)
 	for range total {
-		if !a.send(randomPDU(random, handles)) {
+		pdu := randomPDU(random, handles)
+		if level == encrypted && len(pdu) > 2 && binary.LittleEndian.Uint16(pdu[1:]) == control {
+			continue
+		}
+		if !a.send(pdu) {
 			a.leave()
 			a.connect()
 		}
@@ -153,7 +172,6 @@ func TestAttackPDUs(t *testing.T) {
 	a.leave()
 	t.Logf("%d PDUs in %d connections", total, a.connections)
 	w.unchanged()
-	g.joined(open)
 }
 
 // TestAttackUnpaired tries every access to every characteristic, and long writes
