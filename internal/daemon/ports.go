@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -70,8 +71,10 @@ func (d *Daemon) look(scan func(context.Context)) {
 // CentralDisconnected reports that a central has left, with all that it staged.
 func (d *Daemon) CentralDisconnected(address string) {
 	d.Log.Info(fmt.Sprintf("central disconnected: %s", address), "central", address)
-	d.centrals.Add(-1)
 	d.CentralGone(address)
+	if d.centrals.Add(-1) == 0 {
+		go debug.FreeOSMemory() // the next one may come in a year
+	}
 }
 
 // Passkey shows the passkey that the user of the phone has to type there.
