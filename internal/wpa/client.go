@@ -141,7 +141,7 @@ func (c *Client) Run(ctx context.Context) error {
 				if ctx.Err() != nil {
 					return nil
 				}
-				return errors.New("the message bus connection is lost")
+				return errors.New("the connection to the message bus is lost")
 			}
 			c.followManager(ctx, conn, signal)
 			if c.handle(ctx, signal) {
