@@ -128,7 +128,8 @@ func networkManager(g *gateway) {
 
 func noManager(g *gateway) {
 	systemctl(g.t, "stop", "NetworkManager")
-	if err := os.Remove(noDropIn); err != nil {
+	// It remembers what it was told until the next boot.
+	if err := errors.Join(os.Remove(noDropIn), os.RemoveAll("/run/NetworkManager/devices")); err != nil {
 		g.t.Error(err)
 	}
 }
