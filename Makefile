@@ -83,9 +83,11 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'
 
 test: lint test-unit build ## everything: lint, unit tests, and the lab on bookworm and on trixie
-	@# Packages and images first: the two machines, of one core each, then run side by side.
-	for suite in bookworm trixie; do test/lab/image.sh $$suite $(ARCH) >/dev/null; done
+	$(MAKE) -j2 image-bookworm image-trixie
 	$(MAKE) -k -j2 lab-bookworm lab-trixie || { test/lab/failed.sh; exit 1; }
+
+image-%:
+	test/lab/image.sh $* $(ARCH) >/dev/null
 
 lab-%:
 	+RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
