@@ -12,9 +12,9 @@
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 1800, arm64 3600)
 #   LAB_CACHE     where image.sh keeps its images
 #
-# Without KVM, time in the machine is counted, not measured: each instruction takes 2 ns (500 million in a second, about
-# half a Raspberry Pi Zero 2's core), and while the machine waits, its clock goes to what it waits for. So a busy host
-# slows the run down, but nothing that a test sees, and waiting costs nothing.
+# Without KVM, time in the machine is counted, not measured: each instruction takes 2 ns, 500 million a second,
+# and while the machine waits, its clock goes to what it waits for. So a busy host slows the run down, but nothing that
+# a test sees, and waiting costs nothing.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
