@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
 suite=$1 arch=${2:-amd64}
-export LAB_OUT=${LAB_OUT:-$top/build/lab/bench-$suite-$arch} LAB_DEADLINE=${LAB_DEADLINE:-1800}
+export LAB_OUT=${LAB_OUT:-$top/build/lab/bench-$suite-$arch}
 
 make -s -C "$top" build GOARCH=arm64
 "$here/run.sh" "$suite" "$arch" -- \

@@ -9,7 +9,7 @@
 #   LAB_OUT       another folder for that
 #   LAB_FULL      how often to repeat what has a long form (faults.sh); empty: the short form
 #   LAB_OVERLAY   a folder of more files for the machine
-#   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 1800, arm64 3600)
+#   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 3600)
 #   LAB_CACHE     where image.sh keeps its images
 #
 # Without KVM, time in the machine is counted, not measured: each instruction takes 2 ns, 500 million a second,
@@ -33,7 +33,7 @@ need cpio=cpio mkfs.ext4=e2fsprogs
 case $arch in
 amd64)
 	need qemu-system-x86_64=qemu-system-x86
-	qemu=(qemu-system-x86_64 -cpu Nehalem) console=ttyS0 deadline=${LAB_DEADLINE:-1800}
+	qemu=(qemu-system-x86_64 -cpu Nehalem) console=ttyS0 deadline=${LAB_DEADLINE:-3600}
 	;;
 arm64) # a Raspberry Pi 4's core
 	say "Debian's arm64 kernel has no virtual Bluetooth (hci_vhci): only what does without can run here"
