@@ -80,7 +80,7 @@ func (p *Peripheral) next() *step {
 	bonding := p.cfg.Security != None
 	switch {
 	case p.owner == "":
-		p.trouble("bluetoothd is not running; waiting for it")
+		p.trouble(notRunning)
 	case !r.listed:
 		return p.list()
 	case p.adapter == "" && r.candidate == "":

@@ -2,6 +2,10 @@ package bluez
 
 import "time"
 
+// notRunning is the trouble that others come from: when bluetoothd is back, its
+// adapters can do nothing for a moment.
+const notRunning = "bluetoothd is not running; waiting for it"
+
 // settleTime is how long a trouble may grow before it is told. When bluetoothd
 // ends, it releases the advertisement and takes away the adapter first, and when
 // it is back the adapter comes last: one reason for all of them is enough.
@@ -20,6 +24,9 @@ func (p *Peripheral) trouble(why string) {
 	if t.told[why] {
 		t.latest = ""
 		return
+	}
+	if t.latest == notRunning && why != notRunning {
+		p.tellTrouble()
 	}
 	t.latest = why
 	if t.timer == nil {

@@ -143,11 +143,7 @@ func (c *Client) Run(ctx context.Context) error {
 				}
 				return errors.New("the connection to the message bus is lost")
 			}
-			c.followManager(ctx, conn, signal)
-			if c.handle(ctx, signal) {
-				retry.reset()
-				c.attachOrRetry(ctx, conn, retry)
-			}
+			c.receive(ctx, conn, signal, retry)
 		case <-retry.timer():
 			c.attachOrRetry(ctx, conn, retry)
 		case <-c.checks:
@@ -165,6 +161,15 @@ func (c *Client) Run(ctx context.Context) error {
 		if c.missing() {
 			retry.start()
 		}
+	}
+}
+
+// receive acts on a signal.
+func (c *Client) receive(ctx context.Context, conn *dbus.Conn, signal *dbus.Signal, retry *backoff) {
+	c.followManager(ctx, conn, signal)
+	if c.handle(ctx, signal) {
+		retry.reset()
+		c.attachOrRetry(ctx, conn, retry)
 	}
 }
 

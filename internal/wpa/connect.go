@@ -18,6 +18,9 @@ var errUnreachable = errors.New("the access point does not answer")
 // errRemoved says that another program has removed the network from wpa_supplicant.
 var errRemoved = errors.New("another program removed the network from wpa_supplicant")
 
+// errTaken says that another program made wpa_supplicant turn to its own network.
+var errTaken = errors.New("another program selected its own network")
+
 var errNotConnected = errors.New("the interface is not connected")
 
 // join is one run of Join with one device.
@@ -42,9 +45,13 @@ func (j *join) adopt(ctx context.Context) (wifi.Network, bool) {
 
 // run looks for the network where it is quickest to find, then everywhere.
 func (j *join) run(ctx context.Context, hint wifi.Hint) (wifi.Network, error) {
-	if _, err := j.dev.call(ctx, "RemoveAllNetworks", nil); err != nil {
+	answer, err := j.dev.call(ctx, "RemoveAllNetworks", nil)
+	if err != nil {
 		return wifi.Network{}, err
 	}
+	j.mu.Lock()
+	j.dev.mine, j.dev.none, j.dev.taken = "", answer.ResponseSequence, false
+	j.mu.Unlock()
 	found, err := j.dev.results(ctx, j.cred.SSID, freshAge)
 	if err != nil {
 		return wifi.Network{}, err
@@ -127,8 +134,13 @@ func (j *join) add(ctx context.Context, p plan) (dbus.ObjectPath, error) {
 	}
 	defer clear(psk)
 	var path dbus.ObjectPath
-	_, err = j.dev.call(ctx, "AddNetwork", []any{props}, &path)
-	return path, err
+	if _, err = j.dev.call(ctx, "AddNetwork", []any{props}, &path); err != nil {
+		return "", err
+	}
+	j.mu.Lock()
+	j.dev.mine = path
+	j.mu.Unlock()
+	return path, nil
 }
 
 // remove removes a network that failed, even if ctx has ended.
@@ -137,9 +149,14 @@ func (j *join) remove(ctx context.Context, path dbus.ObjectPath) {
 	if j.isGone(j.dev) {
 		return
 	}
-	if _, err := j.dev.call(ctx, "RemoveNetwork", []any{path}); err != nil {
+	answer, err := j.dev.call(ctx, "RemoveNetwork", []any{path})
+	if err != nil {
 		j.opts.Log.Warn("the network that failed could not be removed", "error", err)
+		return
 	}
+	j.mu.Lock()
+	j.dev.mine, j.dev.none = "", answer.ResponseSequence
+	j.mu.Unlock()
 }
 
 // follow selects the network and waits for a connection or a final verdict.
@@ -153,7 +170,9 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 	j.last = verdict{failure: wifi.FailureTimedOut,
 		detail: "wpa_supplicant did not try the access point; does it support its ciphers?"}
 	if !full {
-		begun := func() bool { return a.done || a.try.phase != "" || a.tries > 0 || a.removed || !j.able() }
+		begun := func() bool {
+			return a.done || a.try.phase != "" || a.tries > 0 || a.removed || j.dev.taken || !j.able()
+		}
 		start, cancel := context.WithTimeout(ctx, startWithin)
 		defer cancel()
 		if err := j.wait(start, begun); err != nil && ctx.Err() == nil {
@@ -161,21 +180,23 @@ func (j *join) follow(ctx context.Context, path dbus.ObjectPath, p plan, fitting
 		}
 	}
 	var v verdict
-	var done, able, final, removed bool
+	var done, able, final, removed, taken bool
 	err := j.wait(ctx, func() bool {
-		done, able, final, v, removed = a.done, j.able(), a.final, a.verdict, a.removed
+		done, able, final, v, removed, taken = a.done, j.able(), a.final, a.verdict, a.removed, j.dev.taken
 		if a.try.phase != "" {
 			j.last = verdict{failure: wifi.FailureTimedOut, detail: "the access point did not finish (state " + a.try.phase + ")"}
 		}
 		if v.failure != wifi.FailureNone {
 			j.last = v
 		}
-		return done || !able || final || removed || !full && v.failure == wifi.FailureTimedOut
+		return done || !able || final || removed || taken || !full && v.failure == wifi.FailureTimedOut
 	})
 	stale := !full && v.failure != wifi.FailureWrongPassword // what was known of the access point may be
 	switch {
 	case err != nil:
 		return wifi.Network{}, err
+	case taken:
+		return wifi.Network{}, errTaken
 	case done:
 		return j.arrived(ctx, path)
 	case !able:
@@ -197,8 +218,7 @@ func (j *join) arrived(ctx context.Context, path dbus.ObjectPath) (wifi.Network,
 	case err != nil:
 		return wifi.Network{}, err
 	case current != path:
-		return wifi.Network{}, &wifi.Error{Failure: wifi.FailureInternal,
-			Detail: "another program selected its own network; " + j.opts.Interface + " must be left to wifiprovd"}
+		return wifi.Network{}, errTaken
 	}
 	return n, nil
 }

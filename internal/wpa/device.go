@@ -27,6 +27,10 @@ type device struct {
 	reason   int32           // the last DisconnectReason
 	scanDone dbus.Sequence
 	scanOK   bool
+
+	mine  dbus.ObjectPath // the running Join's network; empty: it has none
+	none  dbus.Sequence   // when it had none last: what is older may have been about one of before
+	taken bool            // another program has selected its own network since the Join began
 }
 
 const stateDisabled = "interface_disabled" // wpa_supplicant: rfkill-blocked or set down

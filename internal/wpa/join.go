@@ -18,9 +18,9 @@ type Request struct {
 	Adopt bool
 }
 
-// maxRemovals is how often one Join puts up with another program that removes its
-// network.
-const maxRemovals = 3
+// maxMeddling is how often one Join puts up with another program that removes its
+// network or selects another one.
+const maxMeddling = 3
 
 // Join leaves whatever network the interface is on and joins another one.
 //
@@ -38,7 +38,7 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 	defer c.end()
 	adopt := r.Adopt && !c.joined
 	c.joined = true
-	for removals := 0; ; {
+	for meddling := 0; ; {
 		dev, err := c.available(ctx)
 		if err != nil {
 			return wifi.Network{}, err
@@ -54,9 +54,10 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 		if err == nil {
 			return n, nil
 		}
-		if errors.Is(err, errRemoved) && removals < maxRemovals && c.stays(ctx, dev) {
-			removals++
-			c.opts.Log.Warn(err.Error()+"; it is added again", "interface", c.opts.Interface)
+		meddled := errors.Is(err, errRemoved) || errors.Is(err, errTaken)
+		if meddled && meddling < maxMeddling && c.stays(ctx, dev) {
+			meddling++
+			c.opts.Log.Warn(err.Error()+"; ours is added again", "interface", c.opts.Interface)
 			continue
 		}
 		// If wpa_supplicant or the radio went away, wait and begin again.
@@ -177,8 +178,10 @@ func (c *Client) failure(ctx context.Context, err error, last verdict) error {
 		return &wifi.Error{Failure: wifi.FailureTimedOut, Detail: "the time was up before the access point was tried", Err: ctx.Err()}
 	case unanswered(err):
 		c.Check()
-		return &wifi.Error{Failure: wifi.FailureHardware,
-			Detail: silent, Err: err}
+		return &wifi.Error{Failure: wifi.FailureHardware, Detail: silent, Err: err}
+	case errors.Is(err, errRemoved), errors.Is(err, errTaken):
+		return &wifi.Error{Failure: wifi.FailureInternal,
+			Detail: err.Error() + ", again and again; " + c.opts.Interface + " must be left to wifiprovd", Err: err}
 	}
 	return &wifi.Error{Failure: wifi.FailureInternal, Detail: "wpa_supplicant did not do as it was asked", Err: err}
 }

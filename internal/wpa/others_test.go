@@ -58,22 +58,44 @@ func TestRemovedWhileConnected(t *testing.T) {
 	r.isQuiet(t)
 }
 
-// A network that is removed in the middle of an attempt is added again.
-func TestRemovedWhileJoining(t *testing.T) {
-	r := newRig(t)
-	r.Air(lab())
-	r.Hear(time.Second, lab())
-	r.Next(steps(toHandshake)...) // and no further
-	go func() {
-		_ = r.wait(t.Context(), func() bool { return r.attempt != nil && r.attempt.try.phase == "4way_handshake" })
-		r.InterfaceSignal("NetworkRemoved", ownNetwork)
-	}()
-	r.joined(t)
-	if n := len(r.Calls("AddNetwork")); n != 2 {
-		t.Errorf("%d networks were added, want 2", n)
+// A network that is removed in the middle of an attempt is added again, and so is
+// one that another program selects its own in place of. Which is ours is told by
+// more than the path: wpa_supplicant gives it to the next one that is added.
+func TestMeddlingWhileJoining(t *testing.T) {
+	inHandshake := func(r *rig) bool { return r.attempt != nil && r.attempt.try.phase == "4way_handshake" }
+	inScan := func(r *rig) bool { return len(r.Calls("RemoveNetwork")) > 0 && r.dev.mine == "" }
+	tests := map[string]struct {
+		when   func(*rig) bool
+		signal string
+		path   dbus.ObjectPath
+		first  []change // and no further
+		added  int
+	}{
+		"removed":                       {inHandshake, "NetworkRemoved", ownNetwork, toHandshake, 2},
+		"selected another":              {inHandshake, "NetworkSelected", otherNetwork, toHandshake, 2},
+		"selected another between ours": {inScan, "NetworkSelected", ownNetwork, outOfReach, 3},
 	}
-	if n := strings.Count(r.log.String(), "it is added again"); n != 1 {
-		t.Errorf("said %d times that it is added again: %s", n, r.log)
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.Air(lab())
+			r.Hear(time.Second, lab())
+			r.Next(steps(test.first)...)
+			r.SlowScans()
+			go func() {
+				_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return test.when(r) })
+				r.InterfaceSignal(test.signal, test.path)
+				_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.dev.taken || test.added == 2 })
+				r.FinishScan()
+			}()
+			r.joined(t)
+			if n := len(r.Calls("AddNetwork")); n != test.added {
+				t.Errorf("%d networks were added, want %d", n, test.added)
+			}
+			if n := strings.Count(r.log.String(), "ours is added again"); n != 1 {
+				t.Errorf("said %d times that it is added again: %s", n, r.log)
+			}
+		})
 	}
 }
 

@@ -47,6 +47,9 @@ func (c *Client) handle(ctx context.Context, s *dbus.Signal) (look bool) {
 		c.mu.Unlock()
 	case s.Name == ifaceIface+".NetworkSelected" && len(s.Body) > 0:
 		if path, ok := s.Body[0].(dbus.ObjectPath); ok {
+			c.mu.Lock()
+			dev.taken = dev.taken || path != dev.mine && s.Sequence > dev.none
+			c.mu.Unlock()
 			c.apply(dev, change{current: path})
 		}
 	case s.Name == ifaceIface+".NetworkRemoved" && len(s.Body) > 0:
