@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/rfkill"
 )
 
 // adoptTime is how long an adapter that is not hci0 waits for one that comes
@@ -121,18 +119,11 @@ func (p *Peripheral) noAdapter() string {
 	return "there is no adapter " + p.cfg.Adapter + "; waiting for it"
 }
 
-// blocked reports whether rfkill blocks an adapter (Linux,
-// Documentation/ABI/stable/sysfs-class-rfkill). BlueZ does not always say so:
+// blocked reports whether rfkill blocks an adapter. BlueZ does not always say so:
 // 5.82 answers Failed.
 func blocked(adapter string) bool {
-	switches, _ := filepath.Glob("/sys/class/bluetooth/" + adapter + "/rfkill*")
-	on := func(file string) bool {
-		value, err := os.ReadFile(file)
-		return err == nil && strings.TrimSpace(string(value)) == "1"
-	}
-	return slices.ContainsFunc(switches, func(dir string) bool {
-		return on(filepath.Join(dir, "soft")) || on(filepath.Join(dir, "hard"))
-	})
+	soft, hard := rfkill.Blocked("/sys/class/bluetooth/" + adapter)
+	return soft || hard
 }
 
 // set makes a property of the adapter true.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
+	"github.com/wifiprovd/wifiprovd/internal/rfkill"
 )
 
 // Verdict is what a check found.
@@ -148,18 +149,13 @@ func (v *visit) exists(path string) bool {
 }
 
 // blocked says how rfkill blocks the radio in folder: "", "by software", "by a
-// hardware switch" (Documentation/ABI/stable/sysfs-class-rfkill).
+// hardware switch".
 func (v *visit) blocked(folder string) string {
-	switches, _ := filepath.Glob(filepath.Join(v.Root, folder, "rfkill*"))
-	how := ""
-	for _, s := range switches {
-		s = strings.TrimPrefix(s, v.Root)
-		switch {
-		case v.read(filepath.Join(s, "hard")) == "1":
-			return "by a hardware switch"
-		case v.read(filepath.Join(s, "soft")) == "1":
-			how = "by software"
-		}
+	switch soft, hard := rfkill.Blocked(filepath.Join(v.Root, folder)); {
+	case hard:
+		return "by a hardware switch"
+	case soft:
+		return "by software"
 	}
-	return how
+	return ""
 }

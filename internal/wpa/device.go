@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/rfkill"
 )
 
 // device is the interface as one run of wpa_supplicant knows it. Its first part
@@ -209,8 +211,7 @@ func (c *Client) explain(err error) string {
 }
 
 // radioProblem looks into sysfs for what is wrong with the radio: the interface
-// is missing, is none of a Wi-Fi radio, or is blocked by rfkill (the kernel's
-// Documentation/ABI/stable/sysfs-class-rfkill).
+// is missing, is none of a Wi-Fi radio, or is blocked by rfkill.
 func (c *Client) radioProblem() string {
 	name := c.opts.Interface
 	dir := filepath.Join(c.sys, "class/net", name)
@@ -220,17 +221,10 @@ func (c *Client) radioProblem() string {
 	if _, err := os.Stat(filepath.Join(dir, "phy80211")); err != nil {
 		return fmt.Sprintf("%s is not a Wi-Fi interface; Wi-Fi interfaces here: %s", name, c.radios())
 	}
-	blocked := func(kind string) bool {
-		files, _ := filepath.Glob(filepath.Join(dir, "phy80211/rfkill*", kind))
-		return slices.ContainsFunc(files, func(file string) bool {
-			value, err := os.ReadFile(file)
-			return err == nil && strings.TrimSpace(string(value)) == "1"
-		})
-	}
-	switch {
-	case blocked("hard"):
+	switch soft, hard := rfkill.Blocked(filepath.Join(dir, "phy80211")); {
+	case hard:
 		return "Wi-Fi is blocked by a hardware switch (rfkill); switch it on"
-	case blocked("soft"):
+	case soft:
 		return "Wi-Fi is blocked by rfkill; set wifi.country, then unblock it with: rfkill unblock wifi"
 	}
 	return ""
