@@ -40,7 +40,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults attack powercut soak demo bench clean
+.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults attack powercut shuffle soak demo bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -130,6 +130,9 @@ attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute
 
 powercut: ## cuts the power of a machine that saves credentials N times (50)
 	test/lab/powercut.sh $(SUITE) $(N)
+
+shuffle: ## the lab's quick tests ten times in random order in one boot (TIMES=10 SEED=number)
+	test/lab/shuffle.sh $(SUITE) $(ARCH)
 
 demo: ## a gateway is provisioned from a phone's side and reconnects after a reboot, in the lab
 	test/lab/demo.sh $(SUITE) $(ARCH)
