@@ -106,16 +106,19 @@ func bluezError(name, text string) *dbus.Error {
 	return dbus.NewError("org.bluez.Error."+name, []any{text})
 }
 
-func TestProvision(t *testing.T) {
+// provisionCase is a gateway that behaves in some way, and how provision ends there.
+type provisionCase struct {
+	set    func(*gateway)
+	args   []string
+	status int
+	say    string
+}
+
+func provisionCases() map[string]provisionCase {
 	const idle, provisioned, connecting, connected, failed = central.StatusIdle, central.StatusProvisioned,
 		central.StatusConnecting, central.StatusConnected, central.StatusFailed
 	join := []central.Status{connecting, connected}
-	for name, test := range map[string]struct {
-		set    func(*gateway)
-		args   []string
-		status int
-		say    string
-	}{
+	return map[string]provisionCase{
 		"joins":                   {func(g *gateway) { g.statuses = join }, nil, exitOK, ""},
 		"joins after a passkey":   {func(g *gateway) { g.statuses, g.Passkey = join, "012345" }, nil, exitOK, ""},
 		"joins without pairing":   {func(g *gateway) { g.statuses, g.RefusePairing = join, true }, []string{"--no-pairing"}, exitOK, ""},
@@ -141,7 +144,11 @@ func TestProvision(t *testing.T) {
 		"two gateways": {func(g *gateway) { g.AddGateway("00:AA:01:00:00:09", "b\x1b[2J", central.ServiceUUID, -70) }, nil,
 			exitUsage, "00:AA:01:00:00:00    -50 dBm  \"Wi-Fi Provisioning\"\n00:AA:01:00:00:09    -70 dBm  \"b\\x1b[2J\"\n"},
 		"no such adapter": {func(*gateway) {}, []string{"--adapter", "hci9"}, exitError, "bluetoothctl list"},
-	} {
+	}
+}
+
+func TestProvision(t *testing.T) {
+	for name, test := range provisionCases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g, bus := newGateway(t)

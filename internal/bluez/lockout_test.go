@@ -31,45 +31,62 @@ func TestLockoutGrowsAndIsBounded(t *testing.T) {
 // phone is served, and the counting starts anew.
 func TestLockout(t *testing.T) {
 	r := newRig(t, Authenticated)
-	show := func(n int) (dbus.ObjectPath, string, error) {
-		address := fmt.Sprintf("AA:BB:CC:00:01:%02X", n)
-		device := r.bluez.Connect("hci0", address)
-		r.expect("connected " + address)
-		return device, address, r.bluez.AskAgent("DisplayPasskey", device, uint32(n), uint16(0))
-	}
 	for n := range freeGuesses {
-		device, address, err := show(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.expect("passkey " + address + " " + fmt.Sprintf("%06d", n))
-		for entered := range 2 { // digits are typed: no further guess
-			if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(n), uint16(entered)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		r.bluez.Disconnect(device)
-		r.expect("disconnected " + address)
+		r.guess(n)
 	}
+	r.servesOnlyBonded()
+	r.pairsOnceAllowed()
+}
 
-	stranger, address, err := show(10)
+// ask connects the n-th stranger and lets it ask for a passkey.
+func (r *rig) ask(n int) (device dbus.ObjectPath, address string, err error) {
+	address = fmt.Sprintf("AA:BB:CC:00:01:%02X", n)
+	device = r.bluez.Connect("hci0", address)
+	r.expect("connected " + address)
+	return device, address, r.bluez.AskAgent("DisplayPasskey", device, uint32(n), uint16(0))
+}
+
+// guess is a guess of the n-th stranger, which is shown a passkey.
+func (r *rig) guess(n int) {
+	device, address, err := r.ask(n)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.expect("passkey " + address + " " + fmt.Sprintf("%06d", n))
+	for entered := range 2 { // digits are typed: no further guess
+		if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(n), uint16(entered)); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.bluez.Disconnect(device)
+	r.expect("disconnected " + address)
+}
+
+// servesOnlyBonded checks that while pairing is locked nobody is shown a passkey,
+// and that whoever has a bond is served.
+func (r *rig) servesOnlyBonded() {
+	stranger, address, err := r.ask(10)
 	if err == nil || !strings.Contains(err.Error(), "not allowed") {
-		t.Errorf("while locked: answered %v", err)
+		r.t.Errorf("while locked: answered %v", err)
 	}
 	r.expect("disconnected " + address)
 	bonded := r.bluez.Connect("hci0", phone)
 	r.bluez.Bond(bonded)
 	r.expect("connected " + phone)
 	if err := r.bluez.AskAgent("DisplayPasskey", bonded, uint32(1), uint16(0)); err == nil {
-		t.Error("while locked, a bonded central was shown a passkey")
+		r.t.Error("while locked, a bonded central was shown a passkey")
 	}
 	if got := count(r.bluez.Requests(), "RemoveDevice"); got != 1 {
-		t.Errorf("RemoveDevice was called %d times, want once, for %s", got, stranger)
+		r.t.Errorf("RemoveDevice was called %d times, want once, for %s", got, stranger)
 	}
 	r.writes(bonded) // whoever has a bond is served
 	r.expect("bonded " + adapterAddr + " " + phone)
+}
 
+// pairsOnceAllowed pairs when the lock-out ends. After that a guess is free again.
+func (r *rig) pairsOnceAllowed() {
 	// A new address each time: a refused device may be removed a little later.
+	var address string
 	var device dbus.ObjectPath
 	n := 0
 	r.eventually("the end of the lock-out", func() bool {
@@ -85,7 +102,7 @@ func TestLockout(t *testing.T) {
 	address = fmt.Sprintf("AA:BB:CC:00:02:%02X", n+1)
 	device = r.bluez.Connect("hci0", address)
 	if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(43), uint16(0)); err != nil {
-		t.Errorf("after a pairing: %v", err)
+		r.t.Errorf("after a pairing: %v", err)
 	}
 }
 

@@ -9,6 +9,22 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
+// described is what a file for introspection holds.
+type described struct {
+	Name       string `xml:"name,attr"`
+	Interfaces []struct {
+		Name    string `xml:"name,attr"`
+		Methods []struct {
+			Name string `xml:"name,attr"`
+		} `xml:"method"`
+		Properties []struct {
+			Name   string `xml:"name,attr"`
+			Type   string `xml:"type,attr"`
+			Access string `xml:"access,attr"`
+		} `xml:"property"`
+	} `xml:"interface"`
+}
+
 // The file that is installed is what the daemon answers, and names each property
 // with its type, as the documentation does.
 func TestIntrospection(t *testing.T) {
@@ -23,20 +39,7 @@ func TestIntrospection(t *testing.T) {
 	if err := r.call(introspectable + ".Introspect").Store(&got); err != nil || got != string(file) {
 		t.Errorf("the daemon answers %v:\n%s", err, got)
 	}
-	var node struct {
-		Name       string `xml:"name,attr"`
-		Interfaces []struct {
-			Name    string `xml:"name,attr"`
-			Methods []struct {
-				Name string `xml:"name,attr"`
-			} `xml:"method"`
-			Properties []struct {
-				Name   string `xml:"name,attr"`
-				Type   string `xml:"type,attr"`
-				Access string `xml:"access,attr"`
-			} `xml:"property"`
-		} `xml:"interface"`
-	}
+	var node described
 	if err := xml.Unmarshal(file, &node); err != nil {
 		t.Fatal(err)
 	}

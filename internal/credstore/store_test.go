@@ -152,44 +152,48 @@ func TestSaveRefusesWhatLoadWould(t *testing.T) {
 	}
 }
 
+var wrongOwner = uint32(os.Geteuid()) + 1
+
+// What is wrong with a store that is refused. A uid of 0 is the one of the test.
+var refusals = []struct {
+	name, problem, remedy string
+	uid                   uint32
+	damage                func(t *testing.T, dir, file string) error
+}{
+	{"owner of the folder", "belongs to user", "chown", wrongOwner,
+		func(*testing.T, string, string) error { return nil }},
+	{"mode of the folder", "has mode 0750, not 0700", "chmod 0700", 0,
+		func(_ *testing.T, dir, _ string) error { return os.Chmod(dir, 0o750) }},
+	{"folder is a link", "is a symbolic link", "store.dir", 0,
+		func(_ *testing.T, dir, _ string) error {
+			return errors.Join(os.Rename(dir, dir+".real"), os.Symlink(dir+".real", dir))
+		}},
+	{"folder is a file", "is not a folder", "rm", 0,
+		func(_ *testing.T, dir, _ string) error {
+			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o700))
+		}},
+	{"mode of the file", "has mode 0640, not 0600", "chmod 0600", 0,
+		func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o640) }},
+	{"mode of the file too strict", "has mode 0400, not 0600", "chmod 0600", 0,
+		func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o400) }},
+	{"symbolic link", "is a symbolic link", "rm", 0,
+		func(_ *testing.T, _, file string) error {
+			return errors.Join(os.Rename(file, file+".real"), os.Symlink(file+".real", file))
+		}},
+	{"hard link", "has 2 hard links", "cp -p", 0,
+		func(_ *testing.T, _, file string) error { return os.Link(file, file+".other") }},
+	{"FIFO", "is not a regular file", "rm", 0,
+		func(_ *testing.T, _, file string) error {
+			return errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600))
+		}},
+	{"folder in the file's place", "is not a regular file", "rm", 0,
+		func(_ *testing.T, _, file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o600)) }},
+	{"too large", "has 65537 bytes, more than 65536", "mv", 0,
+		func(_ *testing.T, _, file string) error { return os.Truncate(file, maxSize+1) }},
+}
+
 func TestRefused(t *testing.T) {
-	wrongOwner := uint32(os.Geteuid()) + 1
-	for _, tt := range []struct {
-		name, problem, remedy string
-		uid                   uint32
-		damage                func(t *testing.T, dir, file string) error
-	}{
-		{"owner of the folder", "belongs to user", "chown", wrongOwner,
-			func(*testing.T, string, string) error { return nil }},
-		{"mode of the folder", "has mode 0750, not 0700", "chmod 0700", 0,
-			func(_ *testing.T, dir, _ string) error { return os.Chmod(dir, 0o750) }},
-		{"folder is a link", "is a symbolic link", "store.dir", 0,
-			func(_ *testing.T, dir, _ string) error {
-				return errors.Join(os.Rename(dir, dir+".real"), os.Symlink(dir+".real", dir))
-			}},
-		{"folder is a file", "is not a folder", "rm", 0,
-			func(_ *testing.T, dir, _ string) error {
-				return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o700))
-			}},
-		{"mode of the file", "has mode 0640, not 0600", "chmod 0600", 0,
-			func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o640) }},
-		{"mode of the file too strict", "has mode 0400, not 0600", "chmod 0600", 0,
-			func(_ *testing.T, _, file string) error { return os.Chmod(file, 0o400) }},
-		{"symbolic link", "is a symbolic link", "rm", 0,
-			func(_ *testing.T, _, file string) error {
-				return errors.Join(os.Rename(file, file+".real"), os.Symlink(file+".real", file))
-			}},
-		{"hard link", "has 2 hard links", "cp -p", 0,
-			func(_ *testing.T, _, file string) error { return os.Link(file, file+".other") }},
-		{"FIFO", "is not a regular file", "rm", 0,
-			func(_ *testing.T, _, file string) error {
-				return errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600))
-			}},
-		{"folder in the file's place", "is not a regular file", "rm", 0,
-			func(_ *testing.T, _, file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o600)) }},
-		{"too large", "has 65537 bytes, more than 65536", "mv", 0,
-			func(_ *testing.T, _, file string) error { return os.Truncate(file, maxSize+1) }},
-	} {
+	for _, tt := range refusals {
 		t.Run(tt.name, func(t *testing.T) {
 			s, log := openStore(t)
 			save(t, s, Contents{Active: entry("a", "12345678", wifi.WPA2PSK)})

@@ -21,74 +21,96 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// unitSays makes systemd say this of the daemon's unit.
+func unitSays(name string, value any) func(*world) {
+	return func(w *world) { w.units[unitName][name] = value }
+}
+
+func fileSays(path, text string) func(*world) {
+	return func(w *world) { w.file(path, text) }
+}
+
+// gone takes a program from the bus.
+func gone(name string) func(*world) {
+	return func(w *world) { delete(w.names, name) }
+}
+
+// there puts a program on the bus.
+func there(name string) func(*world) {
+	return func(w *world) { w.names[name] = true }
+}
+
+func stopped(w *world) {
+	w.daemon = false
+	w.units[unitName]["ActiveState"] = "inactive"
+}
+
+// What one change of a healthy world makes a check say.
+var changes = []struct {
+	name, check string
+	change      func(*world)
+	want        Verdict
+	says, mend  string
+}{
+	{"bad configuration", "configuration", func(w *world) { w.config += "log:\n  level: loud\n" }, Wrong, "yaml:4", "wifiprovd -check"},
+	{"stopped", "service", stopped, Wrong, "does not run", "systemctl enable --now wifiprovd"},
+	{"disabled", "service", unitSays("UnitFileState", "disabled"), Wrong, "not started at boot", "systemctl enable wifiprovd"},
+	{"masked", "service", unitSays("LoadState", "masked"), Wrong, "masked", "systemctl unmask"},
+	{"not installed", "service", func(w *world) { clear(w.units) }, Wrong, "not installed", "make install"},
+	{"starts again and again", "service", unitSays("ActiveState", "activating"), Wrong, "activating", "journalctl"},
+	{"ended for its configuration", "service", func(w *world) {
+		w.units[unitName]["ActiveState"], w.units[unitName]["ExecMainStatus"] = "failed", int32(78)
+	}, Wrong, "configuration is wrong", "wifiprovd -check"},
+	{"no bus policy", "service", func(w *world) { w.daemon = false }, Wrong, "not on the message bus", "systemctl reload dbus"},
+	{"no systemd", "service", gone(systemd), Unknown, "systemd", "systemctl status"},
+	{"store readable by all", "store", func(w *world) { _ = os.Chmod(w.machine.Root+"/store", 0o755) }, Wrong, "mode 0755", "chmod 0700"},
+	{"store file readable by all", "store", func(w *world) {
+		w.file("store/credentials.json", "{}")
+		_ = os.Chmod(w.machine.Root+"/store/credentials.json", 0o644)
+	}, Wrong, "mode 0644", "chmod 0600"},
+	{"no store yet", "store", func(w *world) { _ = os.Remove(w.machine.Root + "/store") }, OK, "", ""},
+	{"store of others", "store", func(w *world) { w.machine.UID = 1000 }, Unknown, "only root", "sudo"},
+	{"clock", "clock", func(w *world) { w.machine.Now = time.Unix(0, 0) }, Wrong, "1970", "timedatectl"},
+	{"no bluetoothd", "bluetoothd", gone(bluez), Wrong, "does not run", "systemctl enable --now bluetooth"},
+	{"old bluetoothd", "bluetoothd", func(w *world) { w.outputs["/usr/libexec/bluetooth/bluetoothd"] = "5.55\n" }, Wrong, "5.55", "full-upgrade"},
+	{"no adapter", "adapter", func(w *world) { w.adapter = nil }, Wrong, "no Bluetooth adapter", "journalctl -k"},
+	{"no adapter, no advertising", "advertising", func(w *world) { w.adapter = nil }, Unknown, "no adapter", ""},
+	{"another adapter", "adapter", func(w *world) { w.config += "bluetooth:\n  adapter: hci7\n" }, Wrong, "no adapter hci7, but hci0", "bluetooth.adapter"},
+	{"powered off", "adapter", func(w *world) { w.adapter[adapterInterface]["Powered"] = false }, Wrong, "powered off", "bluetoothctl power on"},
+	{"Bluetooth blocked", "adapter", fileSays("/sys/class/bluetooth/hci0/rfkill1/soft", "1\n"), Wrong, "by software", "rfkill unblock bluetooth"},
+	{"no LE", "advertising", func(w *world) { delete(w.adapter, advertiseManager) }, Wrong, "cannot advertise", "bluetooth.adapter"},
+	{"all taken", "advertising", func(w *world) {
+		stopped(w)
+		w.adapter[advertiseManager] = properties{"SupportedInstances": byte(0), "ActiveInstances": byte(5)}
+	}, Wrong, "all 5 advertisements", "end the other program"},
+	{"kernel that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.18.34+rpt-rpi-v8") }, Wrong, "6.18.34", "full-upgrade"},
+	{"not advertising", "advertising", func(w *world) { w.on = func(s *control.Server) { s.AdvertisingDown("BlueZ refuses") } }, Wrong, "BlueZ refuses", "journalctl"},
+	{"not advertising by choice", "advertising", func(w *world) {
+		w.config += "bluetooth:\n  keep_after_connect: false\n"
+		w.on = func(s *control.Server) { s.SetState(control.State{Name: "CONNECTED"}) }
+	}, OK, "keep_after_connect", ""},
+	{"free", "advertising", stopped, OK, "4 advertisements are free", ""},
+	{"no wpa_supplicant", "wpa_supplicant", gone(wpa), Wrong, "does not run", "systemctl enable --now wpa_supplicant"},
+	{"no interface", "interface", func(w *world) { w.config += "wifi:\n  interface: wlan7\n" }, Wrong, "no interface wlan7", "wifi.interface"},
+	{"no Wi-Fi interface", "interface", func(w *world) { w.config += "wifi:\n  interface: eth0\n"; w.file("/sys/class/net/eth0/mtu", "1500") }, Wrong, "no Wi-Fi", "iw dev"},
+	{"Wi-Fi blocked", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n"), Wrong, "by software", "rfkill unblock wifi"},
+	{"Wi-Fi switched off", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/hard", "1\n"), Wrong, "hardware switch", "switch"},
+	{"no country", "country", func(w *world) { w.outputs["/usr/sbin/iw"] = "global\ncountry 00: DFS-UNSET\n" }, Wrong, "no Wi-Fi country", "wifi.country"},
+	{"no iw", "country", func(w *world) { delete(w.outputs, "/usr/sbin/iw") }, Unknown, "not known", "apt-get install iw"},
+	{"NetworkManager", "managers", func(w *world) { there(networkManager)(w); w.nm = true }, Wrong, "NetworkManager manages wlan0", "nmcli device set wlan0 managed no"},
+	{"NetworkManager elsewhere", "managers", there(networkManager), OK, "nobody", ""},
+	{"iwd", "managers", there("net.connman.iwd"), Wrong, "iwd", "systemctl disable --now iwd"},
+	{"ConnMan", "managers", there("net.connman"), Wrong, "ConnMan", "systemctl disable --now connman"},
+	{"another wpa_supplicant", "managers", func(w *world) { w.units["wpa_supplicant@wlan0.service"] = properties{"ActiveState": "active"} },
+		Wrong, "wpa_supplicant@wlan0", "systemctl disable --now wpa_supplicant@wlan0"},
+	{"no DHCP client", "dhcp", gone(networkd), Wrong, "nobody asks", "systemctl enable --now systemd-networkd"},
+	{"dhcpcd", "dhcp", func(w *world) { gone(networkd)(w); w.units["dhcpcd.service"] = properties{"ActiveState": "active"} }, OK, "dhcpcd", ""},
+	{"no file for the link", "dhcp", func(w *world) { w.link = "unmanaged" }, Wrong, "no file for wlan0", "80-wifiprovd"},
+	{"no link", "dhcp", func(w *world) { w.link = "" }, Unknown, "does not say", "networkctl"},
+}
+
 func TestChecks(t *testing.T) {
-	unit := func(name string, value any) func(*world) { return func(w *world) { w.units[unitName][name] = value } }
-	stopped := func(w *world) { w.daemon = false; w.units[unitName]["ActiveState"] = "inactive" }
-	gone := func(name string) func(*world) { return func(w *world) { delete(w.names, name) } }
-	there := func(name string) func(*world) { return func(w *world) { w.names[name] = true } }
-	file := func(path, text string) func(*world) { return func(w *world) { w.file(path, text) } }
-	for _, c := range []struct {
-		name, check string
-		change      func(*world)
-		want        Verdict
-		says, mend  string
-	}{
-		{"bad configuration", "configuration", func(w *world) { w.config += "log:\n  level: loud\n" }, Wrong, "yaml:4", "wifiprovd -check"},
-		{"stopped", "service", stopped, Wrong, "does not run", "systemctl enable --now wifiprovd"},
-		{"disabled", "service", unit("UnitFileState", "disabled"), Wrong, "not started at boot", "systemctl enable wifiprovd"},
-		{"masked", "service", unit("LoadState", "masked"), Wrong, "masked", "systemctl unmask"},
-		{"not installed", "service", func(w *world) { clear(w.units) }, Wrong, "not installed", "make install"},
-		{"starts again and again", "service", unit("ActiveState", "activating"), Wrong, "activating", "journalctl"},
-		{"ended for its configuration", "service", func(w *world) {
-			w.units[unitName]["ActiveState"], w.units[unitName]["ExecMainStatus"] = "failed", int32(78)
-		}, Wrong, "configuration is wrong", "wifiprovd -check"},
-		{"no bus policy", "service", func(w *world) { w.daemon = false }, Wrong, "not on the message bus", "systemctl reload dbus"},
-		{"no systemd", "service", gone(systemd), Unknown, "systemd", "systemctl status"},
-		{"store readable by all", "store", func(w *world) { _ = os.Chmod(w.machine.Root+"/store", 0o755) }, Wrong, "mode 0755", "chmod 0700"},
-		{"store file readable by all", "store", func(w *world) {
-			w.file("store/credentials.json", "{}")
-			_ = os.Chmod(w.machine.Root+"/store/credentials.json", 0o644)
-		}, Wrong, "mode 0644", "chmod 0600"},
-		{"no store yet", "store", func(w *world) { _ = os.Remove(w.machine.Root + "/store") }, OK, "", ""},
-		{"store of others", "store", func(w *world) { w.machine.UID = 1000 }, Unknown, "only root", "sudo"},
-		{"clock", "clock", func(w *world) { w.machine.Now = time.Unix(0, 0) }, Wrong, "1970", "timedatectl"},
-		{"no bluetoothd", "bluetoothd", gone(bluez), Wrong, "does not run", "systemctl enable --now bluetooth"},
-		{"old bluetoothd", "bluetoothd", func(w *world) { w.outputs["/usr/libexec/bluetooth/bluetoothd"] = "5.55\n" }, Wrong, "5.55", "full-upgrade"},
-		{"no adapter", "adapter", func(w *world) { w.adapter = nil }, Wrong, "no Bluetooth adapter", "journalctl -k"},
-		{"no adapter, no advertising", "advertising", func(w *world) { w.adapter = nil }, Unknown, "no adapter", ""},
-		{"another adapter", "adapter", func(w *world) { w.config += "bluetooth:\n  adapter: hci7\n" }, Wrong, "no adapter hci7, but hci0", "bluetooth.adapter"},
-		{"powered off", "adapter", func(w *world) { w.adapter[adapterInterface]["Powered"] = false }, Wrong, "powered off", "bluetoothctl power on"},
-		{"Bluetooth blocked", "adapter", file("/sys/class/bluetooth/hci0/rfkill1/soft", "1\n"), Wrong, "by software", "rfkill unblock bluetooth"},
-		{"no LE", "advertising", func(w *world) { delete(w.adapter, advertiseManager) }, Wrong, "cannot advertise", "bluetooth.adapter"},
-		{"all taken", "advertising", func(w *world) {
-			stopped(w)
-			w.adapter[advertiseManager] = properties{"SupportedInstances": byte(0), "ActiveInstances": byte(5)}
-		}, Wrong, "all 5 advertisements", "end the other program"},
-		{"kernel that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.18.34+rpt-rpi-v8") }, Wrong, "6.18.34", "full-upgrade"},
-		{"not advertising", "advertising", func(w *world) { w.on = func(s *control.Server) { s.AdvertisingDown("BlueZ refuses") } }, Wrong, "BlueZ refuses", "journalctl"},
-		{"not advertising by choice", "advertising", func(w *world) {
-			w.config += "bluetooth:\n  keep_after_connect: false\n"
-			w.on = func(s *control.Server) { s.SetState(control.State{Name: "CONNECTED"}) }
-		}, OK, "keep_after_connect", ""},
-		{"free", "advertising", stopped, OK, "4 advertisements are free", ""},
-		{"no wpa_supplicant", "wpa_supplicant", gone(wpa), Wrong, "does not run", "systemctl enable --now wpa_supplicant"},
-		{"no interface", "interface", func(w *world) { w.config += "wifi:\n  interface: wlan7\n" }, Wrong, "no interface wlan7", "wifi.interface"},
-		{"no Wi-Fi interface", "interface", func(w *world) { w.config += "wifi:\n  interface: eth0\n"; w.file("/sys/class/net/eth0/mtu", "1500") }, Wrong, "no Wi-Fi", "iw dev"},
-		{"Wi-Fi blocked", "interface", file("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n"), Wrong, "by software", "rfkill unblock wifi"},
-		{"Wi-Fi switched off", "interface", file("/sys/class/net/wlan0/phy80211/rfkill0/hard", "1\n"), Wrong, "hardware switch", "switch"},
-		{"no country", "country", func(w *world) { w.outputs["/usr/sbin/iw"] = "global\ncountry 00: DFS-UNSET\n" }, Wrong, "no Wi-Fi country", "wifi.country"},
-		{"no iw", "country", func(w *world) { delete(w.outputs, "/usr/sbin/iw") }, Unknown, "not known", "apt-get install iw"},
-		{"NetworkManager", "managers", func(w *world) { there(networkManager)(w); w.nm = true }, Wrong, "NetworkManager manages wlan0", "nmcli device set wlan0 managed no"},
-		{"NetworkManager elsewhere", "managers", there(networkManager), OK, "nobody", ""},
-		{"iwd", "managers", there("net.connman.iwd"), Wrong, "iwd", "systemctl disable --now iwd"},
-		{"ConnMan", "managers", there("net.connman"), Wrong, "ConnMan", "systemctl disable --now connman"},
-		{"another wpa_supplicant", "managers", func(w *world) { w.units["wpa_supplicant@wlan0.service"] = properties{"ActiveState": "active"} },
-			Wrong, "wpa_supplicant@wlan0", "systemctl disable --now wpa_supplicant@wlan0"},
-		{"no DHCP client", "dhcp", gone(networkd), Wrong, "nobody asks", "systemctl enable --now systemd-networkd"},
-		{"dhcpcd", "dhcp", func(w *world) { gone(networkd)(w); w.units["dhcpcd.service"] = properties{"ActiveState": "active"} }, OK, "dhcpcd", ""},
-		{"no file for the link", "dhcp", func(w *world) { w.link = "unmanaged" }, Wrong, "no file for wlan0", "80-wifiprovd"},
-		{"no link", "dhcp", func(w *world) { w.link = "" }, Unknown, "does not say", "networkctl"},
-	} {
+	for _, c := range changes {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := healthy(t)

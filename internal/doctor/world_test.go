@@ -113,18 +113,39 @@ func (w *world) start() {
 			t.Fatal(err)
 		}
 	}
+	w.startSystemd(conn)
+	w.startBluez(conn)
+	w.startSupplicant(conn)
+	w.startManagers(conn)
+	if w.daemon {
+		w.startDaemon()
+	}
+}
+
+func unitPath(name string) dbus.ObjectPath {
+	return dbus.ObjectPath("/unit/" + strings.NewReplacer(".", "_", "@", "_").Replace(name))
+}
+
+func (w *world) startSystemd(conn *dbus.Conn) {
+	t := w.t
+	t.Helper()
 	methods(t, conn, "/org/freedesktop/systemd1", systemd+".Manager", map[string]any{
 		"LoadUnit": func(name string) (dbus.ObjectPath, *dbus.Error) {
 			if _, known := w.units[name]; known {
-				return dbus.ObjectPath("/unit/" + strings.NewReplacer(".", "_", "@", "_").Replace(name)), nil
+				return unitPath(name), nil
 			}
 			return "/unit/none", nil
 		},
 	})
 	object(t, conn, "/unit/none", properties{"LoadState": "not-found", "ActiveState": "inactive"})
 	for name, values := range w.units {
-		object(t, conn, dbus.ObjectPath("/unit/"+strings.NewReplacer(".", "_", "@", "_").Replace(name)), values)
+		object(t, conn, unitPath(name), values)
 	}
+}
+
+func (w *world) startBluez(conn *dbus.Conn) {
+	t := w.t
+	t.Helper()
 	methods(t, conn, "/", "org.freedesktop.DBus.ObjectManager", map[string]any{
 		"GetManagedObjects": func() (map[dbus.ObjectPath]map[string]map[string]dbus.Variant, *dbus.Error) {
 			if w.adapter == nil {
@@ -140,11 +161,22 @@ func (w *world) start() {
 			return map[dbus.ObjectPath]map[string]map[string]dbus.Variant{"/org/bluez": {}, "/org/bluez/hci0": interfaces}, nil
 		},
 	})
+}
+
+func (w *world) startSupplicant(conn *dbus.Conn) {
+	t := w.t
+	t.Helper()
 	methods(t, conn, "/fi/w1/wpa_supplicant1", wpa, map[string]any{
 		"GetInterface": func(string) (dbus.ObjectPath, *dbus.Error) {
 			return "", dbus.NewError(wpa+".InterfaceUnknown", nil)
 		},
 	})
+}
+
+// startManagers starts systemd-networkd and NetworkManager.
+func (w *world) startManagers(conn *dbus.Conn) {
+	t := w.t
+	t.Helper()
 	methods(t, conn, "/org/freedesktop/network1", networkd+".Manager", map[string]any{
 		"GetLinkByName": func(string) (int32, dbus.ObjectPath, *dbus.Error) {
 			if w.link == "" {
@@ -158,9 +190,6 @@ func (w *world) start() {
 		"GetDeviceByIpIface": func(string) (dbus.ObjectPath, *dbus.Error) { return "/nm/device", nil },
 	})
 	object(t, conn, "/nm/device", properties{"Managed": w.nm})
-	if w.daemon {
-		w.startDaemon()
-	}
 }
 
 func (w *world) startDaemon() {

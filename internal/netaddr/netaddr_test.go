@@ -101,70 +101,110 @@ func FuzzMessage(f *testing.F) {
 // loses it again.
 func TestFollow(t *testing.T) {
 	if os.Getenv("NETADDR_CHILD") == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestFollow$", "-test.v")
-		cmd.Env = append(os.Environ(), "NETADDR_CHILD=1")
-		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
-		}
-		out, err := cmd.CombinedOutput()
-		var exit *exec.ExitError
-		if err != nil && !errors.As(err, &exit) {
-			t.Skipf("no network namespace can be had here: %v", err)
-		}
-		if t.Logf("%s", out); err != nil {
-			t.Error(err)
-		}
+		followInNamespace(t)
 		return
 	}
-	states := make(chan State) // whoever does not fetch a state blocks Follow
-	var log strings.Builder    // not looked at before Follow has returned
+	f := startFollowing(t)
+	four, six, gateway := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.1")
+	f.expect(State{})
+	runIP(t, "address", "add", "192.0.2.7/24", "dev", "lo", "scope", "global")
+	runIP(t, "link", "set", "lo", "name", "wlan0") // it comes
+	f.expect(State{IPv4: four})
+	runIP(t, "link", "set", "wlan0", "up")
+	runIP(t, "route", "add", "default", "via", "192.0.2.1", "dev", "wlan0")
+	f.expect(State{IPv4: four, Gateway: gateway})
+	runIP(t, "address", "add", "2001:db8::7/64", "dev", "wlan0", "scope", "global")
+	f.expect(State{IPv4: four, IPv6: six, Gateway: gateway})
+	runIP(t, "address", "delete", "192.0.2.7/24", "dev", "wlan0")
+	f.expect(State{IPv6: six, Gateway: gateway})
+	runIP(t, "route", "delete", "default")
+	f.expect(State{IPv6: six})
+
+	addManyAddresses(t)
+	f.expect(State{IPv4: netip.MustParseAddr("198.51.100.1"), IPv6: six})
+	runIP(t, "address", "flush", "dev", "wlan0")
+	f.expect(State{})
+	runIP(t, "address", "add", "192.0.2.7/24", "dev", "wlan0", "scope", "global")
+	f.expect(State{IPv4: four})
+	runIP(t, "link", "set", "wlan0", "down")
+	runIP(t, "link", "set", "wlan0", "name", "lo") // it goes
+	f.expect(State{})
+	f.cancel()
+	if err := <-f.done; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(f.log.String(), "announcements of rtnetlink were lost") {
+		t.Errorf("no announcement was lost: the test shows nothing\n%s", f.log.String())
+	}
+}
+
+// followInNamespace runs TestFollow in a process that has a network namespace.
+func followInNamespace(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "-test.run=^TestFollow$", "-test.v")
+	cmd.Env = append(os.Environ(), "NETADDR_CHILD=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}, GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	}
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Skipf("no network namespace can be had here: %v", err)
+	}
+	if t.Logf("%s", out); err != nil {
+		t.Error(err)
+	}
+}
+
+// following is a Follow of wlan0 that runs.
+type following struct {
+	t      *testing.T
+	states chan State      // whoever does not fetch a state blocks Follow
+	log    strings.Builder // not looked at before Follow has returned
+	cancel context.CancelFunc
+	done   chan error // what Follow returns
+}
+
+func startFollowing(t *testing.T) *following {
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
+	f := &following{t: t, states: make(chan State), cancel: cancel, done: make(chan error, 1)}
 	settle = time.Millisecond
 	go func() {
-		done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s State) {
+		f.done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s State) {
 			select {
-			case states <- s:
+			case f.states <- s:
 			case <-ctx.Done():
 			}
 		})
 	}()
-	expect := func(want State) {
-		t.Helper()
-		for {
-			select {
-			case got := <-states:
-				if got == want {
-					return
-				}
-			case <-time.After(10 * time.Second):
-				t.Fatalf("no %v within 10 s", want)
-			}
-		}
-	}
-	ip := func(args ...string) {
-		t.Helper()
-		if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %v: %v: %s", args, err, out)
-		}
-	}
-	four, six, gateway := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.1")
-	expect(State{})
-	ip("address", "add", "192.0.2.7/24", "dev", "lo", "scope", "global")
-	ip("link", "set", "lo", "name", "wlan0") // it comes
-	expect(State{IPv4: four})
-	ip("link", "set", "wlan0", "up")
-	ip("route", "add", "default", "via", "192.0.2.1", "dev", "wlan0")
-	expect(State{IPv4: four, Gateway: gateway})
-	ip("address", "add", "2001:db8::7/64", "dev", "wlan0", "scope", "global")
-	expect(State{IPv4: four, IPv6: six, Gateway: gateway})
-	ip("address", "delete", "192.0.2.7/24", "dev", "wlan0")
-	expect(State{IPv6: six, Gateway: gateway})
-	ip("route", "delete", "default")
-	expect(State{IPv6: six})
+	return f
+}
 
-	// So many changes that the socket cannot hold them, while Follow is busy.
+// expect waits for a state.
+func (f *following) expect(want State) {
+	f.t.Helper()
+	for {
+		select {
+		case got := <-f.states:
+			if got == want {
+				return
+			}
+		case <-time.After(10 * time.Second):
+			f.t.Fatalf("no %v within 10 s", want)
+		}
+	}
+}
+
+func runIP(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %v: %v: %s", args, err, out)
+	}
+}
+
+// addManyAddresses makes so many changes that the socket cannot hold them, while
+// Follow is busy.
+func addManyAddresses(t *testing.T) {
 	var batch strings.Builder
 	for i := range 2000 {
 		fmt.Fprintf(&batch, "address add 198.51.%d.%d/32 dev wlan0 scope global\n", 100+i/250, 1+i%250)
@@ -173,20 +213,5 @@ func TestFollow(t *testing.T) {
 	if err := os.WriteFile(file, []byte(batch.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ip("-batch", file)
-	expect(State{IPv4: netip.MustParseAddr("198.51.100.1"), IPv6: six})
-	ip("address", "flush", "dev", "wlan0")
-	expect(State{})
-	ip("address", "add", "192.0.2.7/24", "dev", "wlan0", "scope", "global")
-	expect(State{IPv4: four})
-	ip("link", "set", "wlan0", "down")
-	ip("link", "set", "wlan0", "name", "lo") // it goes
-	expect(State{})
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if !strings.Contains(log.String(), "announcements of rtnetlink were lost") {
-		t.Errorf("no announcement was lost: the test shows nothing\n%s", log.String())
-	}
+	runIP(t, "-batch", file)
 }

@@ -218,6 +218,16 @@ func TestJoin(t *testing.T) {
 	r.isQuiet(t)
 }
 
+// scansAsked returns what was asked for by each call of Scan.
+func (r *rig) scansAsked() []map[string]any {
+	var scans []map[string]any
+	for _, request := range r.Calls("Scan") {
+		args, _ := request.Args[0].(map[string]any)
+		scans = append(scans, args)
+	}
+	return scans
+}
+
 func TestWhereItLooks(t *testing.T) {
 	wildcard := map[string]any{"Type": "active", "AllowRoam": false}
 	called := map[string]any{"Type": "active", "AllowRoam": false, "SSIDs": [][]byte{[]byte("lab")}}
@@ -254,12 +264,7 @@ func TestWhereItLooks(t *testing.T) {
 			if _, err := r.join(t, credentials(testPassphrase, wifi.AutoDetect), test.hint); err != nil {
 				t.Fatal(err)
 			}
-			var scans []map[string]any
-			for _, request := range r.Calls("Scan") {
-				args, _ := request.Args[0].(map[string]any)
-				scans = append(scans, args)
-			}
-			if !reflect.DeepEqual(scans, test.scans) {
+			if scans := r.scansAsked(); !reflect.DeepEqual(scans, test.scans) {
 				t.Errorf("scans\n%v, want\n%v", scans, test.scans)
 			}
 			network, _ := r.Calls("AddNetwork")[0].Args[0].(map[string]any)

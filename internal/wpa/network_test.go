@@ -36,21 +36,25 @@ var (
 	offerOWE        = bss{ssid: "lab", frequency: 2437, privacy: true, rsn: []string{"owe"}}
 )
 
-func TestProperties(t *testing.T) {
+type props map[string]any
+
+// propertiesCase is a network, and the properties that it is joined with.
+type propertiesCase struct {
+	name     string
+	security wifi.Security
+	password string
+	found    []bss
+	dev      *device
+	hidden   bool
+	want     props // without ssid
+}
+
+func propertiesCases() []propertiesCase {
 	able := &device{sae: true, pmf: true}
 	psk, _ := derivePSK(credentials(testPassphrase, wifi.AutoDetect))
 	raw, _ := hex.DecodeString(rawPSK)
 	sae := []byte(testPassphrase)
-	type props map[string]any
-	for _, test := range []struct {
-		name     string
-		security wifi.Security
-		password string
-		found    []bss
-		dev      *device
-		hidden   bool
-		want     props // without ssid
-	}{
+	return []propertiesCase{
 		{"open", wifi.Open, "", []bss{offerOpen}, able, false,
 			props{"key_mgmt": "NONE", "scan_freq": "2412"}},
 		{"open, by auto-detect", wifi.AutoDetect, "", []bss{offerWPA2, offerOpen}, able, false,
@@ -81,7 +85,11 @@ func TestProperties(t *testing.T) {
 			props{"key_mgmt": "WPA-PSK", "proto": "RSN", "psk": raw, "ieee80211w": int32(1), "scan_freq": "2437"}},
 		{"auto-detect the first WPA", wifi.AutoDetect, testPassphrase, []bss{offerWPA1}, able, false,
 			props{"key_mgmt": "WPA-PSK", "proto": "WPA", "psk": psk, "ieee80211w": int32(0), "scan_freq": "2412"}},
-	} {
+	}
+}
+
+func TestProperties(t *testing.T) {
+	for _, test := range propertiesCases() {
 		t.Run(test.name, func(t *testing.T) {
 			cred := credentials(test.password, test.security)
 			plan, fitting, err := choose(cred, test.found, test.dev, test.hidden)

@@ -34,38 +34,42 @@ func is(t testing.TB, what string, got, want error) {
 	}
 }
 
+// writeAnswers has values of every length that matters, and what a write of each
+// is answered.
+var writeAnswers = []struct {
+	what, uuid string
+	value      []byte
+	want       error
+}{
+	{"an SSID of 0 bytes", central.SSIDUUID, nil, attInvalidLength},
+	{"an SSID of 1 byte", central.SSIDUUID, []byte{0}, nil},
+	{"an SSID of 32 bytes", central.SSIDUUID, bytes.Repeat([]byte{0xFF}, 32), nil},
+	{"an SSID of 33 bytes", central.SSIDUUID, bytes.Repeat([]byte{'a'}, 33), attInvalidLength},
+	{"a Password of 0 bytes", central.PasswordUUID, nil, nil},
+	{"a Password of 64 bytes", central.PasswordUUID, bytes.Repeat([]byte{'a'}, 64), nil},
+	{"a Password of 65 bytes", central.PasswordUUID, bytes.Repeat([]byte{'a'}, 65), attInvalidLength},
+	{"a Security of 0 bytes", central.SecurityUUID, nil, attInvalidLength},
+	{"a Security of 2 bytes", central.SecurityUUID, []byte{1, 0}, attInvalidLength},
+	{"a Control of 0 bytes", central.ControlUUID, nil, attInvalidLength},
+	{"a Control of 2 bytes", central.ControlUUID, []byte{1, 0}, attInvalidLength},
+	{"a Status", central.StatusUUID, []byte{0}, attWriteNotPermitted},
+	{"a Reason", central.ReasonUUID, []byte{0}, attWriteNotPermitted},
+	{"a Network", central.NetworkUUID, []byte{0}, attWriteNotPermitted},
+	{"a Device", central.DeviceUUID, []byte{0}, attWriteNotPermitted},
+	{"a Scan of 0 bytes", central.ScanUUID, nil, attInvalidLength},
+	{"a Scan of 2 bytes", central.ScanUUID, []byte{1, 0}, attInvalidLength},
+	{"a Scan of 0", central.ScanUUID, []byte{0}, attUnknownScan},
+	{"a Scan page of 0 bytes", central.ScanPageUUID, nil, attInvalidLength},
+	{"a Scan page of 2 bytes", central.ScanPageUUID, []byte{0, 0}, attInvalidLength},
+	{"a Scan page past the end", central.ScanPageUUID, []byte{255}, nil},
+}
+
 // TestAnswers writes what the contract allows and what it does not.
 func TestAnswers(t *testing.T) {
 	g := start(t, situation{})
 	r := dialATT(t, phoneHCI, encrypted)
 	r.exchangeMTU(200)
-	for _, c := range []struct {
-		what, uuid string
-		value      []byte
-		want       error
-	}{
-		{"an SSID of 0 bytes", central.SSIDUUID, nil, attInvalidLength},
-		{"an SSID of 1 byte", central.SSIDUUID, []byte{0}, nil},
-		{"an SSID of 32 bytes", central.SSIDUUID, bytes.Repeat([]byte{0xFF}, 32), nil},
-		{"an SSID of 33 bytes", central.SSIDUUID, bytes.Repeat([]byte{'a'}, 33), attInvalidLength},
-		{"a Password of 0 bytes", central.PasswordUUID, nil, nil},
-		{"a Password of 64 bytes", central.PasswordUUID, bytes.Repeat([]byte{'a'}, 64), nil},
-		{"a Password of 65 bytes", central.PasswordUUID, bytes.Repeat([]byte{'a'}, 65), attInvalidLength},
-		{"a Security of 0 bytes", central.SecurityUUID, nil, attInvalidLength},
-		{"a Security of 2 bytes", central.SecurityUUID, []byte{1, 0}, attInvalidLength},
-		{"a Control of 0 bytes", central.ControlUUID, nil, attInvalidLength},
-		{"a Control of 2 bytes", central.ControlUUID, []byte{1, 0}, attInvalidLength},
-		{"a Status", central.StatusUUID, []byte{0}, attWriteNotPermitted},
-		{"a Reason", central.ReasonUUID, []byte{0}, attWriteNotPermitted},
-		{"a Network", central.NetworkUUID, []byte{0}, attWriteNotPermitted},
-		{"a Device", central.DeviceUUID, []byte{0}, attWriteNotPermitted},
-		{"a Scan of 0 bytes", central.ScanUUID, nil, attInvalidLength},
-		{"a Scan of 2 bytes", central.ScanUUID, []byte{1, 0}, attInvalidLength},
-		{"a Scan of 0", central.ScanUUID, []byte{0}, attUnknownScan},
-		{"a Scan page of 0 bytes", central.ScanPageUUID, nil, attInvalidLength},
-		{"a Scan page of 2 bytes", central.ScanPageUUID, []byte{0, 0}, attInvalidLength},
-		{"a Scan page past the end", central.ScanPageUUID, []byte{255}, nil},
-	} {
+	for _, c := range writeAnswers {
 		is(t, c.what, r.write(c.uuid, c.value...), c.want)
 		is(t, c.what+", long", r.writeLong(c.uuid, 0, c.value), longAnswer(c.value, c.want))
 	}

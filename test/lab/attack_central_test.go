@@ -135,50 +135,18 @@ func waitIdle(t testing.TB, service string) {
 // Then the owner's phone is served.
 func TestPasskeyLockout(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
-	wrong := true
-	p := newPhone(t, "", func(ctx context.Context) (uint32, error) {
-		passkey, err := g.passkey(ctx)
-		if wrong {
-			passkey = (passkey + 1) % 1000000
-		}
-		return passkey, err
-	})
-	pair := func() error {
-		g.from = g.journal.mark(t, "pair")
-		p.find()
-		p.mayConnect()
-		err := p.central.Pair(p.deadline(), p.gateway)
-		if err != nil {
-			// BlueZ takes no service from advertisements of a device that it was connected to.
-			if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
-				t.Error(err)
-			}
-			waitGone(t, adapterAddress(t, phoneHCI))
-		}
-		return err
-	}
+	owner := newGuesser(g)
 	begin := g.journal.mark(t, "guesses")
-	shown := func() (passkeys, locked int) {
-		for _, e := range g.journal.since(begin) {
-			if e["WIFIPROVD_PASSKEY"] != "" {
-				passkeys++
-			}
-			if strings.HasPrefix(e["MESSAGE"], "pairing is locked for ") && e["PRIORITY"] == "4" {
-				locked++
-			}
-		}
-		return passkeys, locked
-	}
 	guesses, tries := count(4, 10), 0
-	for passkeys := 0; passkeys < guesses; passkeys, _ = shown() {
+	for passkeys := 0; passkeys < guesses; passkeys, _ = g.guessed(begin) {
 		if tries++; tries > 20*guesses {
 			t.Fatalf("%d passkeys after %d tries", passkeys, tries)
 		}
-		if pair() == nil {
+		if owner.pair() == nil {
 			t.Fatal("paired with a wrong passkey")
 		}
 	}
-	passkeys, locked := shown()
+	passkeys, locked := g.guessed(begin)
 	if want := passkeys - 2; locked != want { // bluez.freeGuesses
 		t.Errorf("locked %d times after %d passkeys, want %d", locked, passkeys, want)
 	}
@@ -189,12 +157,12 @@ func TestPasskeyLockout(t *testing.T) {
 		g.logged(2*patience, "MESSAGE=pairing is locked for *")
 		g.logged(2*patience, "MESSAGE=pairing is allowed again: *")
 	}
-	wrong = false
-	if err := pair(); err != nil {
+	owner.wrong = false
+	if err := owner.pair(); err != nil {
 		t.Fatalf("the owner's phone cannot pair: %v", err)
 	}
-	p.connect()
-	p.status()
+	owner.p.connect()
+	owner.p.status()
 }
 
 // TestStoreFails: the store's folder is on a disk that is full, then read-only.
@@ -202,37 +170,41 @@ func TestPasskeyLockout(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	home := AP{SSID: "kept", Security: wifi.WPA2PSK, Passphrase: "a passphrase that stays"}
 	g := start(t, situation{stopped: true})
-	// Before the daemon starts: its mounts are its own.
+	mountStore(t) // before the daemon starts: its mounts are its own
+	startAPs(t, home)
+	g.start()
+	p := g.joined(home)
+	g.stores(&home)
+
+	filler := fillStore(t)
+	g.failsToStore("full", p, home)
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	pid := unitNow(t, unit).pid
+	remount := func(how string) {
+		run(t, "nsenter", "--mount=/proc/"+pid+"/ns/mnt", "mount", "-o", "remount,"+how, storeDir)
+	}
+	remount("ro")
+	g.failsToStore("read-only", p, home)
+	remount("rw")
+	g.becomes(central.StatusConnected) // with what was stored
+	waitFor(t, "no more statuses", patience, p.drained)
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+}
+
+// mountStore puts the store's folder on a small disk of its own, for this test.
+func mountStore(t testing.TB) {
 	run(t, "mount", "-t", "tmpfs", "-o", "mode=0700,size=64k", "tmpfs", storeDir)
 	t.Cleanup(func() {
 		systemctl(t, "stop", unit)
 		run(t, "umount", storeDir)
 	})
-	startAPs(t, home)
-	g.start()
-	p := g.joined(home)
-	g.stores(&home)
-	fails := func(what string) {
-		t.Helper()
-		p.provision("elsewhere", "a passphrase of elsewhere", wifi.AutoDetect)
-		for {
-			var value []byte
-			select {
-			case value = <-p.statuses:
-			case <-time.After(patience):
-				t.Fatalf("%s: FAILED was not notified", what)
-			}
-			if s := central.Status(value[0]); s == central.StatusFailed {
-				break
-			}
-		}
-		if reason := p.reason(); reason != wifi.FailureInternal {
-			t.Errorf("%s: reason %d (%s), want %d", what, reason, reason, wifi.FailureInternal)
-		}
-		g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=internal")
-		g.stores(&home)
-	}
+}
 
+// fillStore fills the store's disk and returns the file that does.
+func fillStore(t testing.TB) string {
 	const filler = storeDir + "/filler"
 	fill, err := os.Create(filler)
 	if err != nil {
@@ -242,27 +214,38 @@ func TestStoreFails(t *testing.T) {
 		_, err = fill.Write(make([]byte, 512))
 	}
 	t.Logf("the disk is full: %v", errors.Join(err, fill.Close()))
-	fails("full")
-	if err := os.Remove(filler); err != nil {
-		t.Fatal(err)
-	}
-	pid := unitNow(t, unit).pid
-	remount := func(how string) {
-		run(t, "nsenter", "--mount=/proc/"+pid+"/ns/mnt", "mount", "-o", "remount,"+how, storeDir)
-	}
-	remount("ro")
-	fails("read-only")
-	remount("rw")
-	drained := func() error {
+	return filler
+}
+
+// failsToStore provisions another network, which must fail as it cannot be stored,
+// and leave what was stored.
+func (g *gateway) failsToStore(what string, p *phone, kept AP) {
+	g.t.Helper()
+	p.provision("elsewhere", "a passphrase of elsewhere", wifi.AutoDetect)
+	for {
+		var value []byte
 		select {
-		case <-p.statuses:
-			return errors.New("there are more statuses")
-		default:
-			return nil
+		case value = <-p.statuses:
+		case <-time.After(patience):
+			g.t.Fatalf("%s: FAILED was not notified", what)
+		}
+		if s := central.Status(value[0]); s == central.StatusFailed {
+			break
 		}
 	}
-	g.becomes(central.StatusConnected) // with what was stored
-	waitFor(t, "no more statuses", patience, drained)
-	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
-	p.expect(central.StatusConnecting, central.StatusConnected)
+	if reason := p.reason(); reason != wifi.FailureInternal {
+		g.t.Errorf("%s: reason %d (%s), want %d", what, reason, reason, wifi.FailureInternal)
+	}
+	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=internal")
+	g.stores(&kept)
+}
+
+// drained takes a notified status; nil if there is none.
+func (p *phone) drained() error {
+	select {
+	case <-p.statuses:
+		return errors.New("there are more statuses")
+	default:
+		return nil
+	}
 }

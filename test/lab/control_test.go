@@ -99,34 +99,19 @@ func TestDBusInterface(t *testing.T) {
 		!strings.Contains(out, "Advertising  on hci0\n") || !strings.Contains(out, "Next         waiting for a phone\n") {
 		t.Errorf("status ends with %d and says\n%s", code, out)
 	}
-	file, err := os.ReadFile("/usr/share/dbus-1/interfaces/io.github.wifiprovd1.xml")
-	if err != nil {
-		t.Error(err)
-	}
-	var answered string
-	if err := bus(t).Object(control.Name, control.Path).Call("org.freedesktop.DBus.Introspectable.Introspect", 0).Store(&answered); err != nil || answered != string(file) {
-		t.Errorf("the daemon introspects as %v\n%s", err, answered)
-	}
+	introspectsAsInstalled(t)
 
 	p := g.joined(home)
 	changesTo(t, signals, "CONNECTING")
 	changesTo(t, signals, "CONNECTED")
-	for property, want := range map[string]string{
+	propertiesAre(t, map[string]string{
 		"State":    `s "CONNECTED"`,
 		"SSID":     "ay 9 99 97 102 27 91 50 74 34 255",
 		"Centrals": `as 1 "` + adapterAddress(t, phoneHCI) + `"`,
 		"Reason":   `s "none"`,
-	} {
-		if out, err := asNobody(busctl("get-property", property)...); err != nil || strings.TrimSpace(out) != want {
-			t.Errorf("%s is %s, %v; want %s", property, out, err, want)
-		}
-	}
+	})
 	statusTells(t, home)
-	for _, command := range [][]string{busctl("call", "Erase"), busctl("set-property", "State", "s", "IDLE")} {
-		if out, err := asNobody(command...); err == nil || !strings.Contains(err.Error(), "ccess denied") && !strings.Contains(err.Error(), "AccessDenied") {
-			t.Errorf("%v of an ordinary user: %s, %v", command, out, err)
-		}
-	}
+	onlyLooks(t)
 	stillConnected(t, signals)
 
 	p.leave()
@@ -136,6 +121,39 @@ func TestDBusInterface(t *testing.T) {
 	g.becomes(central.StatusIdle)
 	if text, err := os.ReadFile(storeFile); err != nil || strings.Contains(string(text), "caf") {
 		t.Errorf("the store after an erase: %v\n%s", err, text)
+	}
+}
+
+// introspectsAsInstalled checks that the daemon describes its interface as the
+// installed file does.
+func introspectsAsInstalled(t testing.TB) {
+	file, err := os.ReadFile("/usr/share/dbus-1/interfaces/io.github.wifiprovd1.xml")
+	if err != nil {
+		t.Error(err)
+	}
+	var answered string
+	if err := bus(t).Object(control.Name, control.Path).Call("org.freedesktop.DBus.Introspectable.Introspect", 0).Store(&answered); err != nil || answered != string(file) {
+		t.Errorf("the daemon introspects as %v\n%s", err, answered)
+	}
+}
+
+// propertiesAre checks properties of the daemon as busctl shows them to an
+// ordinary user.
+func propertiesAre(t testing.TB, values map[string]string) {
+	t.Helper()
+	for property, want := range values {
+		if out, err := asNobody(busctl("get-property", property)...); err != nil || strings.TrimSpace(out) != want {
+			t.Errorf("%s is %s, %v; want %s", property, out, err, want)
+		}
+	}
+}
+
+// onlyLooks checks that an ordinary user can change nothing.
+func onlyLooks(t testing.TB) {
+	for _, command := range [][]string{busctl("call", "Erase"), busctl("set-property", "State", "s", "IDLE")} {
+		if out, err := asNobody(command...); err == nil || !strings.Contains(err.Error(), "ccess denied") && !strings.Contains(err.Error(), "AccessDenied") {
+			t.Errorf("%v of an ordinary user: %s, %v", command, out, err)
+		}
 	}
 }
 

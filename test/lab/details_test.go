@@ -53,29 +53,9 @@ func TestNetworkAndDevice(t *testing.T) {
 	begin := time.Now()
 	start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.name": "Boiler"}})
 	p := ready(t, true)
-	read := func(uuid string, into any) {
-		t.Helper()
-		value, err := p.session.Read(p.deadline(), uuid)
-		if err == nil {
-			err = json.Unmarshal(value, into)
-		}
-		if err != nil || len(value) > 512 {
-			t.Fatalf("read %s: %q, %v", uuid, value, err)
-		}
-		t.Logf("%s", value)
-	}
-	var device struct {
-		Name, Model, Version, Security string
-		Protocols                      map[string]int
-	}
-	read(central.DeviceUUID, &device)
-	model, _ := os.ReadFile("/sys/class/dmi/id/product_name") // arm64 has no phone
-	if device.Name != "Boiler" || device.Version == "" || device.Security != "encrypt" || device.Protocols["provisioning"] != 1 ||
-		device.Protocols["details"] != 1 || device.Model == "" || device.Model != strings.TrimSpace(string(model)) {
-		t.Errorf("the device is %+v", device)
-	}
+	p.tellsDevice("Boiler")
 	var none map[string]any
-	if read(central.NetworkUUID, &none); len(none) > 0 {
+	if p.readJSON(central.NetworkUUID, &none); len(none) > 0 {
 		t.Errorf("without a network it has %v", none)
 	}
 
@@ -87,7 +67,50 @@ func TestNetworkAndDevice(t *testing.T) {
 	}
 	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
 	p.expect(central.StatusConnecting, central.StatusConnected)
-	var length int
+	length := lengthWhenBound(t, notified)
+	var n network
+	waitFor(t, "the network with an address", patience, func() error {
+		if p.readJSON(central.NetworkUUID, &n); n.IPv4 == "" || n.Gateway == "" {
+			return errors.New("there is none")
+		}
+		return nil
+	})
+	if length < 100 || length > 512 {
+		t.Errorf("the length of the value is %d", length)
+	}
+	n.check(t, home, begin)
+}
+
+// readJSON reads a value into what into points to.
+func (p *phone) readJSON(uuid string, into any) {
+	p.t.Helper()
+	value, err := p.session.Read(p.deadline(), uuid)
+	if err == nil {
+		err = json.Unmarshal(value, into)
+	}
+	if err != nil || len(value) > 512 {
+		p.t.Fatalf("read %s: %q, %v", uuid, value, err)
+	}
+	p.t.Logf("%s", value)
+}
+
+// tellsDevice checks what Device tells of a gateway with this name.
+func (p *phone) tellsDevice(name string) {
+	var device struct {
+		Name, Model, Version, Security string
+		Protocols                      map[string]int
+	}
+	p.readJSON(central.DeviceUUID, &device)
+	model, _ := os.ReadFile("/sys/class/dmi/id/product_name") // arm64 has no phone
+	if device.Name != name || device.Version == "" || device.Security != "encrypt" || device.Protocols["provisioning"] != 1 ||
+		device.Protocols["details"] != 1 || device.Model == "" || device.Model != strings.TrimSpace(string(model)) {
+		p.t.Errorf("the device is %+v", device)
+	}
+}
+
+// lengthWhenBound waits until the network was notified as joined and then as bound,
+// and returns the length that the value has then.
+func lengthWhenBound(t testing.TB, notified <-chan []byte) (length int) {
 	for range 2 { // joined, and bound
 		select {
 		case value := <-notified:
@@ -99,21 +122,17 @@ func TestNetworkAndDevice(t *testing.T) {
 			t.Fatal("the network was not notified")
 		}
 	}
-	var n network
-	waitFor(t, "the network with an address", patience, func() error {
-		if read(central.NetworkUUID, &n); n.IPv4 == "" || n.Gateway == "" {
-			return errors.New("there is none")
-		}
-		return nil
-	})
-	if length < 100 || length > 512 {
-		t.Errorf("the length of the value is %d", length)
-	}
+	return length
+}
+
+// check compares what a phone is told of the network ap, joined after begin, with
+// what the gateway and the access point have.
+func (n network) check(t testing.TB, ap AP, begin time.Time) {
 	address := leased(t)
 	if len(address) != 1 || n.IPv4 != address[0].Addr().String() || n.Gateway != "192.0.2.1" {
 		t.Errorf("address %s, gateway %s; the interface has %v", n.IPv4, n.Gateway, address)
 	}
-	if n.SSID != home.SSID || n.SSIDHex != "" || n.BSSID != radio(1).bssid(t) || n.Frequency != 2437 || n.Signal >= 0 || n.Security != "WPA2-PSK" {
+	if n.SSID != ap.SSID || n.SSIDHex != "" || n.BSSID != radio(1).bssid(t) || n.Frequency != 2437 || n.Signal >= 0 || n.Security != "WPA2-PSK" {
 		t.Errorf("the network is %+v", n)
 	}
 	if n.Since.Before(begin.Add(-time.Second)) || n.Since.After(time.Now().Add(time.Second)) {

@@ -59,69 +59,87 @@ func TestDoctorFaults(t *testing.T) {
 	if code, out := exitStatus(t, "wifiprovctl", "status"); code != 10 || !strings.Contains(out, "systemctl start wifiprovd") {
 		t.Errorf("status without a daemon ends with %d:\n%s", code, out)
 	}
-	// finds checks that, with the fault, doctor finds it and says how it is mended.
-	finds := func(check, says, mend string) {
-		t.Helper()
-		code, results := examined(t)
-		r := results[check]
-		if code != 1 || r.Verdict != doctor.Wrong || !strings.Contains(r.Says, says) || !strings.Contains(r.Mend, mend) {
-			t.Errorf("with the fault doctor ends with %d and says %+v", code, r)
-		}
-		t.Logf("%s: %s -> %s", check, r.Says, r.Mend)
-	}
-	well := func(check string) {
-		t.Helper()
-		if _, results := examined(t); results[check].Verdict != doctor.OK {
-			t.Errorf("mended, but %+v", results[check])
-		}
-	}
-	finds("service", "does not run", "systemctl enable --now wifiprovd")
+	doctorFinds(t, "service", "does not run", "systemctl enable --now wifiprovd")
 
+	blockedWifi(t)
+	readableStore(t)
+	adapterWithoutPower(t)
+
+	writeConfig(t, map[string]string{"log.level": "loud"})
+	doctorFinds(t, "configuration", "loud", "wifiprovd -check")
+	writeConfig(t, nil)
+	mended(t, "configuration")
+
+	systemctl(t, "stop", supplicantd)
+	doctorFinds(t, "wpa_supplicant", "does not run", "systemctl enable --now wpa_supplicant")
+	systemctl(t, "start", supplicantd)
+	mended(t, "wpa_supplicant")
+
+	systemctl(t, "start", unit)
+	mended(t, "service")
+}
+
+// doctorFinds checks that, with a fault, doctor finds it and says how it is mended.
+func doctorFinds(t testing.TB, check, says, mend string) {
+	t.Helper()
+	code, results := examined(t)
+	r := results[check]
+	if code != 1 || r.Verdict != doctor.Wrong || !strings.Contains(r.Says, says) || !strings.Contains(r.Mend, mend) {
+		t.Errorf("with the fault doctor ends with %d and says %+v", code, r)
+	}
+	t.Logf("%s: %s -> %s", check, r.Says, r.Mend)
+}
+
+// mended checks that doctor is content again.
+func mended(t testing.TB, check string) {
+	t.Helper()
+	if _, results := examined(t); results[check].Verdict != doctor.OK {
+		t.Errorf("mended, but %+v", results[check])
+	}
+}
+
+// overwrite gives a file another text.
+func overwrite(t testing.TB, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// blockedWifi: a switch of the kernel keeps the radio silent.
+func blockedWifi(t testing.TB) {
 	switches, err := filepath.Glob("/sys/class/net/" + wlan + "/phy80211/rfkill*/soft")
 	if err != nil || len(switches) != 1 {
 		t.Fatalf("rfkill switches of %s: %v, %v", wlan, switches, err)
 	}
-	write := func(file, text string) {
-		t.Helper()
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() { write(switches[0], "0") })
-	write(switches[0], "1")
-	finds("interface", "blocked by software", "rfkill unblock wifi")
-	write(switches[0], "0")
-	well("interface")
+	t.Cleanup(func() { overwrite(t, switches[0], "0") })
+	overwrite(t, switches[0], "1")
+	doctorFinds(t, "interface", "blocked by software", "rfkill unblock wifi")
+	overwrite(t, switches[0], "0")
+	mended(t, "interface")
+}
 
-	write(storeFile, "{}")
+// readableStore: anyone can read the store.
+func readableStore(t testing.TB) {
+	overwrite(t, storeFile, "{}")
 	if err := os.Chmod(storeFile, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	finds("store", "has mode 0644", "chmod 0600 "+storeFile)
+	doctorFinds(t, "store", "has mode 0644", "chmod 0600 "+storeFile)
 	run(t, "sh", "-c", "chmod 0600 "+storeFile)
-	well("store")
+	mended(t, "store")
 	emptyStore(t)
+}
 
+// adapterWithoutPower: the adapter is switched off.
+func adapterWithoutPower(t testing.TB) {
 	power := func(on string) {
 		t.Helper()
 		run(t, "busctl", "set-property", "org.bluez", "/org/bluez/"+gatewayHCI, "org.bluez.Adapter1", "Powered", "b", on)
 	}
 	t.Cleanup(func() { power("true") })
 	power("false")
-	finds("adapter", "hci0 is powered off", "bluetoothctl power on")
+	doctorFinds(t, "adapter", "hci0 is powered off", "bluetoothctl power on")
 	power("true")
-	well("adapter")
-
-	writeConfig(t, map[string]string{"log.level": "loud"})
-	finds("configuration", "loud", "wifiprovd -check")
-	writeConfig(t, nil)
-	well("configuration")
-
-	systemctl(t, "stop", supplicantd)
-	finds("wpa_supplicant", "does not run", "systemctl enable --now wpa_supplicant")
-	systemctl(t, "start", supplicantd)
-	well("wpa_supplicant")
-
-	systemctl(t, "start", unit)
-	well("service")
+	mended(t, "adapter")
 }

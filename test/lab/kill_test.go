@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -69,48 +70,77 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if err != nil {
 			t.Fatalf("round %d: before: %v", round, err)
 		}
-		control, name := central.ControlConnect, "CONNECT"
-		wanted := home.SSID + "/" + home.Passphrase
-		may := []kept{before, {before.active, wanted}, {wanted, ""}}
-		if random.IntN(3) == 0 {
-			control, name, may = central.ControlErase, "ERASE", []kept{before, {}}
-		}
-		is(t, name, r.write(central.ControlUUID, byte(control)), nil)
+		o := newOrder(random, before, home)
+		is(t, o.name, r.write(central.ControlUUID, byte(o.control)), nil)
 		time.Sleep(moment(random.Float64()))
-		systemctl(t, "kill", "--signal=KILL", unit)
-		waitFor(t, "the daemon's end", patience, func() error {
-			if out, _ := try("systemctl", "is-active", unit); out == "active\n" {
-				return errors.New("it runs")
-			}
-			return nil
-		})
+		killUntilDead(t)
 		after, err := stored()
 		if err != nil {
-			t.Fatalf("round %d, %s: %v", round, name, err)
+			t.Fatalf("round %d, %s: %v", round, o.name, err)
 		}
-		which := -1
-		for i, k := range may {
-			if k == after {
-				which = i
-			}
-		}
+		which := o.which(after)
 		if which < 0 {
-			t.Fatalf("round %d, %s: the store was %q and is %q", round, name, before, after)
+			t.Fatalf("round %d, %s: the store was %q and is %q", round, o.name, before, after)
 		}
-		seen[fmt.Sprintf("%s %d", name, which)]++
+		seen[fmt.Sprintf("%s %d", o.name, which)]++
 		g.start()
-		if files, _ := filepath.Glob(storeDir + "/.*tmp*"); len(files) > 0 {
-			t.Errorf("round %d: temporary files were left: %q", round, files)
-		}
-		if files, _ := filepath.Glob(storeDir + "/*.corrupt-*"); len(files) > 0 {
-			t.Fatalf("round %d: the store was corrupt: %q", round, files)
-		}
+		leftClean(t, round)
 	}
 	t.Logf("what the store held (0: as before): %v", seen)
 	waitFor(t, "a daemon that takes writes", patience, func() error { return r.write(central.SSIDUUID, []byte(homes[0].SSID)...) })
 	is(t, "Password", r.write(central.PasswordUUID, []byte(homes[0].Passphrase)...), nil)
 	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
 	g.stores(&homes[0])
+}
+
+// order is a CONNECT or an ERASE, and what the store may hold if the daemon is
+// killed at any moment of it, the first as before.
+type order struct {
+	control central.Control
+	name    string
+	may     []kept
+}
+
+// newOrder returns the one or the other for a gateway whose store is before, and
+// which has been told home.
+func newOrder(random *rand.Rand, before kept, home AP) order {
+	if random.IntN(3) == 0 {
+		return order{central.ControlErase, "ERASE", []kept{before, {}}}
+	}
+	wanted := home.SSID + "/" + home.Passphrase
+	return order{central.ControlConnect, "CONNECT", []kept{before, {before.active, wanted}, {wanted, ""}}}
+}
+
+// which returns the index in may of what the store holds now; -1: it may not.
+func (o order) which(after kept) int {
+	which := -1
+	for i, k := range o.may {
+		if k == after {
+			which = i
+		}
+	}
+	return which
+}
+
+// killUntilDead kills the daemon and waits for its end.
+func killUntilDead(t testing.TB) {
+	systemctl(t, "kill", "--signal=KILL", unit)
+	waitFor(t, "the daemon's end", patience, func() error {
+		if out, _ := try("systemctl", "is-active", unit); out == "active\n" {
+			return errors.New("it runs")
+		}
+		return nil
+	})
+}
+
+// leftClean checks that a round has left no file but the store.
+func leftClean(t testing.TB, round int) {
+	if files, _ := filepath.Glob(storeDir + "/.*tmp*"); len(files) > 0 {
+		t.Errorf("round %d: temporary files were left: %q", round, files)
+	}
+	if files, _ := filepath.Glob(storeDir + "/*.corrupt-*"); len(files) > 0 {
+		t.Fatalf("round %d: the store was corrupt: %q", round, files)
+	}
 }
 
 // moment spreads a number below 1 over the few milliseconds in which the store is

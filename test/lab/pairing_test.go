@@ -226,3 +226,51 @@ func (g *gateway) changeMode(mode string) {
 	g.from = g.journal.mark(g.t, "mode "+mode)
 	g.start()
 }
+
+// guesser is a phone that answers with a wrong passkey as long as wrong is set.
+type guesser struct {
+	g     *gateway
+	p     *phone
+	wrong bool
+}
+
+func newGuesser(g *gateway) *guesser {
+	s := &guesser{g: g, wrong: true}
+	s.p = newPhone(g.t, "", func(ctx context.Context) (uint32, error) {
+		passkey, err := g.passkey(ctx)
+		if s.wrong {
+			passkey = (passkey + 1) % 1000000
+		}
+		return passkey, err
+	})
+	return s
+}
+
+// pair finds the gateway and tries to pair, and is as before if that fails.
+func (s *guesser) pair() error {
+	s.g.from = s.g.journal.mark(s.g.t, "pair")
+	s.p.find()
+	s.p.mayConnect()
+	err := s.p.central.Pair(s.p.deadline(), s.p.gateway)
+	if err != nil {
+		// BlueZ takes no service from advertisements of a device that it was connected to.
+		if err := s.p.central.RemoveBond(s.p.deadline(), s.p.gateway); err != nil {
+			s.p.t.Error(err)
+		}
+		waitGone(s.p.t, adapterAddress(s.p.t, phoneHCI))
+	}
+	return err
+}
+
+// guessed counts the passkeys and the lock-outs since entry begin of the journal.
+func (g *gateway) guessed(begin int) (passkeys, locked int) {
+	for _, e := range g.journal.since(begin) {
+		if e["WIFIPROVD_PASSKEY"] != "" {
+			passkeys++
+		}
+		if strings.HasPrefix(e["MESSAGE"], "pairing is locked for ") && e["PRIORITY"] == "4" {
+			locked++
+		}
+	}
+	return passkeys, locked
+}

@@ -97,36 +97,14 @@ func TestScanAround(t *testing.T) {
 		{SSID: twins, Security: wifi.WPAAutoPersonal, Passphrase: "a passphrase of both", Channel: 6},
 		{SSID: hostile, Security: wifi.Open, Channel: 11},
 	}})
-	power := func(r radio, mBm string) {
-		run(t, "ip", append(strings.Fields("netns exec ap iw dev "+r.iface()+" set txpower"), strings.Fields(mBm)...)...)
-	}
-	t.Cleanup(func() { power(1, "auto"); power(3, "auto") })
-	power(1, "fixed 300")  // the weaker of the two
-	power(3, "fixed 1000") // weaker than the stronger one
+	t.Cleanup(func() { radio(1).power(t, "auto"); radio(3).power(t, "auto") })
+	radio(1).power(t, "fixed 300")  // the weaker of the two
+	radio(3).power(t, "fixed 1000") // weaker than the stronger one
 
 	r := dialATT(t, phoneHCI, encrypted)
-	waitFor(t, "a scan while one runs", patience, func() error {
-		err := r.write(central.ScanUUID, 1)
-		if errors.Is(err, attBusy) {
-			return nil
-		}
-		return fmt.Errorf("answered %v", err)
-	})
+	r.busyWhileItScans()
 	is(t, "subscribe to Scan", r.subscribe(central.ScanUUID), nil)
-	found := r.scan(twins, hostile)
-	t.Logf("found %v", found)
-	// What was on the air in the test before may still count as around.
-	found = slices.DeleteFunc(found, func(f record) bool { return f.ssid != twins && f.ssid != hostile })
-	if len(found) != 2 || found[0].ssid != twins || found[1].ssid != hostile || found[0].signal <= found[1].signal {
-		t.Errorf("want each name once, the strongest first")
-	}
-	if found[0].security != byte(wifi.WPAAutoPersonal) || found[0].flags != 2 || found[1].security != byte(wifi.Open) || found[1].flags != 0 {
-		t.Errorf("want WPA2/WPA3 of two access points, and an open network")
-	}
-	is(t, "write a page", r.write(central.ScanPageUUID, 7), nil)
-	if past := r.readLong(central.ScanPageUUID); len(past) > 0 {
-		t.Errorf("a page past the end is % x", past)
-	}
+	r.listsBoth(twins, hostile)
 
 	is(t, "write the SSID", r.write(central.SSIDUUID, []byte(hostile)...), nil)
 	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
@@ -148,6 +126,42 @@ func TestScanAround(t *testing.T) {
 	}
 	if r.mtu != defaultMTU {
 		t.Errorf("the MTU was %d, want %d", r.mtu, defaultMTU)
+	}
+}
+
+// power sets how strongly an access point sends.
+func (r radio) power(t testing.TB, mBm string) {
+	t.Helper()
+	run(t, "ip", append(strings.Fields("netns exec ap iw dev "+r.iface()+" set txpower"), strings.Fields(mBm)...)...)
+}
+
+// busyWhileItScans asks for scans until one is refused, as another one runs.
+func (r *rawATT) busyWhileItScans() {
+	waitFor(r.t, "a scan while one runs", patience, func() error {
+		err := r.write(central.ScanUUID, 1)
+		if errors.Is(err, attBusy) {
+			return nil
+		}
+		return fmt.Errorf("answered %v", err)
+	})
+}
+
+// listsBoth checks how a scan lists two access points with one name, and a weaker
+// open one, and that there is nothing past its last page.
+func (r *rawATT) listsBoth(twins, open string) {
+	found := r.scan(twins, open)
+	r.t.Logf("found %v", found)
+	// What was on the air in the test before may still count as around.
+	found = slices.DeleteFunc(found, func(f record) bool { return f.ssid != twins && f.ssid != open })
+	if len(found) != 2 || found[0].ssid != twins || found[1].ssid != open || found[0].signal <= found[1].signal {
+		r.t.Errorf("want each name once, the strongest first")
+	}
+	if found[0].security != byte(wifi.WPAAutoPersonal) || found[0].flags != 2 || found[1].security != byte(wifi.Open) || found[1].flags != 0 {
+		r.t.Errorf("want WPA2/WPA3 of two access points, and an open network")
+	}
+	is(r.t, "write a page", r.write(central.ScanPageUUID, 7), nil)
+	if past := r.readLong(central.ScanPageUUID); len(past) > 0 {
+		r.t.Errorf("a page past the end is % x", past)
 	}
 }
 

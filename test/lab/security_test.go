@@ -30,79 +30,92 @@ type provisioned struct {
 	akm      string        // what the two sides must have agreed on
 }
 
-// TestEachSecurity joins every kind of network with every security type that
-// fits it, auto-detection among them, and secrets and names that are hard to
-// carry. It is a few gateways that are provisioned again and again, each by one
-// phone in one connection.
-func TestEachSecurity(t *testing.T) {
-	const passphrase = "correct horse 1"
+const easyPassphrase = "correct horse 1"
+
+// The longest secrets that a network can have.
+var (
+	longest = strings.Repeat("0123456789abcdef ", 4)[:wifi.MaxPassphraseLen]
+	rawPSK  = strings.Repeat("00c0FFee9a1B7f5e", 4)
+)
+
+// anyBytes returns an SSID of bytes that are hard to carry.
+func anyBytes() string {
 	every := make([]byte, 0, wifi.MaxSSIDLen)
 	every = append(every, "\x00\x01\t\n\r\x1b[2J\"\\'#={}\x7f\x80\xc3\x28\xf0\x9f\xff\xfe"...)
 	for b := byte(0xa0); len(every) < wifi.MaxSSIDLen; b++ {
 		every = append(every, b)
 	}
-	long := strings.Repeat("0123456789abcdef ", 4)[:wifi.MaxPassphraseLen]
-	raw := strings.Repeat("00c0FFee9a1B7f5e", 4)
+	return string(every)
+}
 
-	for _, c := range []struct {
-		name  string
-		aps   []AP
-		joins []provisioned
-	}{
-		{"plain", []AP{
-			{SSID: "an open network", Security: wifi.Open, Channel: 1},
-			{SSID: "a WPA2 network", Security: wifi.WPA2PSK, Passphrase: passphrase, Channel: 6},
-			{SSID: "a SHA256 network", Security: wifi.WPA2PSKSHA256, Passphrase: passphrase, Channel: 11},
-		}, []provisioned{
-			{"open as 0", 1, wifi.Open, akmOpen},
-			{"WPA2 as 1", 2, wifi.WPA2PSK, akmPSK},
-			{"SHA256 as 2", 3, wifi.WPA2PSKSHA256, akmPSKSHA256},
-			{"open detected", 1, wifi.AutoDetect, akmOpen},
-			{"SHA256 detected", 3, wifi.AutoDetect, akmPSKSHA256},
-			{"WPA2 detected", 2, wifi.AutoDetect, akmPSK},
-			{"WPA2 as 6", 2, wifi.WPAAutoPersonal, akmPSK},
-		}},
-		{"newer", []AP{
-			{SSID: "a WPA3 network", Security: wifi.WPA3SAE, Passphrase: passphrase, Channel: 1},
-			{SSID: "a transition network", Security: wifi.WPAAutoPersonal, Passphrase: passphrase, Channel: 6},
-			{SSID: "a hidden network", Security: wifi.WPA2PSK, Passphrase: passphrase, Channel: 11, Hidden: true},
-		}, []provisioned{
-			{"hidden detected", 3, wifi.AutoDetect, akmPSK},
-			{"WPA3 as 3", 1, wifi.WPA3SAE, akmSAE},
-			{"transition as 6", 2, wifi.WPAAutoPersonal, akmSAE},
-			{"hidden as 1", 3, wifi.WPA2PSK, akmPSK},
-			{"WPA3 detected", 1, wifi.AutoDetect, akmSAE},
-			{"transition detected", 2, wifi.AutoDetect, akmSAE},
-			{"WPA3 as 6", 1, wifi.WPAAutoPersonal, akmSAE},
-			{"transition as 1", 2, wifi.WPA2PSK, akmPSK},
-			{"transition as 3", 2, wifi.WPA3SAE, akmSAE},
-			{"transition as 2", 2, wifi.WPA2PSKSHA256, akmPSKSHA256},
-		}},
-		{"any bytes", []AP{
-			{SSID: string(every), Security: wifi.WPAAutoPersonal, Passphrase: ` "it's" \x41\\ $(id) `, Channel: 1},
-			{SSID: "1", Security: wifi.WPAAutoPersonal, Passphrase: "Grüße, 世界 🦊", Channel: 6},
-			{SSID: "Café 世界", Security: wifi.Open, Channel: 11},
-		}, []provisioned{
-			{"quotes, backslashes and spaces, WPA2", 1, wifi.WPA2PSK, akmPSK},
-			{"UTF-8, WPA2", 2, wifi.WPA2PSK, akmPSK},
-			{"quotes, backslashes and spaces, WPA3", 1, wifi.WPA3SAE, akmSAE},
-			{"UTF-8, WPA3", 2, wifi.WPA3SAE, akmSAE},
-			{"UTF-8 SSID, open", 3, wifi.AutoDetect, akmOpen},
-			{"quotes, backslashes and spaces, detected", 1, wifi.AutoDetect, akmSAE},
-		}},
-		{"longest", []AP{
-			{SSID: "63 bytes", Security: wifi.WPAAutoPersonal, Passphrase: long, Channel: 1},
-			{SSID: "64 digits", Security: wifi.WPA2PSK, Passphrase: raw, Channel: 6},
-			{SSID: "64 digits, SHA256", Security: wifi.WPA2PSKSHA256, Passphrase: raw, Channel: 11},
-		}, []provisioned{
-			{"63 bytes, WPA2", 1, wifi.WPA2PSK, akmPSK},
-			{"raw PSK as 1", 2, wifi.WPA2PSK, akmPSK},
-			{"raw PSK as 2", 3, wifi.WPA2PSKSHA256, akmPSKSHA256},
-			{"63 bytes, WPA3", 1, wifi.WPA3SAE, akmSAE},
-			{"raw PSK detected", 2, wifi.AutoDetect, akmPSK},
-			{"raw PSK as 6", 2, wifi.WPAAutoPersonal, akmPSK},
-		}},
-	} {
+// securities are the gateways' networks, and how they are joined, one after the
+// other.
+var securities = []struct {
+	name  string
+	aps   []AP
+	joins []provisioned
+}{
+	{"plain", []AP{
+		{SSID: "an open network", Security: wifi.Open, Channel: 1},
+		{SSID: "a WPA2 network", Security: wifi.WPA2PSK, Passphrase: easyPassphrase, Channel: 6},
+		{SSID: "a SHA256 network", Security: wifi.WPA2PSKSHA256, Passphrase: easyPassphrase, Channel: 11},
+	}, []provisioned{
+		{"open as 0", 1, wifi.Open, akmOpen},
+		{"WPA2 as 1", 2, wifi.WPA2PSK, akmPSK},
+		{"SHA256 as 2", 3, wifi.WPA2PSKSHA256, akmPSKSHA256},
+		{"open detected", 1, wifi.AutoDetect, akmOpen},
+		{"SHA256 detected", 3, wifi.AutoDetect, akmPSKSHA256},
+		{"WPA2 detected", 2, wifi.AutoDetect, akmPSK},
+		{"WPA2 as 6", 2, wifi.WPAAutoPersonal, akmPSK},
+	}},
+	{"newer", []AP{
+		{SSID: "a WPA3 network", Security: wifi.WPA3SAE, Passphrase: easyPassphrase, Channel: 1},
+		{SSID: "a transition network", Security: wifi.WPAAutoPersonal, Passphrase: easyPassphrase, Channel: 6},
+		{SSID: "a hidden network", Security: wifi.WPA2PSK, Passphrase: easyPassphrase, Channel: 11, Hidden: true},
+	}, []provisioned{
+		{"hidden detected", 3, wifi.AutoDetect, akmPSK},
+		{"WPA3 as 3", 1, wifi.WPA3SAE, akmSAE},
+		{"transition as 6", 2, wifi.WPAAutoPersonal, akmSAE},
+		{"hidden as 1", 3, wifi.WPA2PSK, akmPSK},
+		{"WPA3 detected", 1, wifi.AutoDetect, akmSAE},
+		{"transition detected", 2, wifi.AutoDetect, akmSAE},
+		{"WPA3 as 6", 1, wifi.WPAAutoPersonal, akmSAE},
+		{"transition as 1", 2, wifi.WPA2PSK, akmPSK},
+		{"transition as 3", 2, wifi.WPA3SAE, akmSAE},
+		{"transition as 2", 2, wifi.WPA2PSKSHA256, akmPSKSHA256},
+	}},
+	{"any bytes", []AP{
+		{SSID: anyBytes(), Security: wifi.WPAAutoPersonal, Passphrase: ` "it's" \x41\\ $(id) `, Channel: 1},
+		{SSID: "1", Security: wifi.WPAAutoPersonal, Passphrase: "Grüße, 世界 🦊", Channel: 6},
+		{SSID: "Café 世界", Security: wifi.Open, Channel: 11},
+	}, []provisioned{
+		{"quotes, backslashes and spaces, WPA2", 1, wifi.WPA2PSK, akmPSK},
+		{"UTF-8, WPA2", 2, wifi.WPA2PSK, akmPSK},
+		{"quotes, backslashes and spaces, WPA3", 1, wifi.WPA3SAE, akmSAE},
+		{"UTF-8, WPA3", 2, wifi.WPA3SAE, akmSAE},
+		{"UTF-8 SSID, open", 3, wifi.AutoDetect, akmOpen},
+		{"quotes, backslashes and spaces, detected", 1, wifi.AutoDetect, akmSAE},
+	}},
+	{"longest", []AP{
+		{SSID: "63 bytes", Security: wifi.WPAAutoPersonal, Passphrase: longest, Channel: 1},
+		{SSID: "64 digits", Security: wifi.WPA2PSK, Passphrase: rawPSK, Channel: 6},
+		{SSID: "64 digits, SHA256", Security: wifi.WPA2PSKSHA256, Passphrase: rawPSK, Channel: 11},
+	}, []provisioned{
+		{"63 bytes, WPA2", 1, wifi.WPA2PSK, akmPSK},
+		{"raw PSK as 1", 2, wifi.WPA2PSK, akmPSK},
+		{"raw PSK as 2", 3, wifi.WPA2PSKSHA256, akmPSKSHA256},
+		{"63 bytes, WPA3", 1, wifi.WPA3SAE, akmSAE},
+		{"raw PSK detected", 2, wifi.AutoDetect, akmPSK},
+		{"raw PSK as 6", 2, wifi.WPAAutoPersonal, akmPSK},
+	}},
+}
+
+// TestEachSecurity joins every kind of network with every security type that
+// fits it, auto-detection among them, and secrets and names that are hard to
+// carry. It is a few gateways that are provisioned again and again, each by one
+// phone in one connection.
+func TestEachSecurity(t *testing.T) {
+	for _, c := range securities {
 		t.Run(c.name, func(t *testing.T) {
 			g := start(t, situation{aps: c.aps})
 			p := ready(t, true)
