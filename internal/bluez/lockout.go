@@ -1,6 +1,8 @@
 package bluez
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -81,21 +83,39 @@ func (p *Peripheral) pairedByPasskey() {
 
 // refusePairing ends a pairing for which no passkey is shown. The kernel would go
 // on with it, and BlueZ has no answer that stops it (src/agent.c does not wait
-// for one to DisplayPasskey). RemoveDevice disconnects at once, Disconnect only
-// after two seconds (src/device.c, DISCONNECT_TIMER), but it would take a bond
-// along.
+// for one to DisplayPasskey). Disconnect and RemoveDevice take two seconds
+// (src/device.c, DISCONNECT_TIMER), in which a passkey can be guessed; a device
+// that is blocked is disconnected at once (device_block). It must not stay so:
+// both requests are on their way before the first is answered, or written to
+// BlueZ's disk.
 func (p *Peripheral) refusePairing(device dbus.ObjectPath) {
 	p.log.Debug("a pairing was refused while pairing is locked", "central", p.world.address(device))
 	adapter, bonded := p.adapter, p.world.bonded(device)
 	p.steps.running.Go(func() {
-		var err error
-		if bonded {
-			err = p.bus.call(device, deviceInterface, "Disconnect", nil)
-		} else {
+		err := p.bus.cut(device)
+		if err == nil && !bonded {
 			err = p.bus.call(adapter, adapterInterface, "RemoveDevice", []any{device})
 		}
 		if err != nil && !isError(err, bluezError+"DoesNotExist") {
 			p.log.Debug("the central of a refused pairing was not disconnected", "error", plain(err))
 		}
 	})
+}
+
+// cut disconnects a device at once, by blocking it for a moment.
+func (b *bus) cut(device dbus.ObjectPath) error {
+	ctx, cancel := context.WithTimeout(b.ctx, callTimeout)
+	defer cancel()
+	object := b.conn.Object(bluezName, device)
+	var calls []*dbus.Call
+	for _, blocked := range []bool{true, false} {
+		calls = append(calls, object.GoWithContext(ctx, propertiesInterface+".Set", dbus.FlagNoAutoStart, nil,
+			deviceInterface, "Blocked", dbus.MakeVariant(blocked)))
+	}
+	var err error
+	for _, call := range calls {
+		<-call.Done
+		err = cmp.Or(err, call.Err)
+	}
+	return err
 }

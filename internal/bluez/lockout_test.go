@@ -76,6 +76,10 @@ func (r *rig) servesOnlyBonded() {
 	if err := r.bluez.AskAgent("DisplayPasskey", bonded, uint32(1), uint16(0)); err == nil {
 		r.t.Error("while locked, a bonded central was shown a passkey")
 	}
+	r.expect("disconnected " + phone)
+	r.eventually("the bonded central may connect again", func() bool { return !r.bluez.Blocked(bonded) })
+	r.bluez.Connect("hci0", phone)
+	r.expect("connected " + phone)
 	if got := count(r.bluez.Requests(), "RemoveDevice"); got != 1 {
 		r.t.Errorf("RemoveDevice was called %d times, want once, for %s", got, stranger)
 	}

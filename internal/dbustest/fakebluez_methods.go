@@ -1,6 +1,8 @@
 package dbustest
 
 import (
+	"time"
+
 	"github.com/godbus/dbus/v5"
 )
 
@@ -89,7 +91,15 @@ func (o object) set(iface, property string, value dbus.Variant) *dbus.Error {
 	if err := o.b.begin("Set " + property); err != nil {
 		return err
 	}
+	block := property == "Blocked" && value.Value() == true
+	// The D-Bus library takes calls at the same time; bluetoothd one after the other.
+	for late := time.Now().Add(answerTimeout); property == "Blocked" && !block && !o.b.flag(o.path, iface, property) && time.Now().Before(late); {
+		time.Sleep(time.Millisecond)
+	}
 	o.b.Set(o.path, iface, property, value.Value())
+	if block {
+		o.b.Disconnect(o.path)
+	}
 	return nil
 }
 

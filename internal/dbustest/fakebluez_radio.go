@@ -25,9 +25,12 @@ func (b *BlueZ) Connect(adapter, address string) dbus.ObjectPath {
 	owner := bluezRoot + "/" + dbus.ObjectPath(adapter)
 	path := owner + "/dev_" + dbus.ObjectPath(strings.ReplaceAll(address, ":", "_"))
 	b.mu.Lock()
-	known := b.objects[path] != nil
+	known, conn := b.objects[path] != nil, b.conn
 	b.mu.Unlock()
 	if !known {
+		if conn != nil {
+			b.exportAt(conn, path, properties, "Set")
+		}
 		b.add(path, map[string]map[string]dbus.Variant{device1: {
 			"Adapter": dbus.MakeVariant(owner), "Address": dbus.MakeVariant(address),
 			"Connected": dbus.MakeVariant(false), "Paired": dbus.MakeVariant(false), "Bonded": dbus.MakeVariant(false),
@@ -36,6 +39,9 @@ func (b *BlueZ) Connect(adapter, address string) dbus.ObjectPath {
 	b.Set(path, device1, "Connected", true)
 	return path
 }
+
+// Blocked reports whether a device is kept from connecting.
+func (b *BlueZ) Blocked(device dbus.ObjectPath) bool { return b.flag(device, device1, "Blocked") }
 
 // Disconnect ends a phone's connection.
 func (b *BlueZ) Disconnect(device dbus.ObjectPath) { b.Set(device, device1, "Connected", false) }

@@ -170,7 +170,7 @@ func (g *gateway) randomPDUs(level byte) {
 		}
 	}
 	a.leave()
-	t.Logf("%d PDUs in %d connections", total, a.connections)
+	t.Logf("%d PDUs in %d connections, %d requests were not answered", total, a.connections, a.unanswered)
 	w.unchanged()
 }
 
