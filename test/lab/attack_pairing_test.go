@@ -1,0 +1,116 @@
+//go:build lab
+
+package lab
+
+import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestRefusedPairingIsCut: whoever asks for a passkey while none is shown does not
+// get the time to guess it.
+func TestRefusedPairingIsCut(t *testing.T) {
+	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
+	s := newGuesser(g)
+	begin := g.journal.mark(t, "guesses")
+	for tries, locked := 0, 0; locked < 2; _, locked = g.guessed(begin) { // then it is locked for 4 s
+		if tries++; tries > 40 || s.pair() == nil {
+			t.Fatalf("%d tries to guess, locked %d times", tries, locked)
+		}
+	}
+	r := dialATT(t, phoneHCI, notEncrypted)
+	g.from = g.journal.mark(t, "blind guess")
+	r.askForPasskey()
+	g.logged(patience, "MESSAGE=a pairing was refused while pairing is locked")
+	select {
+	case _, stands := <-r.responses:
+		if stands {
+			t.Error("an answer without a request")
+		}
+	case <-time.After(time.Second):
+		t.Error("a second after its pairing was refused the connection stands; that is enough for a guess")
+	}
+	r.leave()
+	g.logged(patience, "MESSAGE=pairing is allowed again: *")
+	s.wrong = false
+	if err := s.pair(); err != nil {
+		t.Fatalf("the owner's phone cannot pair: %v", err)
+	}
+}
+
+// Of the Security Manager Protocol (Core Specification, volume 3, part H, 3.5).
+const (
+	smpCID         = 6
+	pairingRequest = 0x01
+	publicKey      = 0x0C
+	keyboardOnly   = 0x02
+	authBonding    = 0x01
+	authMITM       = 0x04
+	authSC         = 0x08
+)
+
+// askForPasskey goes as far with a pairing by passkey as is needed for the gateway
+// to have one to show. It does so past the kernel, as an attacker may: nobody on
+// this side knows of the pairing.
+func (r *rawATT) askForPasskey() {
+	r.t.Helper()
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	x, y := key.PublicKey().Bytes()[1:33], key.PublicKey().Bytes()[33:]
+	slices.Reverse(x)
+	slices.Reverse(y)
+	r.sendSMP(pairingRequest, keyboardOnly, 0, authBonding|authMITM|authSC, 16, 0, 0)
+	time.Sleep(200 * time.Millisecond) // the response
+	r.sendSMP(append([]byte{publicKey}, slices.Concat(x, y)...)...)
+}
+
+// sendSMP sends a PDU on the connection, by the controller (part A, 3.1, and
+// volume 4, part E, 5.4.2).
+func (r *rawATT) sendSMP(pdu ...byte) {
+	r.t.Helper()
+	packet := binary.LittleEndian.AppendUint16([]byte{0x02}, r.connection()) // ACL data, its first part
+	packet = binary.LittleEndian.AppendUint16(packet, uint16(4+len(pdu)))
+	packet = binary.LittleEndian.AppendUint16(packet, uint16(len(pdu)))
+	packet = append(binary.LittleEndian.AppendUint16(packet, smpCID), pdu...)
+
+	index, err := strconv.ParseUint(strings.TrimPrefix(r.adapter, "hci"), 10, 16)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.BTPROTO_HCI)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := unix.Bind(fd, &unix.SockaddrHCI{Dev: uint16(index), Channel: unix.HCI_CHANNEL_RAW}); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := unix.Write(fd, packet); err != nil {
+		r.t.Fatalf("send to the controller: %v", err)
+	}
+}
+
+// connection returns the controller's handle of the connection.
+func (r *rawATT) connection() (handle uint16) {
+	r.t.Helper()
+	const connInfo = 2 // L2CAP_CONNINFO (Linux, include/net/bluetooth/l2cap.h)
+	raw, err := r.socket.SyscallConn()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var info int // struct l2cap_conninfo begins with the handle
+	if controlled := raw.Control(func(fd uintptr) { info, err = unix.GetsockoptInt(int(fd), unix.SOL_L2CAP, connInfo) }); controlled != nil || err != nil {
+		r.t.Fatalf("the connection's handle: %v, %v", controlled, err)
+	}
+	return uint16(info)
+}
