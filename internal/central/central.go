@@ -30,7 +30,7 @@ const (
 	localTimeout   = 5 * time.Second  // bluetoothd alone
 	gattTimeout    = 35 * time.Second // an ATT transaction ends after 30 s (Core Specification, volume 3, part F, 3.3.3)
 	connectTimeout = 40 * time.Second
-	connectTries   = 3                // of connections that end before the services are known
+	connectTries   = 3 // of connections that end before the services are known
 	removeAgain    = 5 * time.Second
 	removeTimeout  = 30 * time.Second // with a bond that only one side has, BlueZ 5.82 tries to connect meanwhile
 	pairTimeout    = 90 * time.Second // a person types a passkey; SMP allows 30 s between two messages
