@@ -131,8 +131,8 @@ attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute
 powercut: ## cuts the power of a machine that saves credentials N times (50)
 	test/lab/powercut.sh $(SUITE) $(N)
 
-shuffle: ## the lab's quick tests ten times in random order in one boot (TIMES=10 SEED=number)
-	test/lab/shuffle.sh $(SUITE) $(ARCH)
+shuffle: ## the lab's quick tests ten times in random order in one boot (TIMES=10 SEED=number RUN=regexp)
+	RUN='$(RUN)' test/lab/shuffle.sh $(SUITE) $(ARCH)
 
 demo: ## a gateway is provisioned from a phone's side and reconnects after a reboot, in the lab
 	test/lab/demo.sh $(SUITE) $(ARCH)
