@@ -72,7 +72,6 @@ var attempts = []struct {
 	{"WPA3 out of reach", kindWPA3, sequence(outOfReach, outOfReach), false, wifi.FailureTimedOut, false},
 	{"WPA3 refused", kindWPA3, sequence(toCommit, []change{{state: "disconnected", auth: code(17)}}), false, wifi.FailureRefused, false},
 	{"SaePasswordMismatch", kindWPA3, sequence(toCommit, []change{{mismatch: true}, {reason: code(1)}, {state: "disconnected"}}), false, wifi.FailureWrongPassword, true},
-	{"PskMismatch, but out of reach", kindWPA2, sequence(toHandshake, []change{{mismatch: true}, {reason: code(-4)}, {state: "disconnected"}}), false, wifi.FailureTimedOut, false},
 
 	{"brcmfmac once", kindWPA2, brcmfmac, false, wifi.FailureWrongPassword, false},
 	{"brcmfmac twice", kindWPA2, sequence(brcmfmac, brcmfmac), false, wifi.FailureWrongPassword, true},
