@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,6 +49,9 @@ func stored() (k kept, err error) {
 	return k, nil
 }
 
+// longKills is how often the long form kills.
+const longKills = 200
+
 // TestKilledAtAnyMoment kills the daemon at random moments of CONNECT and ERASE:
 // the store is the one from before or after it, and the next daemon carries on.
 func TestKilledAtAnyMoment(t *testing.T) {
@@ -60,7 +64,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	r.exchangeMTU(64)
 	random := chance(t)
 	seen := map[string]int{}
-	for round := range count(10, 200) {
+	rounds := count(10, longKills)
+	for round := range rounds {
 		home := homes[round%2]
 		ready := func() error { return r.write(central.SSIDUUID, []byte(home.SSID)...) }
 		waitFor(t, "a daemon that takes writes", patience, ready)
@@ -71,9 +76,11 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Fatalf("round %d: before: %v", round, err)
 		}
 		o := newOrder(random, before, home)
-		is(t, o.name, r.write(central.ControlUUID, byte(o.control)), nil)
+		pid, answer := number(t, g.pid()), make(chan error, 1)
+		go func() { answer <- r.write(central.ControlUUID, byte(o.control)) }()
 		time.Sleep(moment(random.Float64()))
-		killUntilDead(t)
+		killUntilDead(t, pid)
+		<-answer // an error if the daemon did not live long enough
 		after, err := stored()
 		if err != nil {
 			t.Fatalf("round %d, %s: %v", round, o.name, err)
@@ -87,6 +94,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		leftClean(t, round)
 	}
 	t.Logf("what the store held (0: as before): %v", seen)
+	if rounds == longKills && (seen["CONNECT 0"] == 0 || seen["CONNECT 1"] == 0 || seen["ERASE 0"] == 0) {
+		t.Error("no daemon was killed before it had written the store, or none after that: the moments are not those that matter")
+	}
 	waitFor(t, "a daemon that takes writes", patience, func() error { return r.write(central.SSIDUUID, []byte(homes[0].SSID)...) })
 	is(t, "Password", r.write(central.PasswordUUID, []byte(homes[0].Passphrase)...), nil)
 	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
@@ -122,9 +132,12 @@ func (o order) which(after kept) int {
 	return which
 }
 
-// killUntilDead kills the daemon and waits for its end.
-func killUntilDead(t testing.TB) {
-	systemctl(t, "kill", "--signal=KILL", unit)
+// killUntilDead kills the daemon and waits until systemd knows of its end.
+func killUntilDead(t testing.TB, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
 	waitFor(t, "the daemon's end", patience, func() error {
 		if out, _ := try("systemctl", "is-active", unit); out == "active\n" {
 			return errors.New("it runs")
