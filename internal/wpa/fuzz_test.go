@@ -1,7 +1,9 @@
 package wpa
 
 import (
+	"errors"
 	"log/slog"
+	"net"
 	"regexp"
 	"testing"
 	"time"
@@ -44,6 +46,14 @@ func FuzzBSS(f *testing.F) {
 // crash nothing, and wpa_supplicant's next honest word is understood.
 func FuzzSignals(f *testing.F) {
 	addSeeds(f)
+	near, far := net.Pipe() // to a bus that answers nothing
+	if err := errors.Join(near.Close(), far.Close()); err != nil {
+		f.Fatal(err)
+	}
+	conn, err := dbus.NewConn(near)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := New(Options{
 			Interface: "wlan0", Log: slog.New(slog.DiscardHandler),
@@ -56,7 +66,7 @@ func FuzzSignals(f *testing.F) {
 				break
 			}
 			if c.dev == nil {
-				c.dev = &device{owner: ":1.1", path: "/i"}
+				c.dev = &device{conn: conn, owner: ":1.1", path: "/i"}
 				c.link = &link{dev: c.dev}
 			}
 			c.handle(t.Context(), fuzzedSignal(v))
@@ -64,7 +74,7 @@ func FuzzSignals(f *testing.F) {
 				c.link.observe(c.link.dev, time.Now())
 			}
 		}
-		c.dev = &device{owner: ":1.1", path: "/i"}
+		c.dev = &device{conn: conn, owner: ":1.1", path: "/i"}
 		c.handle(t.Context(), &dbus.Signal{Sender: ":1.1", Path: "/i", Name: propChanged, Body: []any{
 			ifaceIface, map[string]dbus.Variant{"State": dbus.MakeVariant("completed")}, []string{}}})
 		if c.dev == nil || c.dev.state != "completed" {
