@@ -86,15 +86,15 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			t.Fatalf("round %d, %s: %v", round, o.name, err)
 		}
 		which := o.which(after)
-		if which < 0 {
+		if which == "" {
 			t.Fatalf("round %d, %s: the store was %q and is %q", round, o.name, before, after)
 		}
-		seen[fmt.Sprintf("%s %d", o.name, which)]++
+		seen[o.name+", "+which]++
 		g.start()
 		leftClean(t, round)
 	}
-	t.Logf("what the store held (0: as before): %v", seen)
-	if rounds == longKills && (seen["CONNECT 0"] == 0 || seen["CONNECT 1"] == 0 || seen["ERASE 0"] == 0) {
+	t.Logf("what the store held: %v", seen)
+	if rounds == longKills && (seen["CONNECT, as before"] == 0 || seen["CONNECT, stored"] == 0 || seen["ERASE, as before"] == 0) {
 		t.Error("no daemon was killed before it had written the store, or none after that: the moments are not those that matter")
 	}
 	waitFor(t, "a daemon that takes writes", patience, func() error { return r.write(central.SSIDUUID, []byte(homes[0].SSID)...) })
@@ -104,32 +104,53 @@ func TestKilledAtAnyMoment(t *testing.T) {
 }
 
 // order is a CONNECT or an ERASE, and what the store may hold if the daemon is
-// killed at any moment of it, the first as before.
+// killed at any moment of it.
 type order struct {
 	control central.Control
 	name    string
-	may     []kept
+	may     []outcome
+}
+
+type outcome struct {
+	name string
+	kept
 }
 
 // newOrder returns the one or the other for a gateway whose store is before, and
-// which has been told home.
+// which has been told home. A candidate of before may have become active: the
+// daemon tries it from its start on.
 func newOrder(random *rand.Rand, before kept, home AP) order {
-	if random.IntN(3) == 0 {
-		return order{central.ControlErase, "ERASE", []kept{before, {}}}
+	befores := []kept{before}
+	if before.candidate != "" {
+		befores = append(befores, kept{before.candidate, ""})
 	}
+	o := order{control: central.ControlErase, name: "ERASE"}
 	wanted := home.SSID + "/" + home.Passphrase
-	return order{central.ControlConnect, "CONNECT", []kept{before, {before.active, wanted}, {wanted, ""}}}
-}
-
-// which returns the index in may of what the store holds now; -1: it may not.
-func (o order) which(after kept) int {
-	which := -1
-	for i, k := range o.may {
-		if k == after {
-			which = i
+	if random.IntN(3) > 0 {
+		o.control, o.name = central.ControlConnect, "CONNECT"
+	}
+	for _, b := range befores {
+		o.may = append(o.may, outcome{"as before", b})
+		if o.name == "CONNECT" {
+			o.may = append(o.may, outcome{"stored", kept{b.active, wanted}})
 		}
 	}
-	return which
+	if o.name == "CONNECT" {
+		o.may = append(o.may, outcome{"joined", kept{wanted, ""}})
+	} else {
+		o.may = append(o.may, outcome{"erased", kept{}})
+	}
+	return o
+}
+
+// which returns the name of what the store holds now; empty: it may not hold that.
+func (o order) which(after kept) (name string) {
+	for _, m := range o.may {
+		if m.kept == after {
+			name = m.name
+		}
+	}
+	return name
 }
 
 // killUntilDead kills the daemon and waits until systemd knows of its end.
