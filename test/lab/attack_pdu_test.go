@@ -79,7 +79,7 @@ func (a *attacker) send(pdu []byte) bool {
 	// would then come too early.
 	request, timeout := slices.Contains(attRequests, pdu[0]), attTimeout
 	if !request {
-		timeout = 20 * time.Millisecond
+		timeout = 200 * time.Millisecond
 	}
 	select {
 	case _, ok := <-a.answers:
