@@ -70,7 +70,7 @@ func (g *gateway) changesTo(want byte, event entry, after time.Duration) {
 		case took > after+late:
 			g.t.Fatalf("%s after %q: %v", took, event["MESSAGE"], err)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(max(50*time.Millisecond, (after-took)/4)) // each look takes the emulated machine long
 	}
 }
 

@@ -91,7 +91,7 @@ boot() {
 		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" -device virtio-rng-pci \
 		-drive "file=$tmp/disk,format=raw,if=virtio,cache=unsafe" \
 		-virtfs "local,path=$out,mount_tag=out,security_model=none" \
-		-append "console=$console quiet TERM=dumb panic=-1 oops=panic net.ifnames=0 mitigations=off audit=0 systemd.show_status=0 rdinit=/usr/lib/lab/init" \
+		-append "console=$console quiet TERM=dumb panic=-1 oops=panic net.ifnames=0 mitigations=off audit=0 cryptomgr.notests lsm=capability systemd.show_status=0 rdinit=/usr/lib/lab/init" \
 		</dev/null | sed -u 's/\r$//' | tee -a "$out/console.txt"
 }
 
