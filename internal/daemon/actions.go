@@ -15,6 +15,7 @@ import (
 // event.
 func (d *Daemon) perform(ctx context.Context, action fsm.Action) {
 	switch a := action.(type) {
+	case fsm.Refuse: // step has seen it
 	case fsm.Publish:
 		d.publish(a)
 	case fsm.Explain:

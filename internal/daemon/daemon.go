@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -122,6 +123,8 @@ func New(c Config) *Daemon {
 		bondWork:   newWorker(),
 	}
 	d.state.KeepAdvertising, d.state.AddressTimeout = c.KeepAdvertising, c.AddressTimeout
+	d.network.settled = time.NewTimer(0)
+	d.network.settled.Stop()
 	d.state.Bound = true // until the kernel says otherwise
 	first := d.state
 	d.snapshot.Store(&first)
@@ -156,13 +159,16 @@ func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
 		case <-ctx.Done():
 			return nil
 		case event := <-d.events:
+			d.disown(ctx, event)
 			d.step(ctx, event)
 		case r := <-d.requests:
 			d.answer(ctx, r)
 		case <-d.findable:
 			d.advertised(ctx)
 		case state := <-d.bound:
-			d.addressed(ctx, state)
+			d.addressed(ctx, state, d.network.former)
+		case <-d.network.settled.C:
+			d.addressed(ctx, d.network.addresses, netaddr.State{})
 		case network := <-d.seen:
 			d.refresh(network)
 		case <-late.C:
@@ -184,12 +190,11 @@ func (d *Daemon) step(ctx context.Context, event fsm.Event) (accepted bool) {
 	d.snapshot.Store(&next)
 	d.Log.Debug(fmt.Sprintf("%T %v: %s to %s", event, event, before.Phase, next.Phase))
 	d.followLink(event)
-	accepted = true
+	accepted = !slices.Contains(actions, fsm.Action(fsm.Refuse{}))
+	if e, ok := event.(fsm.ConnectRequested); ok && accepted {
+		d.latestSSID.Store(&e.Credentials.SSID)
+	}
 	for _, action := range actions {
-		if _, refused := action.(fsm.Refuse); refused {
-			accepted = false
-			continue
-		}
 		d.perform(ctx, action)
 	}
 	d.tellOperators()

@@ -27,6 +27,11 @@ const (
 	refreshPause   = time.Second // each read of a phone asks for one
 )
 
+// formerFor is for how long after a join the addresses that another network gave
+// do not count. systemd-networkd and other DHCP clients drop them only once they
+// have seen the join; what is still there after that is meant to stay.
+const formerFor = 3 * time.Second
+
 var epoch = time.Now() // what times are counted from
 
 // joinedNetwork is the network that phones are shown. It belongs to the loop.
@@ -34,7 +39,38 @@ type joinedNetwork struct {
 	link      bool
 	network   wifi.Network
 	since     time.Time
-	addresses netaddr.State
+	addresses netaddr.State // of the interface
+	former    netaddr.State // those among them that another network gave
+	settled   *time.Timer   // when these count after all
+}
+
+// own returns the addresses that count.
+func (n *joinedNetwork) own() netaddr.State { return without(n.addresses, n.former) }
+
+// without returns s without what other has, too.
+func without(s, other netaddr.State) netaddr.State {
+	for _, a := range []struct {
+		address *netip.Addr
+		other   netip.Addr
+	}{{&s.IPv4, other.IPv4}, {&s.IPv6, other.IPv6}, {&s.Gateway, other.Gateway}} {
+		if *a.address == a.other {
+			*a.address = netip.Addr{}
+		}
+	}
+	return s
+}
+
+// disown is called before an event is handled. If that is the join of another
+// network than the last one, what the interface has is of the last one.
+func (d *Daemon) disown(ctx context.Context, event fsm.Event) {
+	n := &d.network
+	joined, ok := event.(fsm.Joined)
+	if !ok || joined.Attempt != d.state.Attempt || n.network.SSID == "" || n.network.SSID == joined.Network.SSID {
+		return
+	}
+	n.former = n.addresses
+	n.settled.Reset(formerFor)
+	d.bind(ctx)
 }
 
 // followLink notes that a network was joined or lost, as the state says after event.
@@ -58,9 +94,9 @@ func (d *Daemon) publishNetwork() {
 		d.Details.PublishNetwork(nil)
 		return
 	}
+	own := n.own()
 	d.Details.PublishNetwork(&details.Network{
-		Network: n.network, Since: n.since,
-		IPv4: n.addresses.IPv4, IPv6: n.addresses.IPv6, Gateway: n.addresses.Gateway,
+		Network: n.network, Since: n.since, IPv4: own.IPv4, IPv6: own.IPv6, Gateway: own.Gateway,
 	})
 }
 
@@ -72,22 +108,30 @@ func (d *Daemon) Addresses(state netaddr.State) {
 	}
 }
 
-// addressed notes what the interface has. Phones are told before the status can
-// change because of it.
-func (d *Daemon) addressed(ctx context.Context, state netaddr.State) {
-	before := d.network.addresses
-	d.network.addresses = state
-	switch {
-	case state.Bound():
-		d.Log.Info("address of the Wi-Fi interface: " + inWords(state))
+// addressed notes what the interface has, and what of it counts.
+func (d *Daemon) addressed(ctx context.Context, state, former netaddr.State) {
+	n := &d.network
+	before := n.own()
+	n.addresses = state
+	n.former = without(former, without(former, state))
+	switch own := n.own(); {
+	case own == before:
+	case own.Bound():
+		d.Log.Info("address of the Wi-Fi interface: " + inWords(own))
 	case before.Bound():
 		d.Log.Info("the Wi-Fi interface has no address any more")
 	}
 	d.publishNetwork()
-	switch {
-	case state.Bound() && !d.state.Bound:
+	d.bind(ctx)
+}
+
+// bind tells the state machine whether there is an address. Phones have been told
+// before the status can change because of it.
+func (d *Daemon) bind(ctx context.Context) {
+	switch bound := d.network.own().Bound(); {
+	case bound && !d.state.Bound:
 		d.step(ctx, fsm.AddressBound{})
-	case !state.Bound() && d.state.Bound:
+	case !bound && d.state.Bound:
 		d.step(ctx, fsm.AddressLost{})
 	}
 }

@@ -52,6 +52,7 @@ func (d *Daemon) explain(a fsm.Explain) {
 	d.Log.Log(context.Background(), level, fmt.Sprintf("status stays %s (%d): %s; next: %s", a.Status, uint8(a.Status), a.Why, a.Next),
 		messageIDKey, id, "state", a.Status, "reason", a.Reason, "ssid", d.latest())
 	d.notify.status(fmt.Sprintf("%s: %s; next: %s", a.Status, a.Why, a.Next))
+	d.reported.Why, d.reported.Next = a.Why, a.Next
 	d.PublishReason(a.Reason)
 }
 

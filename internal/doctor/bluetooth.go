@@ -21,8 +21,8 @@ const (
 )
 
 // refusing are the releases of Raspberry Pi's kernel that refuse every extended
-// advertising call; mended in 6.18.36.
-var refusing = regexp.MustCompile(`^6\.(12\.93|18\.34)\D.*rpi`)
+// advertising call; mended in 6.18.36. One that was built by hand is called -v8+.
+var refusing = regexp.MustCompile(`^6\.(12\.93|18\.3[45])\D.*(rpi|v[678]l?\+)`)
 
 func (v *visit) bluetoothd(ctx context.Context) Result {
 	if !v.runs(ctx, bluez) {
@@ -93,7 +93,7 @@ func (v *visit) adapter(ctx context.Context) Result {
 	case name == "" && len(all) > 0:
 		return wrong("set bluetooth.adapter in "+v.Config, "there is no adapter %s, but %s", v.cfg.Bluetooth.Adapter, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	case name == "":
-		return wrong("journalctl -k -g -i bluetooth", "there is no Bluetooth adapter")
+		return wrong("journalctl -k -g bluetooth", "there is no Bluetooth adapter")
 	}
 	powered := get[bool](all[name][adapterInterface], "Powered")
 	switch how := v.blocked("/sys/class/bluetooth/" + name); {

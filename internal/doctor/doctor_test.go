@@ -11,6 +11,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 func TestHealthy(t *testing.T) {
@@ -62,6 +63,11 @@ var changes = []struct {
 		w.units[unitName]["ActiveState"], w.units[unitName]["ExecMainStatus"] = "failed", int32(78)
 	}, Wrong, "configuration is wrong", "wifiprovd -check"},
 	{"no bus policy", "service", func(w *world) { w.daemon = false }, Wrong, "not on the message bus", "systemctl reload dbus"},
+	{"FAILED", "service", func(w *world) {
+		w.on = func(s *control.Server) {
+			s.SetState(control.State{Name: "FAILED", Reason: wifi.FailureWrongPassword, Why: "the access point refused the key"})
+		}
+	}, Wrong, "FAILED: the access point refused", "journalctl -x"},
 	{"no systemd", "service", gone(systemd), Unknown, "systemd", "systemctl status"},
 	{"store readable by all", "store", func(w *world) { _ = os.Chmod(w.machine.Root+"/store", 0o755) }, Wrong, "mode 0755", "chmod 0700"},
 	{"store file readable by all", "store", func(w *world) {
@@ -73,7 +79,7 @@ var changes = []struct {
 	{"clock", "clock", func(w *world) { w.machine.Now = time.Unix(0, 0) }, Wrong, "1970", "timedatectl"},
 	{"no bluetoothd", "bluetoothd", gone(bluez), Wrong, "does not run", "systemctl enable --now bluetooth"},
 	{"old bluetoothd", "bluetoothd", func(w *world) { w.outputs["/usr/libexec/bluetooth/bluetoothd"] = "5.55\n" }, Wrong, "5.55", "full-upgrade"},
-	{"no adapter", "adapter", func(w *world) { w.adapter = nil }, Wrong, "no Bluetooth adapter", "journalctl -k"},
+	{"no adapter", "adapter", func(w *world) { w.adapter = nil }, Wrong, "no Bluetooth adapter", "journalctl -k -g bluetooth"},
 	{"no adapter, no advertising", "advertising", func(w *world) { w.adapter = nil }, Unknown, "no adapter", ""},
 	{"another adapter", "adapter", func(w *world) { w.config += "bluetooth:\n  adapter: hci7\n" }, Wrong, "no adapter hci7, but hci0", "bluetooth.adapter"},
 	{"powered off", "adapter", func(w *world) { w.adapter[adapterInterface]["Powered"] = false }, Wrong, "powered off", "bluetoothctl power on"},
@@ -84,6 +90,7 @@ var changes = []struct {
 		w.adapter[advertiseManager] = properties{"SupportedInstances": byte(0), "ActiveInstances": byte(5)}
 	}, Wrong, "all 5 advertisements", "end the other program"},
 	{"kernel that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.18.34+rpt-rpi-v8") }, Wrong, "6.18.34", "full-upgrade"},
+	{"kernel built by hand that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.12.93-v8+") }, Wrong, "6.12.93", "full-upgrade"},
 	{"not advertising", "advertising", func(w *world) { w.on = func(s *control.Server) { s.AdvertisingDown("BlueZ refuses") } }, Wrong, "BlueZ refuses", "journalctl"},
 	{"not advertising by choice", "advertising", func(w *world) {
 		w.config += "bluetooth:\n  keep_after_connect: false\n"
@@ -95,6 +102,9 @@ var changes = []struct {
 	{"no Wi-Fi interface", "interface", func(w *world) { w.config += "wifi:\n  interface: eth0\n"; w.file("/sys/class/net/eth0/mtu", "1500") }, Wrong, "no Wi-Fi", "iw dev"},
 	{"Wi-Fi blocked", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n"), Wrong, "by software", "rfkill unblock wifi"},
 	{"Wi-Fi switched off", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/hard", "1\n"), Wrong, "hardware switch", "switch"},
+	{"Wi-Fi down", "interface", fileSays("/sys/class/net/wlan0/flags", "0x1002\n"), Wrong, "is down", "ip link set wlan0 up"},
+	{"Wi-Fi up", "interface", fileSays("/sys/class/net/wlan0/flags", "0x1003\n"), OK, "", ""},
+	{"Wi-Fi down, nobody uses it", "interface", func(w *world) { stopped(w); w.file("/sys/class/net/wlan0/flags", "0x1002\n") }, OK, "", ""},
 	{"no country", "country", func(w *world) { w.outputs["/usr/sbin/iw"] = "global\ncountry 00: DFS-UNSET\n" }, Wrong, "no Wi-Fi country", "wifi.country"},
 	{"no iw", "country", func(w *world) { delete(w.outputs, "/usr/sbin/iw") }, Unknown, "not known", "apt-get install iw"},
 	{"NetworkManager", "managers", func(w *world) { there(networkManager)(w); w.nm = true }, Wrong, "NetworkManager manages wlan0", "nmcli device set wlan0 managed no"},

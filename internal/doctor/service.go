@@ -6,6 +6,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 const (
@@ -45,6 +46,8 @@ func (v *visit) service(ctx context.Context) Result {
 		return wrong("systemctl restart wifiprovd", "it runs, but does not answer: %v", v.daemonErr)
 	case boot == "disabled":
 		return wrong("systemctl enable wifiprovd", "it runs, but is not started at boot")
+	case v.daemon.Reason != wifi.FailureNone:
+		return wrong("journalctl -x -u wifiprovd -e", "it runs, but is not on a network that works: %s: %s", v.daemon.Name, v.daemon.Why)
 	}
 	return ok("wifiprovd %s runs: %s: %s", v.daemon.Version, v.daemon.Name, v.daemon.Why)
 }

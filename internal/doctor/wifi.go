@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -48,8 +50,16 @@ func (v *visit) wifiInterface(context.Context) Result {
 		return wrong("rfkill unblock wifi", "%s is blocked %s", name, how)
 	case how != "":
 		return wrong("use the switch", "%s is blocked %s", name, how)
+	case v.daemonErr == nil && !v.up(folder): // wpa_supplicant sets it up when the daemon tells it of the interface
+		return wrong("ip link set "+name+" up", "%s is down", name)
 	}
 	return ok("%s is there and not blocked", name)
+}
+
+// up reports whether the interface of this folder is up. One that cannot be read is.
+func (v *visit) up(folder string) bool {
+	flags, err := strconv.ParseUint(v.read(folder+"/flags"), 0, 32)
+	return err != nil || flags&unix.IFF_UP != 0
 }
 
 var regulatory = regexp.MustCompile(`(?m)^country (\w\w):`)
