@@ -2,6 +2,7 @@ package dbustest
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 
@@ -252,4 +253,33 @@ func (b *BlueZ) flag(path dbus.ObjectPath, iface, property string) bool {
 func text(v dbus.Variant) string {
 	s, _ := v.Value().(string)
 	return s
+}
+
+// Boot plugs in an adapter that is powered already, with a device that is bonded, as
+// bluetoothd does when it starts after a crash: everything is there at once, and told
+// object by object.
+func (b *BlueZ) Boot(name, address, device string) dbus.ObjectPath {
+	path := bluezRoot + "/" + dbus.ObjectPath(name)
+	dev := path + "/dev_" + dbus.ObjectPath(strings.ReplaceAll(device, ":", "_"))
+	adapter := newAdapter(address)
+	adapter[adapter1]["Powered"] = dbus.MakeVariant(true)
+	phone := map[string]map[string]dbus.Variant{device1: {
+		"Adapter": dbus.MakeVariant(path), "Address": dbus.MakeVariant(device),
+		"Connected": dbus.MakeVariant(false), "Paired": dbus.MakeVariant(true), "Bonded": dbus.MakeVariant(true),
+	}}
+	b.mu.Lock()
+	conn := b.conn
+	b.objects[path], b.objects[dev] = adapter, phone
+	b.mu.Unlock()
+	b.exportAdapter(conn, path)
+	_ = conn.Emit("/", objManager+".InterfacesAdded", path, adapter)
+	_ = conn.Emit("/", objManager+".InterfacesAdded", dev, phone)
+	return dev
+}
+
+// Has reports whether there is an object.
+func (b *BlueZ) Has(path dbus.ObjectPath) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.objects[path] != nil
 }

@@ -43,6 +43,8 @@ type WPA struct {
 	requests []WPARequest
 	errors   map[string]string // method: name of the error it answers with
 	hanging  map[string]bool   // method: it does not answer
+	onJoin   func()            // runs right after the joined access point's properties were told
+	lacking  uint32            // MHz, that the radio or the country does not have
 }
 
 // StartWPA runs a fake wpa_supplicant on the bus at address, which knows the
@@ -224,4 +226,19 @@ func (f *WPA) Emit(path dbus.ObjectPath, name string, values ...any) {
 	if conn != nil {
 		_ = conn.Emit(path, name, values...)
 	}
+}
+
+// LackChannel makes the radio, or its country, be without the channel at this
+// frequency, in MHz.
+func (f *WPA) LackChannel(frequency uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lacking = frequency
+}
+
+// OnJoin has act run right after the properties of a joined access point were told.
+func (f *WPA) OnJoin(act func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onJoin = act
 }

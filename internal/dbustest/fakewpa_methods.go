@@ -147,11 +147,19 @@ func (f *WPA) scan(msg *dbus.Message) answer {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.slow {
-		f.finish = finish
-		return answer{}
+	for _, c := range channels {
+		if f.lacking != 0 && c[0] == f.lacking { // cfg80211 answers EINVAL: no channel is left
+			return answer{after: func() { f.InterfaceSignal("ScanDone", false) }}
+		}
 	}
-	return answer{after: finish}
+	if !f.slow {
+		return answer{after: finish}
+	}
+	return answer{after: func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.finish = finish
+	}}
 }
 
 func (f *WPA) addNetwork(msg *dbus.Message) answer {
@@ -214,7 +222,13 @@ func (f *WPA) get(msg *dbus.Message) answer {
 
 func (f *WPA) getAll(msg *dbus.Message) answer {
 	if props := f.properties(msg); props != nil {
-		return answer{values: []any{props}}
+		a := answer{values: []any{props}}
+		f.mu.Lock()
+		if f.onJoin != nil && msg.Body[0] == wpaName+".BSS" && f.props["State"] == "completed" {
+			a.after = f.onJoin
+		}
+		f.mu.Unlock()
+		return a
 	}
 	return answer{err: "org.freedesktop.DBus.Error.InvalidArgs"}
 }

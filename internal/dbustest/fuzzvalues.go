@@ -2,6 +2,7 @@ package dbustest
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -12,11 +13,19 @@ import (
 type Values struct {
 	data  []byte
 	words []string
+	valid bool
 }
 
 // NewValues returns the values of data. words are names and values that mean
 // something to the reader.
-func NewValues(data []byte, words ...string) *Values { return &Values{data, words} }
+func NewValues(data []byte, words ...string) *Values { return &Values{data: data, words: words} }
+
+// Valid makes texts and paths such that a message can carry them (D-Bus
+// specification, "Basic types").
+func (v *Values) Valid() *Values {
+	v.valid = true
+	return v
+}
 
 // More reports whether there are bytes left.
 func (v *Values) More() bool { return len(v.data) > 0 }
@@ -41,12 +50,50 @@ func (v *Values) Bytes() []byte {
 	return b
 }
 
+// Int returns a number of two bytes.
+func (v *Values) Int() int { return int(int8(v.byte()))<<8 | int(v.byte()) }
+
 // Word returns one of the words, or any text.
 func (v *Values) Word() string {
 	if n := int(v.byte()); n < len(v.words) {
 		return v.words[n]
 	}
-	return string(v.Bytes())
+	text := string(v.Bytes())
+	if v.valid {
+		text = strings.ReplaceAll(strings.ToValidUTF8(text, "?"), "\x00", "?")
+	}
+	return text
+}
+
+// Path returns a path, mostly one of these.
+func (v *Values) Path(paths ...string) dbus.ObjectPath {
+	path := dbus.ObjectPath(v.Pick(append(paths, v.Word())...))
+	if v.valid && !path.IsValid() {
+		return "/"
+	}
+	return path
+}
+
+// Field is a property with the type that its reader expects.
+type Field struct {
+	Name string
+	Make func() any
+}
+
+// Fields returns a dictionary of these properties, some of them missing or of
+// another type.
+func (v *Values) Fields(fields ...Field) map[string]dbus.Variant {
+	m := map[string]dbus.Variant{}
+	for _, f := range fields {
+		switch v.byte() {
+		case 0xFF:
+		case 0xFE:
+			m[f.Name] = dbus.MakeVariant(v.Value())
+		default:
+			m[f.Name] = dbus.MakeVariant(f.Make())
+		}
+	}
+	return m
 }
 
 // Properties returns a dictionary.
@@ -61,10 +108,12 @@ func (v *Values) properties(depth int) map[string]dbus.Variant {
 }
 
 // Interfaces returns what an object manager says of one object.
-func (v *Values) Interfaces() map[string]map[string]dbus.Variant {
+func (v *Values) Interfaces() map[string]map[string]dbus.Variant { return v.interfaces(0) }
+
+func (v *Values) interfaces(depth int) map[string]map[string]dbus.Variant {
 	m := map[string]map[string]dbus.Variant{}
 	for range v.byte() % 4 {
-		m[v.Word()] = v.Properties()
+		m[v.Word()] = v.properties(depth)
 	}
 	return m
 }
@@ -97,15 +146,15 @@ func (v *Values) value(depth int) any {
 	case 9:
 		return v.Bytes()
 	case 10:
-		return dbus.ObjectPath(v.Word())
+		return v.Path()
 	case 11:
 		return []string{v.Word(), v.Word()}
 	case 12:
-		return []dbus.ObjectPath{dbus.ObjectPath(v.Word())}
+		return []dbus.ObjectPath{v.Path()}
 	case 13:
 		return dbus.MakeVariant(v.value(depth + 1))
 	case 14:
-		return v.Interfaces()
+		return v.interfaces(depth)
 	}
 	return v.properties(depth)
 }

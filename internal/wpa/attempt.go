@@ -79,10 +79,10 @@ func (a *attempt) observe(ch change) {
 		return // what it says is about an earlier connection
 	}
 	a.try.add(ch)
-	a.done = a.try.phase == "completed"
 	if ch.state != "" && next == 0 {
 		a.end()
 	}
+	a.done = a.try.phase == "completed"
 }
 
 func (t *try) add(ch change) {

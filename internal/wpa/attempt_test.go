@@ -21,6 +21,7 @@ var (
 	refused       = []change{{state: "authenticating"}, {state: "associating", auth: code(0)}, {assoc: code(17)}, {state: "disconnected"}}
 	cutHandshake  = append(toHandshake[:4:4], change{reason: code(1)}, change{state: "disconnected"})
 	outOfReach    = []change{{state: "authenticating"}, {state: "disconnected"}}
+	thrownOut     = append(toHandshake[:4:4], change{state: "completed"}, change{reason: code(5)}, change{state: "disconnected"})
 	lostHandshake = append(toHandshake[:4:4], change{reason: code(-4)}, change{state: "scanning"})
 )
 
@@ -54,6 +55,9 @@ var attempts = []struct {
 	{"joined", kindWPA2, append(toHandshake, change{state: "completed"}), true, 0, false},
 	{"joined, with states skipped", kindOpen, []change{{state: "associating", auth: code(0)}, {state: "completed"}}, true, 0, false},
 	{"joined at the second try", kindWPA2, sequence(outOfReach, toHandshake, []change{{state: "completed"}}), true, wifi.FailureTimedOut, false},
+
+	{"joined and thrown out at once", kindWPA2, thrownOut, false, wifi.FailureRefused, false},
+	{"joined and thrown out at once, twice", kindWPA2, sequence(thrownOut, thrownOut), false, wifi.FailureRefused, true},
 
 	{"WPA2 wrong password", kindWPA2, wrongWPA2, false, wifi.FailureWrongPassword, true},
 	{"WPA2 wrong password, reason 2", kindWPA2, sequence(toHandshake, []change{{reason: code(2)}, {state: "scanning"}}), false, wifi.FailureWrongPassword, true},

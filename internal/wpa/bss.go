@@ -16,6 +16,10 @@ import (
 // default (bss_max_count), and more only of networks that are configured.
 const maxBSS = 400
 
+// maxPending bounds how many calls wait for an answer at once. The system bus refuses
+// more than 128 of one connection (dbus-daemon, max_replies_per_connection).
+const maxPending = 50
+
 // bss is one access point's offer, as wpa_supplicant has seen it.
 type bss struct {
 	path      dbus.ObjectPath
@@ -29,10 +33,16 @@ type bss struct {
 	rsn       []string // key management of its RSN element
 }
 
+// decodeBSS reads the properties of an access point. A name that is longer than
+// there can be is none.
 func decodeBSS(path dbus.ObjectPath, props map[string]dbus.Variant) bss {
+	ssid := property[[]byte](props, "SSID")
+	if len(ssid) > wifi.MaxSSIDLen {
+		ssid = nil
+	}
 	return bss{
 		path:      path,
-		ssid:      wifi.SSID(property[[]byte](props, "SSID")),
+		ssid:      wifi.SSID(ssid),
 		bssid:     formatMAC(property[[]byte](props, "BSSID")),
 		frequency: int(property[uint16](props, "Frequency")),
 		signal:    int(property[int16](props, "Signal")),
@@ -98,19 +108,21 @@ func (d *device) heard(ctx context.Context, match func(bss) bool) ([]bss, error)
 
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	calls := make([]*dbus.Call, len(paths))
-	for i, path := range paths {
-		calls[i] = d.conn.Object(service, path).GoWithContext(ctx, propsIface+".GetAll", 0, nil, bssIface)
-	}
 	var found []bss
-	for i, call := range calls {
-		<-call.Done
-		var props map[string]dbus.Variant
-		if call.Store(&props) != nil {
-			continue // it was forgotten meanwhile, or sends elements that cannot be parsed
+	for some := range slices.Chunk(paths, maxPending) {
+		calls := make([]*dbus.Call, len(some))
+		for i, path := range some {
+			calls[i] = d.conn.Object(service, path).GoWithContext(ctx, propsIface+".GetAll", 0, nil, bssIface)
 		}
-		if b := decodeBSS(paths[i], props); b.frequency > 0 && match(b) {
-			found = append(found, b)
+		for i, call := range calls {
+			<-call.Done
+			var props map[string]dbus.Variant
+			if call.Store(&props) != nil {
+				continue // it was forgotten meanwhile, or sends elements that cannot be parsed
+			}
+			if b := decodeBSS(some[i], props); b.frequency > 0 && match(b) {
+				found = append(found, b)
+			}
 		}
 	}
 	return found, ctx.Err()

@@ -76,7 +76,7 @@ type Client struct {
 	dev       *device       // nil: wpa_supplicant or the interface is not there
 	down      string        // why networks cannot be joined; empty: they can
 	managed   bool          // by NetworkManager: hands off
-	sweep     bool          // networks are to be removed as soon as dev is there
+	sweep     bool          // networks are to be removed as soon as dev is there, and nobody else manages it
 	attempt   *attempt      // the running Join's, follows dev's state
 	link      *link         // the connection that the last Join made
 	looked    time.Time     // when the last Look began
@@ -150,7 +150,7 @@ func (c *Client) Run(ctx context.Context) error {
 			tidy.Go(func() { c.ping(ctx, conn) })
 		case <-c.released.timer():
 			c.released.stop()
-			c.setManaged(false)
+			c.setManaged(ctx, false)
 			retry.reset()
 		case <-c.poke:
 		case <-c.lossTimer():

@@ -143,6 +143,7 @@ func (r *rig) join(t *testing.T, cred wifi.Credentials, hint int) (wifi.Network,
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
+	defer r.Watch()
 	return r.Join(ctx, Request{Credentials: cred, Hint: wifi.Hint{FrequencyMHz: hint}})
 }
 

@@ -73,7 +73,13 @@ func (j *join) run(ctx context.Context, hint wifi.Hint) (wifi.Network, error) {
 			return n, err
 		}
 	}
-	if j.unfit != nil {
+	j.mu.Lock()
+	taken := j.dev.taken
+	j.mu.Unlock()
+	switch {
+	case taken:
+		return wifi.Network{}, errTaken
+	case j.unfit != nil:
 		return wifi.Network{}, j.unfit // one scan in many misses an access point
 	}
 	return wifi.Network{}, &wifi.Error{Failure: wifi.FailureNotFound,
@@ -111,6 +117,9 @@ func (j *join) connect(ctx context.Context, found []bss, hidden, full bool) (wif
 			j.unfit, err = err, errUnreachable
 		}
 		return wifi.Network{}, err
+	}
+	if !j.usable(j.dev) {
+		return wifi.Network{}, errGone // NetworkManager has taken the interface, for one
 	}
 	path, err := j.add(ctx, p)
 	if err != nil {
@@ -230,7 +239,7 @@ func (j *join) network(ctx context.Context) (wifi.Network, dbus.ObjectPath, erro
 		return wifi.Network{}, "", err
 	}
 	path, at := property[dbus.ObjectPath](props, "CurrentNetwork"), property[dbus.ObjectPath](props, "CurrentBSS")
-	if property[string](props, "State") != "completed" || path == noPath || at == noPath {
+	if property[string](props, "State") != "completed" || path == "" || path == noPath || at == noPath {
 		return wifi.Network{}, "", errNotConnected
 	}
 	b, err := j.dev.bssByPath(ctx, at)

@@ -56,16 +56,24 @@ func (c *Client) attachOrRetry(ctx context.Context, conn *dbus.Conn, retry *back
 	retry.reset()
 	c.mu.Lock()
 	c.dev = dev
-	sweep := c.sweep
-	c.sweep = false
 	c.broadcast()
 	c.mu.Unlock()
-	if sweep {
-		if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil {
-			c.opts.Log.Warn("networks could not be removed", "interface", c.opts.Interface, "error", err)
-		}
-	}
+	c.sweepNetworks(ctx, dev)
 	c.checkRadio(dev)
+}
+
+// sweepNetworks does what a Leave had to put off.
+func (c *Client) sweepNetworks(ctx context.Context, dev *device) {
+	c.mu.Lock()
+	sweep := c.sweep && !c.managed
+	c.sweep = c.sweep && c.managed
+	c.mu.Unlock()
+	if !sweep {
+		return
+	}
+	if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil {
+		c.opts.Log.Warn("networks could not be removed", "interface", c.opts.Interface, "error", err)
+	}
 }
 
 // attach returns the interface, which wpa_supplicant is asked to take over if it

@@ -61,15 +61,17 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 			continue
 		}
 		// If wpa_supplicant or the radio went away, wait and begin again.
-		if ctx.Err() != nil || c.usable(dev) {
+		// Its last answer may have come before the news that it went.
+		var known *wifi.Error
+		if ctx.Err() != nil || c.usable(dev) && (errors.As(err, &known) || unanswered(err) || c.stays(ctx, dev)) {
 			return wifi.Network{}, c.failure(ctx, err, j.last)
 		}
 	}
 }
 
 // Leave disconnects and removes every network from the interface. While
-// wpa_supplicant is not there it returns at once, and the networks are removed
-// when it comes.
+// wpa_supplicant is not there, or NetworkManager has the interface, it returns at
+// once, and the networks are removed when that is over.
 func (c *Client) Leave(ctx context.Context) error {
 	c.endLook()
 	if err := c.begin(ctx); err != nil {
@@ -77,10 +79,10 @@ func (c *Client) Leave(ctx context.Context) error {
 	}
 	defer c.end()
 	c.mu.Lock()
-	dev := c.dev
-	c.sweep = dev == nil
+	dev, managed := c.dev, c.managed
+	c.sweep = dev == nil || managed
 	c.mu.Unlock()
-	if dev == nil {
+	if dev == nil || managed {
 		return nil
 	}
 	if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil && !c.isGone(dev) {
@@ -114,7 +116,10 @@ func (c *Client) forget(ctx context.Context, l *link) {
 	case <-ctx.Done():
 		return
 	}
-	if c.current != l || c.isGone(l.dev) {
+	c.mu.Lock()
+	keep := l.dev.gone || l.removed || c.managed // its number may be another program's network's by now
+	c.mu.Unlock()
+	if c.current != l || keep {
 		return // it is gone, or a later Join or Leave has removed it
 	}
 	if _, err := l.dev.call(ctx, "RemoveNetwork", []any{l.network}); err != nil {

@@ -167,6 +167,7 @@ func TestAdopt(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
 			n, err := r.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect), Adopt: test.adopt})
+			r.Watch()
 			if err != nil || n.SSID != "lab" || n.FrequencyMHz != 2437 {
 				t.Fatal(n, err)
 			}

@@ -37,13 +37,13 @@ func (c *Client) checkManager(ctx context.Context, conn *dbus.Conn) {
 	c.released.stop()
 	switch {
 	case managed:
-		c.setManaged(true)
+		c.setManaged(ctx, true)
 	case before:
 		c.released.t = time.NewTimer(releaseTime)
 	}
 }
 
-func (c *Client) setManaged(managed bool) {
+func (c *Client) setManaged(ctx context.Context, managed bool) {
 	c.mu.Lock()
 	c.managed = managed
 	dev := c.dev
@@ -52,6 +52,7 @@ func (c *Client) setManaged(managed bool) {
 	case managed:
 		c.setDown(c.managedText())
 	case dev != nil:
+		c.sweepNetworks(ctx, dev)
 		c.checkRadio(dev)
 	}
 }

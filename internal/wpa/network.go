@@ -125,7 +125,7 @@ func possible(akms []string, cred wifi.Credentials, dev *device) (able []string,
 // one, which is what that failure makes a phone ask for.
 func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
 	offer := describe(found)
-	if cred.Security == wifi.AutoDetect && cred.Passphrase.Len() == 0 {
+	if cred.Security == wifi.AutoDetect && cred.Passphrase.Len() == 0 && slices.ContainsFunc(found, func(b bss) bool { return b.offer().Joinable }) {
 		return &wifi.Error{Failure: wifi.FailureWrongPassword,
 			Detail: fmt.Sprintf("the network needs a password and none was given; the access point offers %s", offer)}
 	}

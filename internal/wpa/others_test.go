@@ -86,7 +86,7 @@ func TestMeddlingWhileJoining(t *testing.T) {
 				_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return test.when(r) })
 				r.InterfaceSignal(test.signal, test.path)
 				_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.dev.taken || test.added == 2 })
-				r.FinishScan()
+				_ = r.until(t, r.FinishScan) // if there is one
 			}()
 			r.joined(t)
 			if n := len(r.Calls("AddNetwork")); n != test.added {
@@ -96,6 +96,25 @@ func TestMeddlingWhileJoining(t *testing.T) {
 				t.Errorf("said %d times that it is added again: %s", n, r.log)
 			}
 		})
+	}
+}
+
+// Another program's network may be why a search found nothing.
+func TestTakenWhileSearching(t *testing.T) {
+	r := newRig(t)
+	r.SlowScans()
+	said := func() bool { return strings.Contains(r.log.String(), errTaken.Error()+"; ours is added again") }
+	go func() {
+		_ = r.until(t, func() bool { return len(r.Calls("Scan")) > 0 })
+		r.InterfaceSignal("NetworkSelected", otherNetwork)
+		_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.dev.taken })
+		_ = r.until(t, func() bool { r.FinishScan(); return said() })
+		r.Air(lab())
+		_ = r.until(t, r.FinishScan)
+	}()
+	r.joined(t)
+	if !said() {
+		t.Errorf("nothing is said of it:\n%s", r.log)
 	}
 }
 

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	freshAge  = 5 * time.Second  // scan results this old are good enough to try
-	knownAge  = 3 * time.Minute  // results this old tell where to look first (wpa_supplicant's bss_expiration_age)
-	maxKnown  = 3                // frequencies that are looked at for that
-	lookPause = 10 * time.Second // between two Looks: whoever connects can cause one
-	maxBusy   = 12               // times in a row that a radio may be busy; a full scan takes less
+	freshAge   = 5 * time.Second  // scan results this old are good enough to try
+	knownAge   = 3 * time.Minute  // results this old tell where to look first (wpa_supplicant's bss_expiration_age)
+	maxKnown   = 3                // frequencies that are looked at for that
+	lookPause  = 10 * time.Second // between two Looks: whoever connects can cause one
+	maxRefused = 3                // times in a row that a scan on one frequency may be refused
+	maxBusy    = 12               // times in a row that a radio may be busy; a full scan takes less
 )
 
 // errGone says that wpa_supplicant or the interface went away.
@@ -129,7 +130,10 @@ func (c *Client) find(ctx context.Context, dev *device, ssid wifi.SSID, frequenc
 		}
 		begin, done := time.Now(), false
 		for try := 1; !done; try++ {
-			if try > maxBusy {
+			switch {
+			case frequency != 0 && try > maxRefused:
+				return nil, false, nil // a channel that this radio or country does not have is refused like this, too
+			case try > maxBusy:
 				return nil, false, c.reset(ctx, dev)
 			}
 			if done, err = c.scan(ctx, dev, args); err != nil {

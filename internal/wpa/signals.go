@@ -157,6 +157,7 @@ type link struct {
 	network dbus.ObjectPath
 	lostAt  time.Time // zero: it is up
 	removed bool      // by another program
+	awaited bool      // whoever joined knows of it: its loss may be told
 	detail  string
 }
 
@@ -206,7 +207,7 @@ func lossDetail(state string, reason int32) string {
 func (c *Client) lossTimer() <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.link == nil || c.link.lostAt.IsZero() {
+	if c.link == nil || !c.link.awaited || c.link.lostAt.IsZero() {
 		return nil
 	}
 	return time.After(time.Until(c.link.lostAt.Add(lostAfter)))
@@ -220,6 +221,8 @@ func (c *Client) checkLink() *link {
 	l := c.link
 	switch {
 	case l == nil:
+	case !l.awaited:
+		l = nil
 	case l.dev.gone:
 		l.detail = c.down
 	case l.lostAt.IsZero():
@@ -235,6 +238,21 @@ func (c *Client) checkLink() *link {
 		c.opts.OnLost(l.detail)
 	}
 	return l
+}
+
+// Watch makes OnLost tell of the connection that the last Join returned. It is for
+// whoever has made it known: a loss that is told before the join is taken for one of the
+// connection before.
+func (c *Client) Watch() {
+	c.mu.Lock()
+	if c.link != nil {
+		c.link.awaited = true
+	}
+	c.mu.Unlock()
+	select {
+	case c.poke <- struct{}{}:
+	default:
+	}
 }
 
 // unlink stops watching the connection: OnLost is not called for it any more.
