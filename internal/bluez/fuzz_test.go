@@ -27,6 +27,10 @@ func newFuzzed(t *testing.T) *Peripheral {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newFuzzedOn(t, conn)
+}
+
+func newFuzzedOn(t *testing.T, conn *dbus.Conn) *Peripheral {
 	written := func(gatt.Request, []byte) error { return nil }
 	p := New(Config{Name: "Test", Security: Authenticated, Log: slog.New(slog.DiscardHandler), Services: []gatt.Service{{
 		UUID: serviceUUID,
@@ -54,49 +58,72 @@ func addSeeds(f *testing.F) {
 	f.Add([]byte("\x02\x01\x00\x0e\x00\x03\x07\xff\x00\x00"))
 }
 
-// FuzzObjects: what BlueZ lists and signals, whatever its types, crashes nothing,
-// and no adapter or device is made of what is none.
+// FuzzObjects: what BlueZ and the bus signal, whatever its types, crashes nothing.
+// No adapter or device is made of what is none, and what others than these two say
+// changes nothing.
 func FuzzObjects(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := newFuzzed(t)
 		v := dbustest.NewValues(data, fuzzedWords...)
-		word, properties := func() any { return v.Word() }, func() any { return v.Properties() }
-		path := func() any { return dbus.ObjectPath(v.Pick("/org/bluez/hci0", fuzzedDevice, v.Word())) }
-		names := func() any { return []string{v.Word(), v.Word()} }
 		for range 100 {
 			if !v.More() {
 				break
 			}
-			name := v.Pick(objectManager+".InterfacesAdded", propertiesInterface+".PropertiesChanged", objectManager+".InterfacesRemoved")
-			m := fuzzedMessage(v.Pick("/org/bluez/hci0", fuzzedDevice), name)
-			switch name {
-			case objectManager + ".InterfacesAdded":
-				m.Body = v.Body(path, func() any { return v.Interfaces() })
-			case objectManager + ".InterfacesRemoved":
-				m.Body = v.Body(path, names)
-			default:
-				m.Body = v.Body(word, properties, names)
-			}
+			m := fuzzedSignal(p, v)
+			sender, owner, known := header(m, dbus.FieldSender), p.owner, len(p.world)
 			p.signal(m)
+			if byBus := header(m, dbus.FieldMember) == "NameOwnerChanged" && sender == busName; owner != p.owner && !byBus {
+				t.Errorf("%s made %s bluetoothd", sender, p.owner)
+			} else if known != len(p.world) && !byBus && sender != owner {
+				t.Errorf("%s made %d objects of %d", sender, len(p.world), known)
+			}
 			for _, adapter := range p.world.adapters() {
 				p.world.instances(adapter)
 				p.world.devices(adapter)
 			}
-			for path, interfaces := range p.world {
-				for name := range interfaces {
-					if _, ok := kept[name]; !ok {
-						t.Errorf("%s of %s is remembered", name, path)
-					}
-				}
-				p.world.address(path)
-				p.world.bonded(path)
-			}
+			checkWorld(t, p.world)
 		}
 	})
 }
 
-// FuzzCalls: no method call from BlueZ crashes the peripheral.
+func checkWorld(t *testing.T, w world) {
+	t.Helper()
+	for path, interfaces := range w {
+		for name := range interfaces {
+			if _, ok := kept[name]; !ok {
+				t.Errorf("%s of %s is remembered", name, path)
+			}
+		}
+		w.address(path)
+		w.bonded(path)
+	}
+}
+
+// fuzzedSignal is a signal of bluetoothd, of the bus, or of somebody who pretends.
+func fuzzedSignal(p *Peripheral, v *dbustest.Values) *dbus.Message {
+	word, properties := func() any { return v.Word() }, func() any { return v.Properties() }
+	path := func() any { return v.Path("/org/bluez/hci0", fuzzedDevice) }
+	names := func() any { return []string{v.Word(), v.Word()} }
+	name := v.Pick(objectManager+".InterfacesAdded", propertiesInterface+".PropertiesChanged", objectManager+".InterfacesRemoved",
+		busName+".NameOwnerChanged")
+	m := fuzzedMessage(v.Pick("/org/bluez/hci0", fuzzedDevice), name)
+	m.Headers[dbus.FieldSender] = dbus.MakeVariant(v.Pick(p.owner, p.owner, busName, ":1.666"))
+	switch name {
+	case objectManager + ".InterfacesAdded":
+		m.Body = v.Body(path, func() any { return v.Interfaces() })
+	case objectManager + ".InterfacesRemoved":
+		m.Body = v.Body(path, names)
+	case busName + ".NameOwnerChanged":
+		m.Body = v.Body(word, word, word)
+	default:
+		m.Body = v.Body(word, properties, names)
+	}
+	return m
+}
+
+// FuzzCalls: no method call from BlueZ crashes the peripheral, and the same call
+// from another program does nothing.
 func FuzzCalls(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -108,7 +135,14 @@ func FuzzCalls(f *testing.F) {
 			if !v.More() {
 				break
 			}
-			p.serve(fuzzedCall(p, v))
+			call := fuzzedCall(p, v)
+			forged, known := *call, len(p.centrals)
+			forged.Headers = maps.Clone(call.Headers)
+			forged.Headers[dbus.FieldSender] = dbus.MakeVariant(":1.666")
+			if p.serve(&forged); len(p.centrals) != known {
+				t.Errorf("%s of another program is served", header(call, dbus.FieldMember))
+			}
+			p.serve(call)
 		}
 		if n := len(p.centrals); n > 100 {
 			t.Errorf("%d centrals", n)

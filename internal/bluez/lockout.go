@@ -94,7 +94,9 @@ func (p *Peripheral) refusePairing(device dbus.ObjectPath) {
 	p.steps.running.Go(func() {
 		err := p.bus.cut(device)
 		if err == nil && !bonded {
-			err = p.bus.call(adapter, adapterInterface, "RemoveDevice", []any{device})
+			ctx, cancel := context.WithTimeout(p.bus.ctx, callTimeout)
+			defer cancel()
+			err = p.bus.removeDevice(ctx, adapter, device)
 		}
 		if err != nil && !isError(err, bluezError+"DoesNotExist") {
 			p.log.Debug("the central of a refused pairing was not disconnected", "error", plain(err))

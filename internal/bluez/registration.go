@@ -105,7 +105,7 @@ func (p *Peripheral) next() *step {
 // list asks BlueZ for its objects.
 func (p *Peripheral) list() *step {
 	var objects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
-	p.registration.listing = true
+	p.registration.listing, p.registration.missed = true, nil // of a try that failed, nothing is of use
 	return &step{
 		what: "list Bluetooth adapters",
 		do: func() error {

@@ -32,7 +32,7 @@ const (
 	connectTimeout = 40 * time.Second
 	connectTries   = 3 // of connections that end before the services are known
 	removeAgain    = 5 * time.Second
-	removeTimeout  = 30 * time.Second // with a bond that only one side has, BlueZ 5.82 tries to connect meanwhile
+	removeTimeout  = 45 * time.Second // BlueZ 5.82 may do it only when the time of a temporary device is over, 30 s (main.conf)
 	pairTimeout    = 90 * time.Second // a person types a passkey; SMP allows 30 s between two messages
 )
 

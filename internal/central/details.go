@@ -142,6 +142,9 @@ func parseNetwork(value []byte) (Network, error) {
 		}
 		fields.SSID = string(raw)
 	}
+	if fields.IPv4.IsValid() && !fields.IPv4.Is4() {
+		return Network{}, errors.New("read the network: its IPv4 address is none")
+	}
 	// A zone could hold anything.
 	return Network{wifi.SSID(fields.SSID), fields.IPv4, fields.IPv6.WithZone(""), fields.Gateway.WithZone("")}, nil
 }

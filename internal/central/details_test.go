@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -32,14 +33,15 @@ func TestParseNetwork(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", value, got, err)
 		}
 	}
-	for _, value := range []string{"", "{", `{"ipv4":"\u001b[2J"}`, `{"ssid_hex":"0"}`} {
+	for _, value := range []string{"", "{", `{"ipv4":"\u001b[2J"}`, `{"ipv4":"fe80::1%\u001b[2J"}`, `{"ssid_hex":"0"}`} {
 		if got, err := parseNetwork([]byte(value)); err == nil {
 			t.Errorf("%q: got %+v", value, got)
 		}
 	}
 }
 
-// FuzzGateway: whatever a gateway answers, a phone survives it.
+// FuzzGateway: whatever a gateway answers, a phone survives it, and an address does
+// nothing to the terminal that it is shown on.
 func FuzzGateway(f *testing.F) {
 	f.Add([]byte("\xb0\x00\x01\x02ab"))
 	f.Add([]byte("\xb0\x00\x01\x00"))
@@ -53,8 +55,12 @@ func FuzzGateway(f *testing.F) {
 		if err == nil && size != len(value) {
 			t.Errorf("%d bytes of %d are records", size, len(value))
 		}
-		if _, err := parseNetwork(value); err == nil && !json.Valid(value) {
+		n, err := parseNetwork(value)
+		if err == nil && !json.Valid(value) {
 			t.Errorf("%q is taken", value)
+		}
+		for _, address := range []netip.Addr{n.IPv4, n.IPv6, n.Gateway} {
+			dbustest.CheckText(t, "address", address.String())
 		}
 	})
 }

@@ -63,7 +63,7 @@ func (c *Central) RemoveBond(ctx context.Context, address string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
-	// BlueZ 5.82 does not answer if the connection ends in that moment, and does it only half a minute later.
+	// BlueZ 5.82 does not answer if the connection ends in that moment.
 	for err = context.DeadlineExceeded; errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; {
 		err = c.call(ctx, removeAgain, c.adapter, adapterIface+".RemoveDevice", device).Err
 	}
