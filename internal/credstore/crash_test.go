@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -19,55 +20,75 @@ var (
 	after  = Contents{Active: entry("old", "old password", wifi.WPA2PSK), Candidate: entry("new", "new password", wifi.WPA3SAE)}
 )
 
-// steps are those of Save, and what the store holds after it ended just before.
-var steps = []struct {
-	name string
-	want Contents
-}{
-	{"create", before},
-	{"write", before},
-	{"sync file", before},
-	{"rename", before},
-	{"sync folder", after},
-}
+// steps are those of Save.
+var steps = []string{"create", "write", "sync file", "rename", "sync folder"}
 
+// Whichever step fails, what was stored stands, were it nothing.
 func TestFailureAtEachStep(t *testing.T) {
 	failure := errors.New("input/output error")
 	for _, step := range steps {
-		t.Run(step.name, func(t *testing.T) {
-			s, _ := openStore(t)
-			save(t, s, before)
-			reached := false
-			s.before = func(name string) error {
-				if name != step.name {
-					return nil
+		for name, held := range map[string]Contents{"": before, " of the first": {}} {
+			t.Run(step+name, func(t *testing.T) {
+				s, _ := openStore(t)
+				if held.Active != nil {
+					save(t, s, held)
 				}
-				reached = true
-				return failure
-			}
-			if err := s.Save(after); !errors.Is(err, failure) {
-				t.Errorf("got %v", err)
-			}
-			if !reached {
-				t.Error("the step was not reached")
-			}
-			if got := load(t, s); !reflect.DeepEqual(got, step.want) {
-				t.Errorf("the store holds %+v", got)
-			}
-			if got := names(t, s.dir); !reflect.DeepEqual(got, []string{fileName}) {
-				t.Errorf("files: %q", got)
-			}
-		})
+				files, reached := names(t, s.dir), false
+				s.before = func(name string) error {
+					if name != step {
+						return nil
+					}
+					reached = true
+					return failure
+				}
+				if err := s.Save(after); !errors.Is(err, failure) {
+					t.Errorf("got %v", err)
+				}
+				if !reached {
+					t.Error("the step was not reached")
+				}
+				if got := load(t, s); !reflect.DeepEqual(got, held) {
+					t.Errorf("the store holds %+v", got)
+				}
+				if got := names(t, s.dir); !reflect.DeepEqual(got, files) {
+					t.Errorf("files: %q, before %q", got, files)
+				}
+			})
+		}
+	}
+}
+
+// TestCannotPutBack: the folder cannot be synced, and then nothing be written. The
+// error says what to expect.
+func TestCannotPutBack(t *testing.T) {
+	s, _ := openStore(t)
+	save(t, s, before)
+	failure, fails := errors.New("input/output error"), false
+	s.before = func(name string) error {
+		if fails = fails || name == "sync folder"; fails {
+			return failure
+		}
+		return nil
+	}
+	if err := s.Save(after); err == nil || !strings.Contains(err.Error(), "cannot be put back") {
+		t.Errorf("got %v", err)
+	}
+	if got := load(t, s); !reflect.DeepEqual(got, after) {
+		t.Errorf("the store holds %+v", got)
 	}
 }
 
 func TestCrashAtEachStep(t *testing.T) {
 	for _, step := range steps {
-		t.Run(step.name, func(t *testing.T) {
+		t.Run(step, func(t *testing.T) {
+			want := before
+			if step == "sync folder" { // the file has its name already
+				want = after
+			}
 			s, _ := openStore(t)
 			save(t, s, before)
 			s.before = func(name string) error {
-				if name == step.name {
+				if name == step {
 					panic("crash") // nothing of Save runs after it
 				}
 				return nil
@@ -78,7 +99,7 @@ func TestCrashAtEachStep(t *testing.T) {
 				t.Error("no crash")
 			}()
 			again, log := openStore(t, s.dir)
-			if got := load(t, again); !reflect.DeepEqual(got, step.want) {
+			if got := load(t, again); !reflect.DeepEqual(got, want) {
 				t.Errorf("the store holds %+v", got)
 			}
 			if got := names(t, s.dir); !reflect.DeepEqual(got, []string{fileName}) {

@@ -26,6 +26,7 @@ type document struct {
 	Active    *docEntry `json:"active"`
 	Candidate *docEntry `json:"candidate"`
 	Bonds     []Bond    `json:"bonds"`
+	Leave     bool      `json:"leave,omitempty"`
 }
 
 type docEntry struct {
@@ -49,7 +50,7 @@ func decode(data []byte) (Contents, error) {
 	case doc.Version != version:
 		return c, fmt.Errorf("its version is %d, not %d", doc.Version, version)
 	}
-	c.Bonds = doc.Bonds
+	c.Bonds, c.Leave = doc.Bonds, doc.Leave
 	if c.Active, err = doc.Active.entry(); err == nil {
 		c.Candidate, err = doc.Candidate.entry()
 	}
@@ -135,6 +136,9 @@ func encode(c Contents) ([]byte, error) {
 	b = appendEntry(b, c.Candidate)
 	b = append(b, `,"bonds":`...)
 	b = append(b, bonds...)
+	if c.Leave {
+		b = append(b, `,"leave":true`...)
+	}
 	b = append(b, "}\n"...)
 	if len(b) > maxSize {
 		clear(b)

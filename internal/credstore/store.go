@@ -36,6 +36,7 @@ type Contents struct {
 	Active    *Entry // the network that was joined last; nil if none
 	Candidate *Entry // credentials that have not joined yet; nil if none
 	Bonds     []Bond
+	Leave     bool // everything was erased, and the network is still to be left
 }
 
 // Entry is a network that the gateway can join.
@@ -130,10 +131,7 @@ func (s *Store) Load() (Contents, error) {
 
 // Save stores c in place of what was stored, durably: after it returned nil, a
 // power cut does not undo it. After an error the store holds what it held
-// before, or c if only the last step failed. c stays the caller's.
-//
-// Contents without credentials leave none behind: files that were set aside go
-// too.
+// before, unless the error says that it could not be put back. c stays the caller's.
 func (s *Store) Save(c Contents) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,10 +143,16 @@ func (s *Store) Save(c Contents) error {
 	if err := s.replace(data); err != nil {
 		return fmt.Errorf("save the store %s: %w", s.path(), err)
 	}
-	if c.Active == nil && c.Candidate == nil {
-		if err := s.removeAside(0); err != nil {
-			return fmt.Errorf("erase what was set aside of the store: %w", err)
-		}
+	return nil
+}
+
+// RemoveAside removes, durably, all files that were set aside: they may hold
+// passwords.
+func (s *Store) RemoveAside() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.removeAside(0); err != nil {
+		return fmt.Errorf("remove what was set aside of the store: %w", err)
 	}
 	return nil
 }

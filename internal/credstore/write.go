@@ -17,8 +17,37 @@ const (
 
 // replace puts data in the file's place. A power cut at any point leaves the
 // old file or the new one: the new one's bytes are on the disk before it gets
-// the name, and the folder is on the disk before replace returns.
+// the name, and the folder is on the disk before replace returns. If that last
+// step fails, the old file is put back.
 func (s *Store) replace(data []byte) error {
+	old, err := s.read()
+	if err != nil {
+		return err
+	}
+	defer clear(old)
+	if err := s.put(data); err != nil {
+		return err
+	}
+	if err = s.step("sync folder"); err == nil {
+		err = syncDir(s.dir)
+	}
+	if err != nil {
+		if backErr := s.putBack(old); backErr != nil {
+			err = fmt.Errorf("%w; the old contents cannot be put back: %w", err, backErr)
+		}
+	}
+	return err
+}
+
+func (s *Store) putBack(old []byte) error {
+	if old == nil {
+		return os.Remove(s.path())
+	}
+	return s.put(old)
+}
+
+// put writes data to a file of its own and gives it the store's name.
+func (s *Store) put(data []byte) error {
 	if err := s.step("create"); err != nil {
 		return err
 	}
@@ -31,10 +60,7 @@ func (s *Store) replace(data []byte) error {
 		_ = os.Remove(f.Name()) // if not now, then when the store is opened
 		return err
 	}
-	if err := s.step("sync folder"); err != nil {
-		return err
-	}
-	return syncDir(s.dir)
+	return nil
 }
 
 // fill writes data to f and gives it the store's name.
