@@ -91,8 +91,12 @@ func (h *hint) Unwrap() error { return h.error }
 
 // report prints err, if there is one, and returns its exit status.
 func report(stderr io.Writer, err error) int {
-	if err != nil {
+	var usage usageError
+	switch {
+	case errors.As(err, &usage): // may have lines, of our own
 		fmt.Fprintf(stderr, "wifiprovctl: %v\n", err)
+	case err != nil:
+		fmt.Fprintf(stderr, "wifiprovctl: %s\n", printable(err.Error()))
 	}
 	return exitStatus(err)
 }

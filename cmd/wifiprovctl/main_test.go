@@ -27,6 +27,7 @@ type gateway struct {
 	*dbustest.Phone
 	dbustest.Behavior
 	statuses []central.Status // after CONNECT
+	earlier  []central.Status // when it gets the SSID: of an attempt of its own
 	reason   wifi.Failure
 	refuse   map[string]*dbus.Error // by characteristic
 	leave    bool                   // at CONNECT
@@ -57,6 +58,11 @@ func (g *gateway) write(uuid string, value []byte, _ uint16) *dbus.Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.writes = append(g.writes, string(value))
+	if uuid == central.SSIDUUID {
+		for _, s := range g.earlier {
+			g.Notify(address, central.StatusUUID, byte(s))
+		}
+	}
 	if uuid != central.ControlUUID {
 		return nil
 	}
@@ -122,6 +128,7 @@ func provisionCases() map[string]provisionCase {
 		"joins":                   {func(g *gateway) { g.statuses = join }, nil, exitOK, ""},
 		"joins after a passkey":   {func(g *gateway) { g.statuses, g.Passkey = join, "012345" }, nil, exitOK, ""},
 		"joins without pairing":   {func(g *gateway) { g.statuses, g.RefusePairing = join, true }, []string{"--no-pairing"}, exitOK, ""},
+		"an older attempt's end":  {func(g *gateway) { g.earlier, g.statuses = []central.Status{connecting, failed}, join }, nil, exitOK, ""},
 		"an old status is no end": {func(g *gateway) { g.statuses = []central.Status{connected, idle, provisioned, connecting, failed} }, nil, exitFailed, "does not say why"},
 		"wrong password":          {fails(wifi.FailureWrongPassword), nil, exitWrongPassword, "does not accept the password"},
 		"not found":               {fails(wifi.FailureNotFound), nil, exitNotFound, "does not hear the network"},

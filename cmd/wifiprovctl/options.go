@@ -83,7 +83,7 @@ func gatewayFlags(d time.Duration) func(*flag.FlagSet, *options) {
 }
 
 func provisionFlags(f *flag.FlagSet, o *options) {
-	gatewayFlags(2*time.Minute)(f, o)
+	gatewayFlags(5*time.Minute)(f, o) // with the time to choose and to type
 	f.StringVar(&o.ssid, "ssid", "", "`NAME` of the Wi-Fi network (default: choose from what the gateway hears)")
 	f.StringVar(&o.passwordFile, "password-file", "", "read the password from `FILE`; default: ask for it, or read\nstandard input if it is no terminal")
 	o.security = wifi.AutoDetect

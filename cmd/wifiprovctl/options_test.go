@@ -18,10 +18,10 @@ func TestParse(t *testing.T) {
 		{"scan --adapter hci1 --timeout 30s", options{adapter: "hci1", timeout: 30 * time.Second}},
 		{"watch", options{}},
 		{"erase --address aa:bb:cc:dd:ee:ff --forget", options{timeout: time.Minute, address: "AA:BB:CC:DD:EE:FF", forget: true}},
-		{"provision --ssid x", options{timeout: 2 * time.Minute, ssid: "x", security: wifi.AutoDetect}},
-		{"provision -ssid=x -security wpa3 --no-pairing", options{timeout: 2 * time.Minute, ssid: "x", security: wifi.WPA3SAE, noPairing: true}},
+		{"provision --ssid x", options{timeout: 5 * time.Minute, ssid: "x", security: wifi.AutoDetect}},
+		{"provision -ssid=x -security wpa3 --no-pairing", options{timeout: 5 * time.Minute, ssid: "x", security: wifi.WPA3SAE, noPairing: true}},
 		{"provision --ssid x --security transition --password-file f --passkey-file p",
-			options{timeout: 2 * time.Minute, ssid: "x", security: wifi.WPAAutoPersonal, passwordFile: "f", passkeyFile: "p"}},
+			options{timeout: 5 * time.Minute, ssid: "x", security: wifi.WPAAutoPersonal, passwordFile: "f", passkeyFile: "p"}},
 	} {
 		command, got, err := parse(strings.Fields(test.args))
 		if err != nil || got != test.want || command.name != strings.Fields(test.args)[0] {

@@ -39,11 +39,8 @@ func provision(ctx context.Context, j *job) error {
 				return err
 			}
 		}
-		statuses, err := s.WatchStatus(ctx)
+		statuses, err := j.write(ctx, s, credentials)
 		if err != nil {
-			return err
-		}
-		if err := j.write(ctx, s, credentials); err != nil {
 			return err
 		}
 		if err := j.follow(ctx, s, statuses); err != nil {
@@ -68,8 +65,9 @@ func (j *job) credentials(ctx context.Context) (wifi.Credentials, error) {
 	return c, nil
 }
 
-// write stages the credentials and gives the command to use them.
-func (j *job) write(ctx context.Context, s *central.Session, c wifi.Credentials) error {
+// write stages the credentials, gives the command to use them, and returns the
+// statuses from then on: those before are not of this attempt.
+func (j *job) write(ctx context.Context, s *central.Session, c wifi.Credentials) (statuses <-chan central.Status, err error) {
 	steps := []struct {
 		done  string
 		write func() error
@@ -77,16 +75,21 @@ func (j *job) write(ctx context.Context, s *central.Session, c wifi.Credentials)
 		{"network " + j.screen.quote(string(c.SSID)), func() error { return s.WriteSSID(ctx, c.SSID) }},
 		{"password", func() error { return s.WritePassword(ctx, c.Passphrase) }},
 		{"security " + c.Security.String(), func() error { return s.WriteSecurity(ctx, c.Security) }},
-		{"CONNECT", func() error { return s.WriteControl(ctx, central.ControlConnect) }},
+		{"CONNECT", func() error {
+			if statuses, err = s.WatchStatus(ctx); err != nil {
+				return err
+			}
+			return s.WriteControl(ctx, central.ControlConnect)
+		}},
 	}
 	for _, step := range steps {
 		j.screen.doing("writing %s", step.done)
 		if err := step.write(); err != nil {
-			return err
+			return nil, err
 		}
 		j.screen.step("wrote %s", step.done)
 	}
-	return nil
+	return statuses, nil
 }
 
 // follow shows what the gateway does about CONNECT and returns how it ended. A

@@ -32,12 +32,7 @@ func (j *job) password(ctx context.Context) (wifi.Passphrase, error) {
 func (j *job) readPassword(ctx context.Context) ([]byte, error) {
 	switch {
 	case j.passwordFile != "":
-		file, err := os.Open(j.passwordFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the password: %w", err)
-		}
-		defer file.Close()
-		return readSecret(file)
+		return within(ctx, func() ([]byte, error) { return readSecretFile(j.passwordFile) }, func() {})
 	case j.askPassword != nil:
 		prompt := "Password of " + j.screen.quote(j.ssid) + " (empty: an open network): "
 		secret, err := j.askPassword(ctx, prompt)
@@ -46,7 +41,16 @@ func (j *job) readPassword(ctx context.Context) ([]byte, error) {
 		}
 		return secret, nil
 	}
-	return readSecret(j.stdin)
+	return within(ctx, func() ([]byte, error) { return readSecret(j.stdin) }, func() {})
+}
+
+func readSecretFile(name string) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the password: %w", err)
+	}
+	defer file.Close()
+	return readSecret(file)
 }
 
 // readSecret reads what r has, and no more than could be a password.

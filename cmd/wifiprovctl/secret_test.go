@@ -124,16 +124,26 @@ func TestPasskey(t *testing.T) {
 	}
 }
 
-// A FIFO that nobody writes to does not outlive the pairing.
-func TestPasskeyEndsWithThePairing(t *testing.T) {
+// A FIFO that nobody writes to does not outlive the pairing, nor the program's time.
+func TestSecretsEndInTime(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	silent, writer := io.Pipe()
+	defer writer.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	j := &job{options: options{passkeyFile: fifo}, screen: newScreen(io.Discard, false)}
-	if _, err := j.passkey(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v", err)
+	for name, options := range map[string]options{
+		"a file":         {passkeyFile: fifo, passwordFile: fifo, security: wifi.AutoDetect},
+		"standard input": {passkeyFile: fifo, security: wifi.AutoDetect},
+	} {
+		j := &job{world: world{stdin: silent}, options: options, screen: newScreen(io.Discard, false)}
+		if _, err := j.passkey(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: passkey: %v", name, err)
+		}
+		if _, err := j.password(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: password: %v", name, err)
+		}
 	}
 }

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/doctor"
@@ -39,13 +44,16 @@ type statusJSON struct {
 }
 
 type networkJSON struct {
-	Joined       bool   `json:"joined"`
-	SSID         string `json:"ssid"`     // escaped
-	SSIDHex      string `json:"ssid_hex"` // its bytes
-	BSSID        string `json:"bssid,omitempty"`
-	FrequencyMHz int    `json:"frequency_mhz,omitempty"`
-	SignalDBm    int    `json:"signal_dbm,omitempty"` // when it was joined
-	KeyMgmt      string `json:"key_management,omitempty"`
+	Joined       bool       `json:"joined"`
+	SSID         string     `json:"ssid"`     // escaped
+	SSIDHex      string     `json:"ssid_hex"` // its bytes
+	BSSID        string     `json:"bssid,omitempty"`
+	FrequencyMHz int        `json:"frequency_mhz,omitempty"`
+	SignalDBm    int        `json:"signal_dbm,omitempty"` // when it was joined
+	KeyMgmt      string     `json:"key_management,omitempty"`
+	IPv4         netip.Addr `json:"ipv4,omitzero"`
+	IPv6         netip.Addr `json:"ipv6,omitzero"`
+	Gateway      netip.Addr `json:"gateway,omitzero"`
 }
 
 // status shows what the daemon on this machine is doing.
@@ -81,6 +89,7 @@ func asJSON(s *control.Status) statusJSON {
 		out.Network = &networkJSON{
 			Joined: n.BSSID != "", SSID: quoted[1 : len(quoted)-1], SSIDHex: hex.EncodeToString([]byte(s.SSID)),
 			BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz, SignalDBm: n.SignalDBm, KeyMgmt: n.KeyMgmt,
+			IPv4: s.IPv4, IPv6: s.IPv6, Gateway: s.Gateway,
 		}
 	}
 	return out
@@ -102,6 +111,7 @@ func (j *job) inLines(s *control.Status) string {
 	switch n := s.Network; {
 	case n.BSSID != "":
 		line("Network", "%s by access point %s at %d MHz, %d dBm when it was joined, %s", j.screen.quote(string(n.SSID)), n.BSSID, n.FrequencyMHz, n.SignalDBm, n.KeyMgmt)
+		line("Address", "%s", addresses(s))
 	case s.SSID != "":
 		line("Network", "%s, not joined", j.screen.quote(string(s.SSID)))
 	default:
@@ -122,25 +132,61 @@ func (j *job) inLines(s *control.Status) string {
 	return b.String()
 }
 
-// printable returns text with control characters escaped: some of it comes from
-// other programs.
+// addresses lists what the network gave.
+func addresses(s *control.Status) string {
+	var list []string
+	for _, a := range []netip.Addr{s.IPv4, s.IPv6} {
+		if a.IsValid() {
+			list = append(list, a.String())
+		}
+	}
+	switch {
+	case len(list) == 0:
+		return "none"
+	case s.Gateway.IsValid():
+		list = append(list, "gateway "+s.Gateway.String())
+	}
+	return strings.Join(list, ", ")
+}
+
+// printable returns text with everything escaped that cannot be seen: some of it
+// comes from other programs.
 func printable(text string) string {
 	var b strings.Builder
 	for _, r := range text {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			fmt.Fprintf(&b, `\x%02x`, r)
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
 			continue
 		}
-		b.WriteRune(r)
+		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 	}
 	return b.String()
 }
 
+// printJSON prints v as JSON in which everything is escaped that cannot be seen,
+// which encoding/json does only with some of it.
 func printJSON(out io.Writer, v any) error {
-	encoder := json.NewEncoder(out)
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, r := range encoded.String() {
+		switch {
+		case r == '\n' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xFFFF:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
 // examine looks for what is wrong on this machine.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,12 +55,12 @@ func TestStatusOfAJoinedNetwork(t *testing.T) {
 	t.Parallel()
 	s, bus := daemonOn(t)
 	hostile := wifi.Network{SSID: "a\x1b[2J\"\xff", BSSID: "02:00:00:00:00:01", FrequencyMHz: 2412, SignalDBm: -40, KeyMgmt: "SAE"}
-	s.SetState(control.State{Name: "CONNECTED", Since: time.Now(), Network: hostile, Advertise: true})
+	s.SetState(control.State{Name: "CONNECTED", Since: time.Now(), Network: hostile, IPv4: netip.MustParseAddr("192.0.2.7"), Gateway: netip.MustParseAddr("192.0.2.1"), Advertise: true})
 	s.AdvertisingUp("hci0")
 	s.CentralConnected("A")
 	_, stdout, _ := try(t, bus, "status")
 	if !strings.Contains(stdout, `Network      "a\x1b[2J\"\xff" by access point 02:00:00:00:00:01 at 2412 MHz, -40 dBm when it was joined, SAE`) ||
-		!strings.Contains(stdout, "Phone        A\n") || !strings.Contains(stdout, "Advertising  on hci0\n") || strings.Contains(stdout, "Reason") {
+		!strings.Contains(stdout, "Address      192.0.2.7, gateway 192.0.2.1\n") || !strings.Contains(stdout, "Phone        A\n") || !strings.Contains(stdout, "Advertising  on hci0\n") || strings.Contains(stdout, "Reason") {
 		t.Errorf("it shows\n%s", stdout)
 	}
 	status, stdout, _ := try(t, bus, "status", "--json")
@@ -67,7 +68,7 @@ func TestStatusOfAJoinedNetwork(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || status != exitOK || strings.Contains(stdout, "\x1b") {
 		t.Fatalf("exit status %d, %v:\n%q", status, err, stdout)
 	}
-	if !got.Running || got.Network.SSIDHex != "611b5b324a22ff" || got.Network.SSID != `a\x1b[2J\"\xff` || !got.Network.Joined || got.Centrals[0] != "A" || got.ReasonCode != 0 {
+	if !got.Running || got.Network.SSIDHex != "611b5b324a22ff" || got.Network.IPv4.String() != "192.0.2.7" || strings.Contains(stdout, "ipv6") || got.Network.SSID != `a\x1b[2J\"\xff` || !got.Network.Joined || got.Centrals[0] != "A" || got.ReasonCode != 0 {
 		t.Errorf("it shows %s", stdout)
 	}
 }

@@ -118,6 +118,9 @@ func controlState(r daemon.Report) control.State {
 		Reason:    r.State.Reason,
 		Advertise: r.State.Advertising,
 		Network:   r.Network,
+		IPv4:      r.Addresses.IPv4,
+		IPv6:      r.Addresses.IPv6,
+		Gateway:   r.Addresses.Gateway,
 	}
 }
 

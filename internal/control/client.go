@@ -19,10 +19,15 @@ func Read(ctx context.Context, address string) (Status, error) {
 		return Status{}, err
 	}
 	defer func() { _ = conn.Close() }()
+	return ask(ctx, conn)
+}
+
+// ask is Read on a connection that stands.
+func ask(ctx context.Context, conn *dbus.Conn) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	var values map[string]dbus.Variant
-	err = conn.Object(Name, Path).CallWithContext(ctx, properties+".GetAll", dbus.FlagNoAutoStart, Interface).Store(&values)
+	err := conn.Object(Name, Path).CallWithContext(ctx, properties+".GetAll", dbus.FlagNoAutoStart, Interface).Store(&values)
 	var e dbus.Error
 	switch {
 	case errors.As(err, &e) && (e.Name == errorPrefix+"ServiceUnknown" || e.Name == errorPrefix+"NameHasNoOwner"):

@@ -6,6 +6,7 @@ package control
 import (
 	_ "embed"
 	"errors"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -48,6 +49,8 @@ type State struct {
 	Advertise bool
 	// Network is the one that is joined. Zero: none is.
 	Network wifi.Network
+	// What it gave; not valid: nothing.
+	IPv4, IPv6, Gateway netip.Addr
 }
 
 // Status is all that the interface tells.
@@ -82,6 +85,9 @@ func (s *Status) values() map[string]dbus.Variant {
 		"Frequency":         uint32(max(0, network.FrequencyMHz)),
 		"Signal":            int32(network.SignalDBm),
 		"KeyManagement":     text(network.KeyMgmt),
+		"IPv4":              inText(s.IPv4),
+		"IPv6":              inText(s.IPv6),
+		"Gateway":           inText(s.Gateway),
 		"Centrals":          append([]string{}, s.Centrals...),
 		"Advertising":       s.Advertising,
 		"Adapter":           text(s.Adapter),
@@ -111,6 +117,9 @@ func status(values map[string]dbus.Variant) Status {
 				SignalDBm:    int(value[int32](values, "Signal")),
 				KeyMgmt:      value[string](values, "KeyManagement"),
 			},
+			IPv4:    address(values, "IPv4"),
+			IPv6:    address(values, "IPv6"),
+			Gateway: address(values, "Gateway"),
 		},
 		Version:        value[string](values, "Version"),
 		Security:       value[string](values, "Security"),
@@ -130,6 +139,20 @@ func status(values map[string]dbus.Variant) Status {
 func value[T any](values map[string]dbus.Variant, name string) T {
 	v, _ := values[name].Value().(T)
 	return v
+}
+
+// inText returns an address for D-Bus: empty if it is not there.
+func inText(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// address is the reverse of inText. A zone could hold anything.
+func address(values map[string]dbus.Variant, name string) netip.Addr {
+	a, _ := netip.ParseAddr(value[string](values, name))
+	return a.WithZone("")
 }
 
 // For returns how long the state has lasted, whatever was done to the clock.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -161,7 +162,7 @@ func TestReadBack(t *testing.T) {
 	r.run()
 	r.up()
 	since := time.Now().Add(-time.Hour)
-	r.SetState(State{Name: "CONNECTED", Phase: "online", Why: "bad \xff\x00 bytes", Next: "n", Since: since, Network: home, Reason: 3})
+	r.SetState(State{Name: "CONNECTED", Phase: "online", Why: "bad \xff\x00 bytes", Next: "n", Since: since, Network: home, IPv4: netip.MustParseAddr("192.0.2.7"), Reason: 3})
 	r.AdvertisingDown("no adapter")
 	r.CentralConnected("A")
 	got, err := Read(context.Background(), r.address)
@@ -169,7 +170,7 @@ func TestReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.Name != "CONNECTED" || got.Phase != "online" || got.Why != "bad \uFFFD\uFFFD bytes" || got.Next != "n" || got.Reason != 3 ||
-		got.Network != home || got.SSID != home.SSID || got.Since.UnixMicro() != since.UnixMicro() || got.Trouble != "no adapter" ||
+		got.Network != home || got.SSID != home.SSID || got.IPv4.String() != "192.0.2.7" || got.IPv6.IsValid() || got.Since.UnixMicro() != since.UnixMicro() || got.Trouble != "no adapter" ||
 		got.Advertising || !slices.Equal(got.Centrals, []string{"A"}) || got.Version != "1.2.3" || got.Security != "encrypt" {
 		t.Errorf("got %+v", got)
 	}
@@ -259,5 +260,17 @@ func TestStuckBus(t *testing.T) {
 	last := s.pending[len(s.pending)-1]["SSID"].Value().([]byte)
 	if n := 10*maxPending - 1; len(s.pending) != maxPending || !bytes.Equal(last, []byte{byte(n), byte(n >> 8)}) {
 		t.Errorf("%d are pending, the last is %v", len(s.pending), last)
+	}
+}
+
+// TestUpAfterSwitchedOff: a registration was under way when advertising was switched
+// off. It is taken back without a word.
+func TestUpAfterSwitchedOff(t *testing.T) {
+	s := NewServer(ServerConfig{})
+	s.SetState(State{Name: "CONNECTED", Advertise: true})
+	s.SetState(State{Name: "CONNECTED"})
+	s.AdvertisingUp("hci0")
+	if s.status.Advertising || s.status.Adapter != "" || !strings.Contains(s.status.Trouble, "keep_after_connect") {
+		t.Errorf("%+v", s.status)
 	}
 }

@@ -72,9 +72,6 @@ func (s *Server) SetState(state State) {
 		case state.Name == "IDLE":
 			status.SSID = ""
 		}
-		if !state.Advertise && s.onAir {
-			s.onAir, status.Trouble = false, "switched off while connected (bluetooth.keep_after_connect)"
-		}
 	})
 }
 
@@ -106,6 +103,9 @@ func (s *Server) update(change func(*Status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.status)
+	if s.onAir && !s.status.Advertise {
+		s.onAir, s.status.Adapter, s.status.Trouble = false, "", "switched off while connected (bluetooth.keep_after_connect)"
+	}
 	s.status.Advertising = s.onAir
 	values := s.status.values()
 	different := changed(s.values, values)

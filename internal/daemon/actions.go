@@ -28,7 +28,7 @@ func (d *Daemon) perform(ctx context.Context, action fsm.Action) {
 		d.join(ctx, a)
 	case fsm.CancelJoin:
 		d.cancelJoin()
-		d.wifiWork.do(func() { d.leave(ctx) })
+		d.wifiWork.do(func() { _ = d.leave(ctx) }) // it was told
 	case fsm.Promote:
 		d.logJoined(a.Network)
 		d.storeWork.do(func() {
@@ -112,6 +112,7 @@ func (d *Daemon) join(ctx context.Context, a fsm.Join) {
 			return
 		}
 		d.tell(fsm.Joined{Attempt: a.Attempt, Network: network})
+		d.Supplicant.Watch()
 	})
 }
 
@@ -139,11 +140,24 @@ func (d *Daemon) tryJoin(ctx context.Context, slot fsm.Slot, adopt bool) (wifi.N
 	return d.Supplicant.Join(ctx, wpa.Request{Credentials: entry.Credentials, Hint: entry.Hint, Adopt: adopt})
 }
 
-func (d *Daemon) leave(ctx context.Context) {
+func (d *Daemon) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
 	defer cancel()
-	if err := d.Supplicant.Leave(ctx); err != nil {
+	err := d.Supplicant.Leave(ctx)
+	if err != nil {
 		d.Log.Warn("the network cannot be left", "err", err)
+	}
+	return err
+}
+
+// leaveErased leaves the network after the store was erased. If the daemon ends
+// before, or it fails, the next start does it.
+func (d *Daemon) leaveErased(ctx context.Context) {
+	if d.leave(ctx) != nil {
+		return
+	}
+	if err := d.vault.left(); err != nil {
+		d.Log.Error("the store cannot note that the network was left", "err", err)
 	}
 }
 
@@ -156,7 +170,7 @@ func (d *Daemon) erase(ctx context.Context, a fsm.Erase) {
 			return
 		}
 		d.wifiWork.do(func() {
-			d.leave(ctx)
+			d.leaveErased(ctx)
 			d.tell(fsm.Erased{Attempt: a.Attempt})
 		})
 	})

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,12 +20,14 @@ var atHome = netaddr.State{
 
 // moved returns a daemon that was at home, with an address, and has joined another
 // network. The interface has the same addresses still.
-func moved(t *testing.T) *bench {
+func moved(t *testing.T) *bench { return movedWith(t, atHome) }
+
+func movedWith(t *testing.T, addresses netaddr.State) *bench {
 	b := start(t, credstore.Contents{Active: &credstore.Entry{Credentials: creds("home")}})
 	wait(t, b.air.joins, "join")
 	b.air.out <- nil
 	b.expect(fsm.Connecting, fsm.Connected)
-	b.Addresses(atHome)
+	b.Addresses(addresses)
 	b.shows("home", atHome)
 	if err := b.Connect("A", creds("office")); err != nil {
 		t.Fatal(err)
@@ -77,6 +80,22 @@ func TestAddressOfFormerNetwork(t *testing.T) {
 	}
 }
 
+// TestLeaseOfFormerNetwork: a DHCP client that keeps the other network's lease does
+// not make this one give an address. Its renewal does.
+func TestLeaseOfFormerNetwork(t *testing.T) {
+	leased := atHome
+	leased.IPv4Given, leased.IPv6Given = 100, 100
+	b := movedWith(t, leased)
+	b.shows("office", netaddr.State{})
+	time.Sleep(formerFor + time.Second)
+	for len(b.screen.networks) > 0 {
+		b.shows("office", netaddr.State{})
+	}
+	leased.IPv4Given = 200
+	b.Addresses(leased)
+	b.shows("office", netaddr.State{IPv4: atHome.IPv4, Gateway: atHome.Gateway})
+}
+
 // TestAddressOfItsOwn: an address that stays is the administrator's.
 func TestAddressOfItsOwn(t *testing.T) {
 	b := moved(t)
@@ -86,4 +105,28 @@ func TestAddressOfItsOwn(t *testing.T) {
 	if took := time.Since(begin); took < formerFor/2 {
 		t.Errorf("shown %s after the join", took)
 	}
+}
+
+// TestAddressBeforeJoined: the DHCP client is quicker than wpa_supplicant's answer
+// about what was joined. The lease is of the new network all the same.
+func TestAddressBeforeJoined(t *testing.T) {
+	b := start(t, credstore.Contents{Active: &credstore.Entry{Credentials: creds("home")}})
+	wait(t, b.air.joins, "join")
+	b.air.out <- nil
+	b.expect(fsm.Connecting, fsm.Connected)
+	b.Addresses(netaddr.State{IPv4: atHome.IPv4, IPv4Given: 100})
+	b.shows("home", netaddr.State{IPv4: atHome.IPv4})
+	if err := b.Connect("A", creds("office")); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, b.air.joins, "join")
+	b.Addresses(netaddr.State{}) // the carrier was lost
+	lease := netaddr.State{IPv4: netip.MustParseAddr("198.51.100.7")}
+	given := lease
+	given.IPv4Given = 500
+	b.Addresses(given)
+	waitFor(t, "lease", func() bool { return strings.Contains(b.log.String(), "198.51.100.7") })
+	b.air.out <- nil
+	b.expect(fsm.Connecting, fsm.Connected)
+	b.shows("office", lease)
 }

@@ -19,22 +19,36 @@ var modeRank = map[string]int{"none": 0, "encrypt": 1, "authenticated": 2}
 // Bonded notes that a central has bonded with this device.
 func (d *Daemon) Bonded(b bluez.Bond) {
 	bond := credstore.Bond{Adapter: b.Adapter, Address: b.Address, Mode: d.Security}
-	d.bondWork.do(func() {
+	noted := d.bondWork.try(func() {
+		bond.Forget = d.erases(b.Address) // it is told late: ERASE came over it
 		surplus, err := d.vault.addBond(bond)
 		if err != nil {
 			d.Log.Error("a bond cannot be noted in the store", "central", b.Address, "err", err)
 			return
 		}
 		d.Log.Info(fmt.Sprintf("bonded with %s", b.Address), "central", b.Address)
+		if bond.Forget {
+			time.AfterFunc(forgetAfter, func() { d.forgetBonds(context.Background()) })
+		}
 		d.removeBonds(context.Background(), surplus, fmt.Sprintf("more than %d phones have bonded", maxBonds))
 	})
+	if !noted {
+		d.Log.Error("a bond is not noted: too many phones bond at once; an erase will not remove it", "central", b.Address)
+	}
+}
+
+// erases reports whether the last ERASE came from this central, which has not
+// connected again since.
+func (d *Daemon) erases(address string) bool {
+	eraser := d.eraser.Load()
+	return eraser != nil && *eraser == address
 }
 
 // dropStaleBonds removes the bonds that an ERASE left for later, and those weaker
 // than the security mode: a phone that keeps one could not get in, nor would it
-// pair again.
+// pair again. If much waits already, that is left for the next time.
 func (d *Daemon) dropStaleBonds(ctx context.Context) {
-	d.bondWork.do(func() {
+	d.bondWork.try(func() {
 		d.removeMatching(ctx, "erased", func(b credstore.Bond) bool { return b.Forget })
 		d.removeMatching(ctx, "weaker than security mode "+d.Security, func(b credstore.Bond) bool {
 			return !b.Forget && modeRank[b.Mode] < modeRank[d.Security]
@@ -43,7 +57,7 @@ func (d *Daemon) dropStaleBonds(ctx context.Context) {
 }
 
 func (d *Daemon) forgetBonds(ctx context.Context) {
-	d.bondWork.do(func() {
+	d.bondWork.try(func() {
 		d.removeMatching(ctx, "erased", func(b credstore.Bond) bool { return b.Forget })
 	})
 }

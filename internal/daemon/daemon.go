@@ -24,6 +24,8 @@ import (
 type Supplicant interface {
 	// Join returns the network it joined, or an error that carries a wifi.Failure.
 	Join(ctx context.Context, r wpa.Request) (wifi.Network, error)
+	// Watch allows LinkLost to be told of what Join has joined.
+	Watch()
 	// Leave disconnects and removes what Join added.
 	Leave(ctx context.Context) error
 	// Look scans ahead of a Join that is likely to come.
@@ -71,7 +73,7 @@ type Config struct {
 const (
 	leaveTimeout = 10 * time.Second
 	lookTimeout  = 15 * time.Second
-	bondTimeout  = 10 * time.Second
+	bondTimeout  = 15 * time.Second
 	askTimeout   = 5 * time.Second
 )
 
@@ -99,6 +101,7 @@ type Daemon struct {
 	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
 	refreshed  atomic.Int64              // when the joined network was looked at last, ns after the start
 	centrals   atomic.Int32              // that are connected
+	eraser     atomic.Pointer[string]    // who wrote the last ERASE
 	storeWork  worker
 	wifiWork   worker
 	bondWork   worker
@@ -134,7 +137,7 @@ func New(c Config) *Daemon {
 // Run reads the store and serves until ctx ends. A store that must not be used is
 // an error.
 func (d *Daemon) Run(ctx context.Context) error {
-	stored, err := d.vault.stored()
+	stored, leave, err := d.vault.stored()
 	if err != nil {
 		return fmt.Errorf("read the stored credentials: %w", err)
 	}
@@ -142,6 +145,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, w := range []worker{d.storeWork, d.wifiWork, d.bondWork} {
 		group.Go(func() error { return w.run(ctx) })
+	}
+	if leave {
+		d.wifiWork.do(func() { d.leaveErased(ctx) })
 	}
 	group.Go(func() error { return d.loop(ctx, stored) })
 	return group.Wait()
@@ -168,7 +174,7 @@ func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
 		case state := <-d.bound:
 			d.addressed(ctx, state, d.network.former)
 		case <-d.network.settled.C:
-			d.addressed(ctx, d.network.addresses, netaddr.State{})
+			d.addressed(ctx, d.network.addresses, leased(d.network.former))
 		case network := <-d.seen:
 			d.refresh(network)
 		case <-late.C:

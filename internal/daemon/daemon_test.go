@@ -22,39 +22,6 @@ import (
 
 const canary = "canary-Passw0rd"
 
-// memStore is a store in memory that can be told to fail.
-type memStore struct {
-	mu       sync.Mutex
-	contents credstore.Contents
-	fail     error
-}
-
-func (m *memStore) Load() (credstore.Contents, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return clone(m.contents), nil
-}
-
-func (m *memStore) Save(c credstore.Contents) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fail != nil {
-		return m.fail
-	}
-	m.contents = clone(c)
-	return nil
-}
-
-func clone(c credstore.Contents) credstore.Contents {
-	entry := func(e *credstore.Entry) *credstore.Entry {
-		if e == nil {
-			return nil
-		}
-		return &credstore.Entry{Credentials: e.Credentials.Clone(), Hint: e.Hint}
-	}
-	return credstore.Contents{Active: entry(c.Active), Candidate: entry(c.Candidate), Bonds: append([]credstore.Bond(nil), c.Bonds...)}
-}
-
 // air is a supplicant: a join blocks until the test answers it.
 type air struct {
 	joins chan wpa.Request
@@ -73,6 +40,8 @@ func (a *air) Join(ctx context.Context, r wpa.Request) (wifi.Network, error) {
 		return wifi.Network{}, ctx.Err()
 	}
 }
+
+func (*air) Watch() {}
 
 func (a *air) Leave(context.Context) error {
 	a.left <- struct{}{}

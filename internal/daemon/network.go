@@ -27,9 +27,10 @@ const (
 	refreshPause   = time.Second // each read of a phone asks for one
 )
 
-// formerFor is for how long after a join the addresses that another network gave
-// do not count. systemd-networkd and other DHCP clients drop them only once they
-// have seen the join; what is still there after that is meant to stay.
+// formerFor is for how long after a join the addresses that the interface had on
+// another network do not count. Not all DHCP clients drop them at once, or see that
+// the network is another one. What is still there after that counts if it was given
+// for good; else only once it is renewed.
 const formerFor = 3 * time.Second
 
 var epoch = time.Now() // what times are counted from
@@ -40,22 +41,39 @@ type joinedNetwork struct {
 	network   wifi.Network
 	since     time.Time
 	addresses netaddr.State // of the interface
+	left      netaddr.State // what it had when the network before was left or lost
 	former    netaddr.State // those among them that another network gave
-	settled   *time.Timer   // when these count after all
+	settled   *time.Timer   // when those of them count that were given for good
 }
 
-// own returns the addresses that count.
-func (n *joinedNetwork) own() netaddr.State { return without(n.addresses, n.former) }
+// own returns the addresses that count, and the gateway that is reached with them.
+func (n *joinedNetwork) own() netaddr.State {
+	s := without(n.addresses, n.former)
+	if s.Gateway.Is4() && !s.IPv4.IsValid() || s.Gateway.Is6() && !s.IPv6.IsValid() {
+		s.Gateway = netip.Addr{}
+	}
+	s.IPv4Given, s.IPv6Given = 0, 0
+	return s
+}
 
-// without returns s without what other has, too.
+// without returns s without the addresses that other has, too, given at the same time.
 func without(s, other netaddr.State) netaddr.State {
-	for _, a := range []struct {
-		address *netip.Addr
-		other   netip.Addr
-	}{{&s.IPv4, other.IPv4}, {&s.IPv6, other.IPv6}, {&s.Gateway, other.Gateway}} {
-		if *a.address == a.other {
-			*a.address = netip.Addr{}
-		}
+	if s.IPv4 == other.IPv4 && s.IPv4Given == other.IPv4Given {
+		s.IPv4, s.IPv4Given = netip.Addr{}, 0
+	}
+	if s.IPv6 == other.IPv6 && s.IPv6Given == other.IPv6Given {
+		s.IPv6, s.IPv6Given = netip.Addr{}, 0
+	}
+	return s
+}
+
+// leased returns the addresses of s that are for a time.
+func leased(s netaddr.State) netaddr.State {
+	if s.IPv4Given == 0 {
+		s.IPv4 = netip.Addr{}
+	}
+	if s.IPv6Given == 0 {
+		s.IPv6 = netip.Addr{}
 	}
 	return s
 }
@@ -68,7 +86,7 @@ func (d *Daemon) disown(ctx context.Context, event fsm.Event) {
 	if !ok || joined.Attempt != d.state.Attempt || n.network.SSID == "" || n.network.SSID == joined.Network.SSID {
 		return
 	}
-	n.former = n.addresses
+	n.former = without(n.left, without(n.left, n.addresses))
 	n.settled.Reset(formerFor)
 	d.bind(ctx)
 }
@@ -81,7 +99,7 @@ func (d *Daemon) followLink(event fsm.Event) {
 	case ok && d.state.Link && joined.Attempt == d.state.Attempt:
 		n.link, n.network, n.since = true, joined.Network, time.Now()
 	case n.link && !d.state.Link:
-		n.link = false
+		n.link, n.left = false, n.addresses
 	default:
 		return
 	}
@@ -123,6 +141,7 @@ func (d *Daemon) addressed(ctx context.Context, state, former netaddr.State) {
 	}
 	d.publishNetwork()
 	d.bind(ctx)
+	d.tellOperators()
 }
 
 // bind tells the state machine whether there is an address. Phones have been told

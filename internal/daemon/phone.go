@@ -19,17 +19,20 @@ type request struct {
 func (d *Daemon) Busy(central string) bool { return d.snapshot.Load().BusyFor(central) }
 
 // Connect starts an attempt with creds, which it wipes. It returns native.ErrBusy
-// when another central's attempt is running.
+// when another central's attempt is running, or the store or wpa_supplicant do not
+// follow.
 func (d *Daemon) Connect(central string, creds wifi.Credentials) error {
 	return d.ask(fsm.ConnectRequested{Central: central, Credentials: creds})
 }
 
 // Erase starts to erase everything. It returns native.ErrBusy when another
 // central's attempt is running. Without a central it is the operator's, and ends
-// every attempt: then native.ErrBusy means that the daemon is starting or ending.
+// every attempt: then native.ErrBusy means that the daemon is starting or ending, or
+// much work waits.
 func (d *Daemon) Erase(central string) error {
 	if central != "" {
 		d.Log.Info("ERASE was asked for by "+central, "central", central)
+		d.eraser.Store(&central)
 	}
 	return d.ask(fsm.EraseRequested{Central: central})
 }
@@ -55,7 +58,10 @@ func (d *Daemon) ask(event fsm.Event) error {
 // answer carries a request out and answers it. Whatever its outcome, the phone's
 // copy of the secret ends before.
 func (d *Daemon) answer(ctx context.Context, r request) {
-	accepted := d.step(ctx, r.event)
+	accepted := false
+	if max(len(d.storeWork), len(d.wifiWork)) < maxBacklog { // each request leaves work to them
+		accepted = d.step(ctx, r.event)
+	}
 	wipeEvent(r.event)
 	if !accepted {
 		r.reply <- native.ErrBusy

@@ -53,6 +53,9 @@ func (d *Daemon) AdvertisingDown(why string) {
 func (d *Daemon) CentralConnected(address string) {
 	d.Log.Info(fmt.Sprintf("central connected: %s", address), "central", address)
 	d.centrals.Add(1)
+	if d.erases(address) {
+		d.eraser.Store(nil) // that was an earlier connection
+	}
 	go d.look(d.Supplicant.Look)
 }
 

@@ -7,18 +7,20 @@ import (
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // Report is what an operator is told.
 type Report struct {
 	State     fsm.State
-	Why, Next string       // of the status
-	Since     time.Time    // of the status
-	Network   wifi.Network // that is joined; zero if none
+	Why, Next string        // of the status
+	Since     time.Time     // of the status
+	Network   wifi.Network  // that is joined; zero if none
+	Addresses netaddr.State // that it gave
 }
 
-// tellOperators reports the state after a step.
+// tellOperators reports the state after a step, or a change of the addresses.
 func (d *Daemon) tellOperators() {
 	if d.Report == nil {
 		return
@@ -26,6 +28,10 @@ func (d *Daemon) tellOperators() {
 	d.reported.State = d.state
 	if !d.state.Link {
 		d.reported.Network = wifi.Network{}
+	}
+	d.reported.Addresses = netaddr.State{}
+	if d.network.link {
+		d.reported.Addresses = d.network.own()
 	}
 	d.Report(d.reported)
 }

@@ -36,6 +36,8 @@ func TestOperators(t *testing.T) {
 	if r := reported(fsm.Online, fsm.Connected); r.Network.SSID != "home" || r.Network.FrequencyMHz != 2412 {
 		t.Errorf("the network is reported as %+v", r.Network)
 	}
+	b.Addresses(atHome)
+	waitFor(t, "report of the addresses", func() bool { return b.report.Load().Addresses == atHome })
 	if err := b.Connect("A", creds("other")); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +45,7 @@ func TestOperators(t *testing.T) {
 	if err := b.Erase(""); err != nil {
 		t.Errorf("the operator's erase is answered %v", err)
 	}
-	if r := reported(fsm.Resting, fsm.Idle); r.Network != (wifi.Network{}) || r.Why != "everything was erased" {
+	if r := reported(fsm.Resting, fsm.Idle); r.Network != (wifi.Network{}) || r.Addresses.Bound() || r.Why != "everything was erased" {
 		t.Errorf("erased, but the report is %+v", r)
 	}
 }

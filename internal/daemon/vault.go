@@ -15,6 +15,7 @@ const maxBonds = 32
 type Store interface {
 	Load() (credstore.Contents, error)
 	Save(credstore.Contents) error
+	RemoveAside() error
 }
 
 // vault changes the store one whole step at a time. Secrets are in memory only
@@ -40,12 +41,13 @@ func (v *vault) update(change func(*credstore.Contents) bool) error {
 	return v.store.Save(c)
 }
 
-func (v *vault) stored() (s fsm.Stored, err error) {
+// stored returns what is stored, and whether an ERASE ended before the network was left.
+func (v *vault) stored() (s fsm.Stored, leave bool, err error) {
 	err = v.update(func(c *credstore.Contents) bool {
-		s = fsm.Stored{Active: c.Active != nil, Candidate: c.Candidate != nil}
+		s, leave = fsm.Stored{Active: c.Active != nil, Candidate: c.Candidate != nil}, c.Leave
 		return false
 	})
-	return s, err
+	return s, leave, err
 }
 
 // get returns a copy of what is in slot, nil if it is empty. The caller wipes it.
@@ -98,14 +100,27 @@ func (v *vault) remember(hint wifi.Hint) error {
 	})
 }
 
-// erase empties the store, but for the bonds that are still to be removed.
+// erase empties the store, but for what is still to be done: bonds to be removed, the
+// network to be left.
 func (v *vault) erase() error {
+	if err := v.store.RemoveAside(); err != nil {
+		return err
+	}
 	return v.update(func(c *credstore.Contents) bool {
-		c.Active, c.Candidate = nil, nil
+		c.Active, c.Candidate, c.Leave = nil, nil, true
 		for i := range c.Bonds {
 			c.Bonds[i].Forget = true
 		}
 		return true
+	})
+}
+
+// left notes that the network was left.
+func (v *vault) left() error {
+	return v.update(func(c *credstore.Contents) bool {
+		had := c.Leave
+		c.Leave = false
+		return had
 	})
 }
 

@@ -125,7 +125,9 @@ func (t *transition) erase() {
 
 func (t *transition) saved(e Saved) {
 	if e.Failure != wifi.FailureNone {
-		t.dropCandidate() // an earlier one may still be there
+		if t.Stored.Active {
+			t.dropCandidate() // an earlier one may still be there
+		}
 		t.fail(e.Failure, "the credentials could not be stored: "+e.Detail)
 		return
 	}
@@ -154,7 +156,11 @@ func (t *transition) promoted(e Promoted) {
 		// CONNECTED must survive a power cut. This would not: go back to what does.
 		t.Link = false
 		t.do(CancelJoin{})
-		t.dropCandidate()
+		if t.Stored.Active {
+			t.dropCandidate()
+		} else {
+			t.Tries++ // the candidate is stored, and all there is
+		}
 		t.fail(e.Failure, "the credentials could not be stored: "+e.Detail)
 	case !t.Link:
 		t.Stored = Stored{Active: true}
@@ -183,7 +189,7 @@ func (t *transition) joinFailed(failure wifi.Failure, detail string) {
 // retryHelps reports whether the same credentials may work later.
 func retryHelps(f wifi.Failure) bool {
 	switch f {
-	case wifi.FailureNotFound, wifi.FailureRefused, wifi.FailureTimedOut, wifi.FailureHardware:
+	case wifi.FailureNotFound, wifi.FailureRefused, wifi.FailureTimedOut, wifi.FailureHardware, wifi.FailureInternal:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package netaddr
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -75,9 +76,9 @@ func stateOf(addresses, routes []netlink.Message, index uint32) (s State) {
 		switch {
 		case !ok || a.index != index || !a.usable():
 		case a.ip.Is4() && !s.IPv4.IsValid():
-			s.IPv4 = a.ip
+			s.IPv4, s.IPv4Given = a.ip, a.given
 		case a.ip.Is6() && !s.IPv6.IsValid():
-			s.IPv6 = a.ip
+			s.IPv6, s.IPv6Given = a.ip, a.given
 		}
 	}
 	var found []route
@@ -90,7 +91,7 @@ func stateOf(addresses, routes []netlink.Message, index uint32) (s State) {
 		if a.via.Is4() != b.via.Is4() {
 			return a.via.BitLen() - b.via.BitLen()
 		}
-		return int(int64(a.metric) - int64(b.metric))
+		return cmp.Compare(a.metric, b.metric)
 	})
 	if len(found) > 0 {
 		s.Gateway = found[0].via
@@ -108,6 +109,7 @@ type address struct {
 	ip    netip.Addr
 	scope byte
 	flags uint32
+	given uint32 // as State has it
 }
 
 // usable reports whether others can reach the address.
@@ -159,7 +161,7 @@ func parseAddress(m netlink.Message) (a address, ok bool) {
 		return address{}, false
 	}
 	var local, far netip.Addr
-	flags := uint32(0)
+	flags, given := uint32(0), uint32(0)
 	err := attributes(m.Data, addressHeader, func(d *netlink.AttributeDecoder) {
 		switch d.Type() {
 		case unix.IFA_LOCAL:
@@ -168,6 +170,10 @@ func parseAddress(m netlink.Message) (a address, ok bool) {
 			far, _ = netip.AddrFromSlice(d.Bytes())
 		case unix.IFA_FLAGS:
 			flags = d.Uint32()
+		case unix.IFA_CACHEINFO: // struct ifa_cacheinfo (linux/if_addr.h): its last field is tstamp
+			if info := d.Bytes(); len(info) >= 16 {
+				given = max(1, binary.NativeEndian.Uint32(info[12:]))
+			}
 		}
 	})
 	if err != nil {
@@ -176,6 +182,9 @@ func parseAddress(m netlink.Message) (a address, ok bool) {
 	a = address{index: binary.NativeEndian.Uint32(m.Data[4:]), ip: local, scope: m.Data[3], flags: flags | uint32(m.Data[2])}
 	if !local.IsValid() {
 		a.ip = far
+	}
+	if a.flags&unix.IFA_F_PERMANENT == 0 {
+		a.given = given
 	}
 	return a, a.ip.IsValid()
 }

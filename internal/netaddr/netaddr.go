@@ -25,6 +25,11 @@ type State struct {
 	IPv4    netip.Addr // the first global one
 	IPv6    netip.Addr // the first global one that is usable, lasting and not temporary
 	Gateway netip.Addr // of the preferred default route: IPv4's, else IPv6's
+
+	// IPv4Given and IPv6Given are when the address was given or renewed last, in
+	// hundredths of a second since the machine's start. 0: it lasts until it is taken
+	// away, as one does that an administrator gave.
+	IPv4Given, IPv6Given uint32
 }
 
 // Bound reports whether the interface has an address.

@@ -45,16 +45,17 @@ func ip(kind uint16, text string) netlink.Attribute {
 
 func TestStateOf(t *testing.T) {
 	flags := func(f uint32) netlink.Attribute { return netlink.Attribute{Type: unix.IFA_FLAGS, Data: u32(f)} }
+	given := netlink.Attribute{Type: unix.IFA_CACHEINFO, Data: append(make([]byte, 12), u32(1234)...)}
 	addresses := []netlink.Message{
-		addressMessage(t, 1, 0, 0, ip(unix.IFA_LOCAL, "192.0.2.1")),                                            // of another interface
-		addressMessage(t, 3, unix.RT_SCOPE_LINK, 0, ip(unix.IFA_LOCAL, "169.254.1.1")),                         // link-local
-		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "192.0.2.9"), ip(unix.IFA_LOCAL, "192.0.2.7")),         // .9 is the far end
-		addressMessage(t, 3, 0, 0, ip(unix.IFA_LOCAL, "192.0.2.8")),                                            // the second one
-		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::1"), flags(unix.IFA_F_TENTATIVE)),           // may be somebody else's
-		addressMessage(t, 3, 0, unix.IFA_F_DEPRECATED, ip(unix.IFA_ADDRESS, "2001:db8::2")),                    // running out
-		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::3"), flags(unix.IFA_F_TEMPORARY)),           // for privacy
-		addressMessage(t, 3, unix.RT_SCOPE_LINK, 0, ip(unix.IFA_ADDRESS, "fe80::1")),                           // link-local
-		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::4"), flags(unix.IFA_F_MANAGETEMPADDR|0x80)), // good
+		addressMessage(t, 1, 0, 0, ip(unix.IFA_LOCAL, "192.0.2.1")),                                                   // of another interface
+		addressMessage(t, 3, unix.RT_SCOPE_LINK, 0, ip(unix.IFA_LOCAL, "169.254.1.1")),                                // link-local
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "192.0.2.9"), ip(unix.IFA_LOCAL, "192.0.2.7"), given),         // .9 is the far end
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_LOCAL, "192.0.2.8")),                                                   // the second one
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::1"), flags(unix.IFA_F_TENTATIVE)),                  // may be somebody else's
+		addressMessage(t, 3, 0, unix.IFA_F_DEPRECATED, ip(unix.IFA_ADDRESS, "2001:db8::2")),                           // running out
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::3"), flags(unix.IFA_F_TEMPORARY)),                  // for privacy
+		addressMessage(t, 3, unix.RT_SCOPE_LINK, 0, ip(unix.IFA_ADDRESS, "fe80::1")),                                  // link-local
+		addressMessage(t, 3, 0, 0, ip(unix.IFA_ADDRESS, "2001:db8::4"), flags(unix.IFA_F_MANAGETEMPADDR|0x80), given), // good, for good
 	}
 	out, via := netlink.Attribute{Type: unix.RTA_OIF, Data: u32(3)}, func(text string) netlink.Attribute { return ip(unix.RTA_GATEWAY, text) }
 	metric := func(n uint32) netlink.Attribute { return netlink.Attribute{Type: unix.RTA_PRIORITY, Data: u32(n)} }
@@ -64,9 +65,12 @@ func TestStateOf(t *testing.T) {
 		routeMessage(t, 0, 99, out, via("192.0.2.4")),
 		routeMessage(t, 0, unix.RT_TABLE_MAIN, out, via("192.0.2.5"), metric(1024)),
 		routeMessage(t, 0, unix.RT_TABLE_MAIN, out, via("192.0.2.6"), metric(600)),
+		routeMessage(t, 0, unix.RT_TABLE_MAIN, out, via("192.0.2.8"), metric(1<<32-1)),
 		routeMessage(t, 0, unix.RT_TABLE_MAIN, out),
 	}
-	want := State{netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::4"), netip.MustParseAddr("192.0.2.6")}
+	want := State{
+		IPv4: netip.MustParseAddr("192.0.2.7"), IPv6: netip.MustParseAddr("2001:db8::4"), Gateway: netip.MustParseAddr("192.0.2.6"), IPv4Given: 1234,
+	}
 	if got := stateOf(addresses, routes, 3); got != want || !got.Bound() {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -126,6 +130,13 @@ func TestFollow(t *testing.T) {
 	f.expect(State{})
 	runIP(t, "address", "add", "192.0.2.7/24", "dev", "wlan0", "scope", "global")
 	f.expect(State{IPv4: four})
+	runIP(t, "address", "change", "192.0.2.7/24", "dev", "wlan0", "valid_lft", "100", "preferred_lft", "100")
+	first := f.next()
+	time.Sleep(20 * time.Millisecond)
+	runIP(t, "address", "change", "192.0.2.7/24", "dev", "wlan0", "valid_lft", "100", "preferred_lft", "100")
+	if second := f.next(); first.IPv4Given == 0 || second.IPv4Given <= first.IPv4Given {
+		t.Errorf("the address was given at %d, and renewed at %d", first.IPv4Given, second.IPv4Given)
+	}
 	runIP(t, "link", "set", "wlan0", "down")
 	runIP(t, "link", "set", "wlan0", "name", "lo") // it goes
 	f.expect(State{})
@@ -183,16 +194,19 @@ func startFollowing(t *testing.T) *following {
 // expect waits for a state.
 func (f *following) expect(want State) {
 	f.t.Helper()
-	for {
-		select {
-		case got := <-f.states:
-			if got == want {
-				return
-			}
-		case <-time.After(10 * time.Second):
-			f.t.Fatalf("no %v within 10 s", want)
-		}
+	for f.next() != want {
 	}
+}
+
+func (f *following) next() State {
+	f.t.Helper()
+	select {
+	case s := <-f.states:
+		return s
+	case <-time.After(10 * time.Second):
+		f.t.Fatal("no other state within 10 s")
+	}
+	return State{}
 }
 
 func runIP(t *testing.T, args ...string) {

@@ -202,8 +202,22 @@ func TestScan(t *testing.T) {
 	if err := r.write("A", ScanUUID, 1); err != nil || r.scans != 2 {
 		t.Errorf("after the pause: %v, %d scans", err, r.scans)
 	}
-	r.Scanned(nil, errors.New("no radio"))
-	r.expect(ScanUUID, []byte{ScanRunning, 0}, []byte{ScanFailed, 0})
+}
+
+// A scan that failed can be repeated sooner.
+func TestScanFails(t *testing.T) {
+	r := newRig(t)
+	for scans := range 2 {
+		if err := r.write("A", ScanUUID, 1); err != nil || r.scans != scans+1 {
+			t.Fatalf("%v, %d scans, want %d", err, r.scans, scans+1)
+		}
+		r.Scanned(nil, errors.New("no radio"))
+		if err := r.write("A", ScanUUID, 1); err != nil || r.scans != scans+1 {
+			t.Errorf("a moment later: %v, %d scans", err, r.scans)
+		}
+		r.expect(ScanUUID, []byte{ScanRunning, 0}, []byte{ScanFailed, 0}, []byte{ScanFailed, 0})
+		r.scan.ended = r.scan.ended.Add(-failedPause)
+	}
 }
 
 // The pages that a central reads are of one scan, until it begins anew.

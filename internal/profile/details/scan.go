@@ -35,6 +35,7 @@ const SecurityOther byte = 0xFE
 
 const (
 	scanPause   = 10 * time.Second // a scan asked for sooner after one gets its results
+	failedPause = 2 * time.Second  // the same if it failed
 	maxNetworks = 64               // that are told of, the strongest
 )
 
@@ -58,10 +59,14 @@ func (p *Profile) writeScan(_ gatt.Request, value []byte) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	pause := scanPause
+	if p.scan.state == ScanFailed {
+		pause = failedPause
+	}
 	switch {
 	case p.scan.running:
 		return gatt.ErrInProgress
-	case !p.scan.ended.IsZero() && time.Since(p.scan.ended) < scanPause:
+	case !p.scan.ended.IsZero() && time.Since(p.scan.ended) < pause:
 		p.scanChanged.Send([]byte{p.scan.state, p.scan.count})
 		return nil
 	}
