@@ -15,13 +15,61 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TestPasskeyLockout guesses passkeys, and finds that it takes longer each time: 2 s,
+// 4 s, 8 s, up to a minute. Then the owner's phone is served.
+func TestPasskeyLockout(t *testing.T) {
+	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
+	owner := newGuesser(g)
+	begin := g.journal.mark(t, "guesses")
+	guesses, tries := count(5, 10), 0
+	for passkeys := 0; passkeys < guesses; passkeys, _ = g.guessed(begin) {
+		if tries++; tries > 20*guesses {
+			t.Fatalf("%d passkeys after %d tries", passkeys, tries)
+		}
+		if owner.pair() == nil {
+			t.Fatal("paired with a wrong passkey")
+		}
+	}
+	passkeys, locked := g.guessed(begin)
+	if want := passkeys - 2; locked != want { // bluez.freeGuesses
+		t.Errorf("locked %d times after %d passkeys, want %d", locked, passkeys, want)
+	}
+	t.Logf("%d tries, %d passkeys, locked %d times", tries, passkeys, locked)
+
+	g.from = begin
+	for n := range locked {
+		g.lockedFor(min(2*time.Second<<n, time.Minute)) // bluez.firstLockout and longestLockout
+	}
+	owner.wrong = false
+	if err := owner.pair(); err != nil {
+		t.Fatalf("the owner's phone cannot pair: %v", err)
+	}
+	owner.p.connect()
+	owner.p.status()
+}
+
+// lockedFor waits for the next lock-out, which must be announced for this long and
+// last so.
+func (g *gateway) lockedFor(want time.Duration) {
+	g.t.Helper()
+	locked := g.logged(2*patience, "MESSAGE=pairing is locked for *")
+	text, _, _ := strings.Cut(strings.TrimPrefix(locked["MESSAGE"], "pairing is locked for "), ":")
+	if said, err := time.ParseDuration(text); err != nil || said != want {
+		g.t.Errorf("%q, want %s", locked["MESSAGE"], want)
+	}
+	again := g.logged(2*patience, "MESSAGE=pairing is allowed again: *")
+	if took := again.when().Sub(locked.when()); took < want-100*time.Millisecond || took > want+late {
+		g.t.Errorf("it was locked for %s, want %s", took, want)
+	}
+}
+
 // TestRefusedPairingIsCut: whoever asks for a passkey while none is shown does not
 // get the time to guess it.
 func TestRefusedPairingIsCut(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
 	s := newGuesser(g)
 	begin := g.journal.mark(t, "guesses")
-	for tries, locked := 0, 0; locked < 2; _, locked = g.guessed(begin) { // then it is locked for 4 s
+	for tries, locked := 0, 0; locked < 3; _, locked = g.guessed(begin) { // then it is locked for 8 s
 		if tries++; tries > 40 || s.pair() == nil {
 			t.Fatalf("%d tries to guess, locked %d times", tries, locked)
 		}

@@ -3,12 +3,17 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // attacker has an ATT channel and no manners.
@@ -32,7 +37,7 @@ func newAttacker(t testing.TB, level byte) *attacker {
 func (a *attacker) connect() {
 	a.t.Helper()
 	waitAdvertising(a.t)
-	socket, err := connectATT(a.phone, a.gateway, a.level)
+	socket, err := connectATT(a.t, phoneHCI, a.gateway, a.level)
 	if err != nil {
 		a.t.Fatalf("connect: %v", err)
 	}
@@ -62,7 +67,7 @@ func (a *attacker) leave() {
 	if a.socket != nil {
 		_ = a.socket.Close()
 		a.socket = nil
-		_ = bus(a.t).Object("org.bluez", devicePath(phoneHCI, a.gateway)).Call("org.bluez.Device1.Disconnect", 0).Err // it may not know the gateway
+		disconnect(a.t, phoneHCI, a.gateway)
 		waitGone(a.t, a.phone)
 	}
 }
@@ -127,4 +132,78 @@ func randomPDU(r *rand.Rand, handles []uint16) []byte {
 		return pdu[:1+r.IntN(2)] // an MTU that is not one: another one would make larger PDUs
 	}
 	return pdu[:1+r.IntN(len(pdu))]
+}
+
+const attPrepareQueueFull central.ATTError = 0x09
+
+// TestAttackPrepareQueue prepares writes, as a paired phone, and never executes
+// them: ever longer ones, and as many as the queue takes. It cancels them, or leaves.
+// Phones are served then.
+func TestAttackPrepareQueue(t *testing.T) {
+	open := AP{SSID: "attacked, in two pieces", Security: wifi.Open}
+	g := start(t, situation{aps: []AP{open}})
+	r := dialATT(t, phoneHCI, encrypted)
+	g.notesBond(r)
+	w := g.witness()
+	r.prepares(18, attInvalidLength, attInvalidOffset) // one value, which BlueZ puts together; it may have 512 bytes
+	cancel := func() {
+		_, err := r.request(opExecuteWrite, 0)
+		is(t, "cancel", err, nil)
+	}
+	cancel()
+	room := r.prepares(0, attPrepareQueueFull)
+	cancel()
+	for range count(2, 10) {
+		if again := r.prepares(0, attPrepareQueueFull); again != room {
+			t.Errorf("the queue took %d, before %d", again, room)
+		}
+		r.leave()
+		r = dialATT(t, phoneHCI, encrypted)
+	}
+	_, err := r.request(opExecuteWrite, 1)
+	is(t, "execute what was prepared before the phone left", err, nil)
+	is(t, "subscribe", r.subscribe(central.StatusUUID), nil)
+	w.unchanged()
+	is(t, "CONNECT", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	r.expect(central.StatusFailed) // nothing was staged
+	r.prepares(0, attPrepareQueueFull)
+	r.leave()
+
+	other := dialATT(t, secondPhoneHCI, encrypted)
+	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
+	is(t, "SSID", other.writeLong(central.SSIDUUID, 0, []byte(open.SSID)), nil)
+	is(t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	other.expect(central.StatusConnecting, central.StatusConnected)
+	g.stores(&open)
+	w.alive()
+}
+
+// notesBond waits until the gateway has noted a phone's bond, which goes into the store.
+// It does so when the phone uses a service.
+func (g *gateway) notesBond(r *rawATT) {
+	g.t.Helper()
+	_, err := r.read(central.StatusUUID)
+	is(g.t, "read Status", err, nil)
+	g.logged(patience, "MESSAGE=bonded with "+r.address)
+}
+
+// prepares prepares writes of the SSID, each this much further on, and returns how
+// many were taken: not all, the rest must be answered so.
+func (r *rawATT) prepares(step int, full ...central.ATTError) (taken int) {
+	r.t.Helper()
+	times := count(300, 1000)
+	for i := range times {
+		_, err := r.request(append(le16(opPrepareWrite, r.handle(central.SSIDUUID), uint16(i*step)), bytes.Repeat([]byte{'a'}, 18)...)...)
+		switch {
+		case err == nil && taken == i:
+			taken++
+		case !slices.ContainsFunc(full, func(want central.ATTError) bool { return errors.Is(err, want) }):
+			r.t.Fatalf("prepared write %d, of which %d were taken: answered %v", i, taken, err)
+		}
+	}
+	if taken == 0 || taken == times {
+		r.t.Errorf("%d of %d prepared writes were taken", taken, times)
+	}
+	r.t.Logf("%d of %d prepared writes were taken", taken, times)
+	return taken
 }

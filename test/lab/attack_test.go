@@ -41,31 +41,30 @@ func chance(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// maxGrowth is by how much the memory of a program may be larger after an attack,
-// in KiB: what the garbage collector has not given back yet.
+// maxGrowth is by how much bluetoothd's memory may be larger after an attack, in KiB.
 const maxGrowth = 8 << 10
 
 // witness is what an attack must not change.
 type witness struct {
-	g      *gateway
-	store  []byte
-	units  map[string]unitState
-	from   int
-	status string
+	g          *gateway
+	store      []byte
+	daemon     usage
+	bluetoothd processState
+	from       int
+	status     string
 }
 
-type unitState struct {
+type processState struct {
 	pid        string
 	rss, limit int // KiB
 }
 
 func (g *gateway) witness() *witness {
 	g.t.Helper()
-	w := &witness{g: g, units: map[string]unitState{}, from: g.journal.mark(g.t, "attack"), status: statusText(g.t)}
+	w := &witness{g: g, from: g.journal.mark(g.t, "attack"), status: statusText(g.t), bluetoothd: bluetoothdNow(g.t)}
 	w.store, _ = os.ReadFile(storeFile) // there may be none
-	for _, name := range []string{unit, bluetoothd} {
-		w.units[name] = unitNow(g.t, name)
-	}
+	defer func(from int) { g.from = from }(g.from)
+	w.daemon = g.usage()
 	return w
 }
 
@@ -74,14 +73,14 @@ func statusText(t testing.TB) string {
 	return run(t, "systemctl", "show", "--value", "--property=StatusText", unit)
 }
 
-func unitNow(t testing.TB, name string) unitState {
+func bluetoothdNow(t testing.TB) processState {
 	t.Helper()
-	pid := strings.TrimSpace(run(t, "systemctl", "show", "--value", "--property=MainPID", name))
+	pid := mainPID(t, bluetoothd)
 	text, err := os.ReadFile("/proc/" + pid + "/status")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var s = unitState{pid: pid}
+	var s = processState{pid: pid}
 	for _, line := range strings.Split(string(text), "\n") {
 		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			if _, err := fmt.Sscan(value, &s.rss); err != nil {
@@ -112,19 +111,20 @@ func (w *witness) unchanged() {
 	}
 }
 
+// alive checks that nothing crashed, and that neither program holds more for good.
 func (w *witness) alive() {
 	t := w.g.t
 	t.Helper()
-	for name, before := range w.units {
-		now := unitNow(t, name)
-		if now.pid != before.pid {
-			t.Errorf("%s crashed", name)
-		}
-		if now.rss > before.limit {
-			t.Errorf("%s has %d KiB, before %d", name, now.rss, before.rss)
-		}
-		t.Logf("%s: %d KiB before, %d KiB after", name, before.rss, now.rss)
+	now := bluetoothdNow(t)
+	if now.pid != w.bluetoothd.pid {
+		t.Error("bluetoothd crashed")
 	}
+	t.Logf("bluetoothd: %d KiB before, %d KiB after", w.bluetoothd.rss, now.rss)
+	if now.rss > w.bluetoothd.limit {
+		t.Errorf("bluetoothd may have %d KiB", w.bluetoothd.limit)
+	}
+	defer func(from int) { w.g.from = from }(w.g.from)
+	w.g.grown(w.daemon)
 }
 
 // TestAttackPDUs sends random and malformed PDUs, without a pairing.
@@ -153,6 +153,9 @@ func (g *gateway) randomPDUs(level byte) {
 	t := g.t
 	t.Helper()
 	r := dialATT(t, phoneHCI, level)
+	if level == encrypted {
+		g.notesBond(r)
+	}
 	control := r.handle(central.ControlUUID)
 	handles := slices.Sorted(maps.Values(r.handles))
 	r.leave()
@@ -182,16 +185,21 @@ func TestAttackUnpaired(t *testing.T) {
 	g := start(t, situation{aps: []AP{open}})
 	w := g.witness()
 	r := dialATT(t, phoneHCI, notEncrypted)
-	protected := 0
+	protected, notify := 0, 0
 	for uuid, handle := range r.handles {
 		if !strings.HasSuffix(uuid, central.ServiceUUID[8:]) {
 			continue
 		}
 		protected++
-		r.attackUnpaired(uuid, handle)
+		if r.attackUnpaired(uuid, handle) {
+			notify++
+		}
 	}
-	if protected < len(written)+len(shown) {
-		t.Errorf("only %d characteristics were found: %v", protected, r.handles)
+	if want := len(written) + len(shown) + len(others); protected != want {
+		t.Errorf("%d characteristics were found, want %d: %v", protected, want, r.handles)
+	}
+	if want := len(shown) + 1; notify != want { // and Scan
+		t.Errorf("%d characteristics could be subscribed to, want %d", notify, want)
 	}
 	_, err := r.request(opExecuteWrite, 1)
 	is(t, "execute without a prepare", err, nil)
@@ -205,7 +213,8 @@ func TestAttackUnpaired(t *testing.T) {
 	g.joined(open)
 }
 
-func (r *rawATT) attackUnpaired(uuid string, handle uint16) {
+// attackUnpaired reports whether the characteristic notifies.
+func (r *rawATT) attackUnpaired(uuid string, handle uint16) bool {
 	r.t.Helper()
 	for what, pdu := range map[string][]byte{
 		"read":         le16(opRead, handle),
@@ -219,8 +228,7 @@ func (r *rawATT) attackUnpaired(uuid string, handle uint16) {
 		if what == "prepare late" && errors.Is(err, attInvalidOffset) {
 			continue // BlueZ looks at the offset first (src/shared/gatt-server.c, prep_write_cb)
 		}
-		if !slices.ContainsFunc([]error{attInsufficientEncryption, attInsufficientAuthentication, attReadNotPermitted, attWriteNotPermitted},
-			func(want error) bool { return errors.Is(err, want) }) {
+		if !refused(err) {
 			r.t.Errorf("%s %s: answered %v", what, uuid, err)
 		}
 	}
@@ -230,36 +238,20 @@ func (r *rawATT) attackUnpaired(uuid string, handle uint16) {
 			r.t.Fatal(err)
 		}
 	}
+	// What is behind the value is asked for and written in any case: without a CCC it is the next characteristic, or nothing.
 	response, err := r.request(le16(opFindInfo, handle+1, handle+1)...)
-	if err != nil || len(response) != 5 || binary.LittleEndian.Uint16(response[3:]) != cccUUID {
-		return // it does not notify
-	}
-	if _, err := r.request(le16(opWrite, handle+1, 1)...); err == nil {
-		r.t.Errorf("subscribe to %s: accepted", uuid)
-	}
-}
-
-// TestAttackPrepareQueue prepares writes, as a paired phone, and never executes
-// them.
-func TestAttackPrepareQueue(t *testing.T) {
-	open := AP{SSID: "attacked", Security: wifi.Open}
-	g := start(t, situation{aps: []AP{open}})
-	r := dialATT(t, phoneHCI, encrypted)
-	w := g.witness()
-	refused := 0
-	for i := range count(300, 10_000) {
-		pdu := append(le16(opPrepareWrite, r.handle(central.SSIDUUID), uint16(i*18)), make([]byte, 18)...)
-		if _, err := r.request(pdu...); err != nil {
-			refused++
+	notifies := err == nil && len(response) == 5 && binary.LittleEndian.Uint16(response[3:]) == cccUUID
+	for _, value := range []uint16{1, 2, 0} { // notifications, indications, none
+		_, err := r.request(le16(opWrite, handle+1, value)...)
+		if err == nil || notifies && !refused(err) {
+			r.t.Errorf("write %d behind %s, which notifies: %v: answered %v", value, uuid, notifies, err)
 		}
 	}
-	if refused == 0 {
-		t.Error("all prepared writes were taken: the queue has no bound")
-	}
-	_, err := r.request(opExecuteWrite, 0)
-	is(t, "cancel", err, nil)
-	r.leave()
-	w.unchanged()
-	removeBonds(t)
-	g.joined(open)
+	return notifies
+}
+
+// refused reports whether an access was refused because of what it was, or of who.
+func refused(err error) bool {
+	return slices.ContainsFunc([]error{attInsufficientEncryption, attInsufficientAuthentication, attReadNotPermitted, attWriteNotPermitted},
+		func(want error) bool { return errors.Is(err, want) })
 }

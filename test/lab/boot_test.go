@@ -12,7 +12,7 @@ import (
 // The tests in this file are one story over three boots of the machine. The
 // configuration is the one that is installed: /etc is new at each boot.
 
-// bootAP is on at every boot: /var is on the disk.
+// bootAP is on at every boot: /var survives it.
 var bootAP = AP{SSID: "the home of the gateway", Security: wifi.WPA2PSK, Passphrase: "three boots passphrase"}
 
 // TestBoot1Provisioned leaves a gateway that is on a network.

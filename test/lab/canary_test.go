@@ -4,6 +4,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -152,15 +153,22 @@ func noteProperties(t testing.TB) {
 	if bus(t).Object(control.Name, control.Path).Call("org.freedesktop.DBus.Properties.GetAll", dbus.FlagNoAutoStart, control.Interface).Store(&own) == nil {
 		fmt.Fprintln(f, control.Name, own)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	var calls []*dbus.Call // all at once: each turn of two programs costs
 	for _, name := range names {
 		if !strings.HasPrefix(name, ":") {
 			continue // another name of a connection that is in the list, too
 		}
 		for _, path := range []dbus.ObjectPath{"/", "/wifiprovd/gatt", plantedPath} {
-			all, err := objects(t, name, path)
-			if err == nil {
-				fmt.Fprintln(f, name, all)
-			}
+			calls = append(calls, bus(t).Object(name, path).
+				GoWithContext(ctx, "org.freedesktop.DBus.ObjectManager.GetManagedObjects", dbus.FlagNoAutoStart, nil))
+		}
+	}
+	for _, call := range calls {
+		var all managedObjects
+		if (<-call.Done).Store(&all) == nil {
+			fmt.Fprintln(f, call.Destination, all)
 		}
 	}
 }

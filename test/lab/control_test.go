@@ -192,13 +192,14 @@ func statusTells(t testing.TB, ap AP) {
 			Joined       bool
 			SSIDHex      string `json:"ssid_hex"`
 			FrequencyMHz int    `json:"frequency_mhz"`
+			IPv4         string
 		}
 	}
 	if err != nil || json.Unmarshal([]byte(out), &s) != nil {
 		t.Fatalf("status --json: %v\n%s", err, out)
 	}
 	if !s.Running || s.State != "CONNECTED" || len(s.Centrals) != 1 || !s.Network.Joined || s.Network.SSIDHex != "6361661b5b324a22ff" ||
-		s.Network.FrequencyMHz != 2412 || time.Since(s.Since) > time.Hour {
+		s.Network.FrequencyMHz != 2412 || s.Network.IPv4 != leased(t)[0].Addr().String() || time.Since(s.Since) > time.Hour {
 		t.Errorf("status --json: %s", out)
 	}
 }

@@ -140,45 +140,52 @@ func (n network) check(t testing.TB, ap AP, begin time.Time) {
 	}
 }
 
-// TestNoAddress joins a network whose DHCP server is silent: the phone is told so
-// while the link stays up, and that it is over when the server answers.
+// TestNoAddress joins a network whose DHCP server is silent, after one that gave an
+// address: the phone is told so while the link stays up, and that it is over when
+// the server answers.
 func TestNoAddress(t *testing.T) {
+	t.Run("as installed", func(t *testing.T) { noAddress(t, false) })
+	t.Run("the lease is kept", func(t *testing.T) { noAddress(t, true) })
+}
+
+func noAddress(t *testing.T, kept bool) {
 	const dhcp = "lab-dhcp.service"
+	home := AP{SSID: "home", Security: wifi.WPA2PSK, Passphrase: "a passphrase at home"}
 	silent := AP{SSID: "silent", Security: wifi.WPA2PSK, Passphrase: "a silent passphrase"}
-	g := start(t, situation{aps: []AP{silent}, config: map[string]string{"wifi.address_timeout": "5s"}})
+	g := start(t, situation{aps: []AP{home, silent}, config: map[string]string{"wifi.address_timeout": "5s"}})
+	if kept {
+		keepLeases(t)
+	}
+	p := g.joined(home)
 	systemctl(t, "stop", dhcp)
 	t.Cleanup(func() { systemctl(t, "start", dhcp) })
-	p := ready(t, true)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	reasons, err := p.session.Watch(ctx, central.ReasonUUID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	becomes := func(want wifi.Failure) {
-		t.Helper()
-		for {
-			select {
-			case value := <-reasons:
-				if wifi.Failure(value[0]) == want {
-					return
-				}
-			case <-time.After(patience):
-				t.Fatalf("reason %s was not notified", want)
-			}
-		}
-	}
 	p.provision(silent.SSID, silent.Passphrase, wifi.AutoDetect)
 	p.expect(central.StatusConnecting, central.StatusConnected)
 	begin := time.Now()
-	becomes(wifi.FailureNoAddress)
+	var n network
+	if p.readJSON(central.NetworkUUID, &n); n.SSID != silent.SSID || n.IPv4 != "" {
+		t.Errorf("right after CONNECTED the network is %+v", n)
+	}
+	reasonBecomes(t, reasons, wifi.FailureNoAddress)
+	if address := leased(t); kept {
+		t.Logf("the interface has %v", address)
+	} else if len(address) > 0 {
+		t.Errorf("the other network's address is still there: %v", address)
+	}
 	t.Logf("told %s after CONNECTED", time.Since(begin))
 	g.logged(patience, "MESSAGE_ID="+daemon.MessageNoAddress, "WIFIPROVD_STATE=CONNECTED", "WIFIPROVD_REASON=no-address", "PRIORITY=4")
-	if err := radio(1).lists(wifiAddress(t)); err != nil {
+	if err := radio(2).lists(wifiAddress(t)); err != nil {
 		t.Errorf("the link did not stay: %v", err)
 	}
 	systemctl(t, "start", dhcp)
-	becomes(wifi.FailureNone)
+	run(t, "networkctl", "reconfigure", wlan) // at once
+	reasonBecomes(t, reasons, wifi.FailureNone)
 	g.logged(patience, "MESSAGE_ID="+daemon.MessageAddress, "WIFIPROVD_STATE=CONNECTED", "WIFIPROVD_REASON=none")
 	if len(p.statuses) > 0 {
 		t.Errorf("the status was notified again: % x", <-p.statuses)
@@ -187,4 +194,39 @@ func TestNoAddress(t *testing.T) {
 		t.Errorf("status %s, want CONNECTED", s)
 	}
 	g.stores(&silent)
+}
+
+// reasonBecomes waits until a phone is told this reason.
+func reasonBecomes(t testing.TB, reasons <-chan []byte, want wifi.Failure) {
+	t.Helper()
+	for {
+		select {
+		case value := <-reasons:
+			if wifi.Failure(value[0]) == want {
+				return
+			}
+		case <-time.After(patience):
+			t.Fatalf("reason %s was not notified", want)
+		}
+	}
+}
+
+// keepLeases makes systemd-networkd keep an address over a change of networks, as
+// other DHCP clients do.
+func keepLeases(t testing.TB) {
+	dir := "/run/systemd/network/80-wifiprovd-" + wlan + ".network.d"
+	reload := func() {
+		run(t, "networkctl", "reload")
+		run(t, "networkctl", "reconfigure", wlan)
+	}
+	if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(dir+"/keep.conf", []byte("[Network]\nIgnoreCarrierLoss=10min\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		reload()
+	})
+	reload()
 }

@@ -28,8 +28,10 @@ type fault struct {
 	// %s stands for any text within the line.
 	broken, over string
 
+	lasts  time.Duration    // how long it is left before it is mended; the gateway is as before all the while
 	frozen bool             // the access point of CONNECTING stays frozen, it is part of the fault
 	drops  bool             // it ends the gateway's connection, if there is one
+	ends   bool             // it ends the daemon, which systemd starts again
 	many   bool             // more than one thing happens: there may be more lines
 	states []central.Status // from which it is tried; nil: all
 	short  []central.Status // and in the short form; nil: CONNECTED
@@ -55,7 +57,8 @@ var faultHome = AP{SSID: "faults", Security: wifi.WPA2PSK, Passphrase: "faults p
 
 // TestFaults makes every neighbour fail, from each state. Each time the gateway
 // advertises and is on its network afterwards, by itself; one line of the journal
-// has said what happened and one that it is over; and nothing has grown.
+// has said what happened and one that it is over; the daemon is the same process
+// unless the fault is its end; and nothing has grown.
 func TestFaults(t *testing.T) {
 	all := slices.Concat(systemFaults, bluetoothFaults, wifiFaults, apFaults)
 	for _, state := range []central.Status{connected, connecting, idle} {
@@ -70,7 +73,7 @@ func TestFaults(t *testing.T) {
 					continue
 				}
 				t.Run(f.name, func(t *testing.T) { g.in(t).tryFault(f, state) })
-				if g.pid() != before.pid {
+				if before.pid == "" || f.ends && g.pid() != before.pid {
 					before = g.usage() // after the first fault, when all buffers have their size
 				}
 			}
@@ -121,27 +124,31 @@ func reportFault(t testing.TB, name string, state central.Status, times, recover
 func (g *gateway) suffer(f fault, state central.Status) time.Duration {
 	g.t.Helper()
 	g.enter(state)
-	from := g.journal.mark(g.t, g.t.Name())
-	f.do(g)
-	begin := time.Now()
-	if f.broken != "" {
-		waitFor(g.t, "journal line: "+f.broken, patience, func() error { return g.tells(from, f.broken) })
-	}
-	if f.mend != nil {
-		f.mend(g)
-		begin = time.Now()
-	}
+	from, pid := g.journal.mark(g.t, g.t.Name()), g.pid()
 	defer func() {
 		if f.after != nil {
 			f.after(g)
 		}
 	}()
+	f.do(g)
+	begin := time.Now()
+	if f.broken != "" {
+		waitFor(g.t, "journal line: "+f.broken, patience, func() error { return g.tells(from, f.broken) })
+	}
+	g.staysWell(f.lasts, state, from)
+	if f.mend != nil {
+		f.mend(g)
+		begin = time.Now()
+	}
 	if !f.frozen {
 		thaw(g.t)
 	}
 	waitFor(g.t, "all is well again", 2*patience, func() error { return g.isWell(f, state, from) })
 	took := time.Since(begin)
 	waitAdvertising(g.t)
+	if now := g.pid(); (now != pid) != f.ends {
+		g.t.Errorf("the daemon was process %s and is process %s; does the fault end it: %v", pid, now, f.ends)
+	}
 	for _, line := range []string{f.broken, f.over} {
 		if n := len(g.linesLike(from, line)); line != "" && n != 1 && !f.many {
 			g.t.Errorf("%d lines in the journal are like %q, want one: %q", n, line, g.linesLike(from, line))
@@ -151,14 +158,33 @@ func (g *gateway) suffer(f fault, state central.Status) time.Duration {
 	return took
 }
 
+// staysWell checks for a time that the gateway is in a state, advertises, and has
+// nothing to say.
+func (g *gateway) staysWell(limit time.Duration, state central.Status, from int) {
+	g.t.Helper()
+	for begin := time.Now(); time.Since(begin) < limit; {
+		time.Sleep(min(5*time.Second, limit))
+		err := errors.Join(g.statusIs(state), g.advertises(1))
+		if err == nil && state == connected {
+			err = g.onNetwork()
+		}
+		if lines := g.linesLike(from, "status -> "); err == nil && state != connecting && len(lines) > 0 {
+			err = fmt.Errorf("the journal says %q", lines)
+		}
+		if err != nil {
+			g.t.Errorf("%s into the fault: %v", time.Since(begin), err)
+			return // it is to be mended
+		}
+		waitAdvertising(g.t)
+	}
+}
+
 // isWell returns nil if all is as it should be some time after a fault.
 func (g *gateway) isWell(f fault, state central.Status, from int) error {
-	if f.over != "" {
-		if err := g.tells(from, f.over); err != nil {
-			return err
-		}
+	if err := g.tellsOver(f, from); err != nil {
+		return err
 	}
-	if err := g.advertises(1); err != nil {
+	if err := g.advertises(1 + g.leaked); err != nil {
 		return err
 	}
 	if state == idle {
@@ -234,15 +260,38 @@ func (g *gateway) tells(from int, like string) error {
 	return nil
 }
 
-// linesLike returns the lines of the journal from an index on that begin like
-// this, where %s stands for any text.
+// tellsOver returns nil if the journal says, from an index on, that the fault is
+// over, and not later that there is one.
+func (g *gateway) tellsOver(f fault, from int) error {
+	if f.over == "" {
+		return nil
+	}
+	err := g.tells(from, f.over)
+	for _, e := range g.journal.since(from) {
+		switch {
+		case isLike(e, f.over):
+			err = nil
+		case f.broken != "" && isLike(e, f.broken):
+			err = fmt.Errorf("no line in the journal is like %q after %q", f.over, e["MESSAGE"])
+		}
+	}
+	return err
+}
+
+// linesLike returns the lines of the journal from an index on that are like this.
 func (g *gateway) linesLike(from int, like string) []string {
-	begin, then, _ := strings.Cut(like, "%s")
 	var found []string
 	for _, e := range g.journal.since(from) {
-		if rest, ok := strings.CutPrefix(e["MESSAGE"], begin); ok && strings.Contains(rest, then) {
+		if isLike(e, like) {
 			found = append(found, e["MESSAGE"])
 		}
 	}
 	return found
+}
+
+// isLike reports whether a line begins like this, where %s stands for any text.
+func isLike(e entry, like string) bool {
+	begin, then, _ := strings.Cut(like, "%s")
+	rest, ok := strings.CutPrefix(e["MESSAGE"], begin)
+	return ok && strings.Contains(rest, then)
 }

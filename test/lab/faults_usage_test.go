@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // usage is what the daemon's process holds.
@@ -21,9 +22,9 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d goroutines, %d descriptors, %d bytes in use, %d KiB resident", u.goroutines, u.descriptors, u.heap, u.resident)
 }
 
-// mayGrow is how much memory in use the daemon may hold more after many faults
-// than after the first, in bytes; and how much of the machine's, in KiB: Go gives
-// back with a delay what it does not use.
+// mayGrow is how much more memory in use the daemon may hold after faults or attacks
+// than before, in bytes; and how much more of the machine's, in KiB: Go gives back with
+// a delay what it does not use.
 const (
 	mayGrow         = 256 << 10
 	mayGrowResident = 4 << 10
@@ -32,7 +33,29 @@ const (
 // pid returns the daemon's process ID.
 func (g *gateway) pid() string {
 	g.t.Helper()
-	return strings.TrimSpace(run(g.t, "systemctl", "show", "--property=MainPID", "--value", unit))
+	return mainPID(g.t, unit)
+}
+
+// mainPID returns the process ID of a service; 0: it does not run.
+func mainPID(t testing.TB, service string) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, "systemctl", "show", "--property=MainPID", "--value", service))
+}
+
+// runsAnew waits until a service runs in another process than last, or is even
+// ready in it, and returns its ID.
+func runsAnew(t testing.TB, service, last string, isReady bool) (pid string) {
+	t.Helper()
+	waitFor(t, service+" runs anew", patience, func() (err error) {
+		if pid = mainPID(t, service); pid == "0" || pid == last {
+			return fmt.Errorf("main process %s, the last one was %s", pid, last)
+		}
+		if isReady {
+			_, err = try("systemctl", "is-active", service)
+		}
+		return err
+	})
+	return pid
 }
 
 // usage asks the daemon what it holds (SIGUSR1), and the kernel.
@@ -86,5 +109,5 @@ func (g *gateway) grown(before usage) {
 		}
 		return nil
 	})
-	g.t.Logf("after the first fault: %v; after the last: %v", before, after)
+	g.t.Logf("before: %v; after: %v", before, after)
 }

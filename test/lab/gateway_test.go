@@ -48,8 +48,9 @@ type gateway struct {
 	t       testing.TB
 	begin   time.Time
 	journal *journal
-	first   int // entry of the journal in this test
-	from    int // entries before it were waited for already
+	first   int  // entry of the journal in this test
+	from    int  // entries before it were waited for already
+	leaked  byte // advertisements that bluetoothd keeps of daemons that were killed
 }
 
 // start brings the machine to a known situation. If the test fails, the journal

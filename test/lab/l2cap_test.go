@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,32 +26,41 @@ const (
 	leAddress = 1 // BDADDR_LE_PUBLIC
 )
 
-// connectATT opens an ATT channel from a phone's address to the gateway's. What
-// bluetoothd listens on at the phone's adapter gives way to it
+// connectATT opens an ATT channel from a phone's adapter to the gateway's address.
+// What bluetoothd listens on at the phone's adapter gives way to it
 // (net/bluetooth/l2cap_core.c, l2cap_connect_cfm).
-func connectATT(phone, gateway string, level byte) (*os.File, error) {
+func connectATT(t testing.TB, adapter, gateway string, level byte) (*os.File, error) {
+	t.Helper()
 	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.BTPROTO_L2CAP)
 	if err != nil {
 		return nil, err
 	}
 	socket := os.NewFile(uintptr(fd), "ATT")
-	if err := startATT(fd, phone, gateway, level); err != nil {
+	if err := startATT(t, fd, adapter, gateway, level); err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
 	return socket, nil
 }
 
-func startATT(fd int, phone, gateway string, level byte) error {
-	if err := unix.Bind(fd, leSocketAddress(phone)); err != nil {
+func startATT(t testing.TB, fd int, adapter, gateway string, level byte) error {
+	t.Helper()
+	if err := unix.Bind(fd, leSocketAddress(adapterAddress(t, adapter))); err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}
 	if err := unix.SetsockoptString(fd, unix.SOL_BLUETOOTH, btSecurity, string([]byte{notEncrypted, 0})); err != nil {
 		return fmt.Errorf("set the security level: %w", err)
 	}
-	if err := unix.Connect(fd, leSocketAddress(gateway)); err != nil && err != unix.EINPROGRESS {
+	deadline := time.Now().Add(patience)
+	err := unix.Connect(fd, leSocketAddress(gateway))
+	// A second after a bond the phone's bluetoothd looks for services, and connects if need be (BlueZ src/device.c, DISCOVERY_TIMER).
+	for err == unix.EBUSY && time.Now().Before(deadline) {
+		disconnect(t, adapter, gateway)
+		time.Sleep(50 * time.Millisecond)
+		err = unix.Connect(fd, leSocketAddress(gateway))
+	}
+	if err != nil && err != unix.EINPROGRESS {
 		return fmt.Errorf("connect: %w", err)
 	}
-	deadline := time.Now().Add(patience)
 	if err := writable(fd, deadline); err != nil || level == notEncrypted {
 		return err
 	}

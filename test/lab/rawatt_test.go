@@ -66,14 +66,14 @@ func dialATT(t testing.TB, adapter string, level byte) *rawATT {
 	t.Helper()
 	phone, gateway := adapterAddress(t, adapter), adapterAddress(t, gatewayHCI)
 	waitAdvertising(t)
-	socket, err := connectATT(phone, gateway, level)
+	socket, err := connectATT(t, adapter, gateway, level)
 	// This phone has no agent. bluetoothd asks the gateway's for it, which refuses: it knows only its own adapter. Nearly always
 	// that agent has the gateway's own question then, and bluetoothd takes this for a yes (src/device.c, device_confirm_passkey).
-	for tries := 1; errors.Is(err, unix.EACCES) && tries < 5; tries++ {
+	for retries := 0; errors.Is(err, unix.EACCES) && retries < 2; retries++ {
 		t.Logf("the phone's pairing was refused by the gateway's agent: %v", err)
 		waitGone(t, phone)
 		waitAdvertising(t)
-		socket, err = connectATT(phone, gateway, level)
+		socket, err = connectATT(t, adapter, gateway, level)
 	}
 	if err != nil {
 		t.Fatalf("connect an ATT channel from %s: %v", adapter, err)

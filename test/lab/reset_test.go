@@ -3,12 +3,14 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -55,7 +57,7 @@ func emptyStore(t testing.TB) {
 func removeBonds(t testing.TB) {
 	t.Helper()
 	waitFor(t, "all adapters", patience, func() error {
-		if n := adapters(t); n != 3 {
+		if n := adapters(t); n != 4 {
 			return fmt.Errorf("there are %d", n)
 		}
 		return nil
@@ -70,7 +72,10 @@ func removeBonds(t testing.TB) {
 			if _, ok := interfaces["org.bluez.Device1"]; ok {
 				devices++
 				adapter := dbus.ObjectPath(filepath.Dir(string(path)))
-				bus(t).Object("org.bluez", adapter).Call("org.bluez.Adapter1.RemoveDevice", 0, path)
+				// BlueZ 5.82 does not answer if the connection ends in that moment.
+				ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+				bus(t).Object("org.bluez", adapter).CallWithContext(ctx, "org.bluez.Adapter1.RemoveDevice", 0, path)
+				cancel()
 			}
 		}
 		if devices != 0 {
@@ -106,7 +111,7 @@ func resetWifi(t testing.TB) {
 	if len(leased(t)) == 0 {
 		return
 	}
-	// Without it systemd-networkd would keep the address for its IgnoreCarrierLoss.
+	// systemd-networkd may be slow to drop it.
 	run(t, "networkctl", "reconfigure", wlan)
 	waitFor(t, "no address on "+wlan, patience, func() error {
 		if a := leased(t); len(a) > 0 {

@@ -8,6 +8,8 @@
 # build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
 #   LAB_OUT       another folder for that
 #   LAB_FULL      how often to repeat what has a long form (faults.sh); empty: the short form
+#   LAB_LONG      1: the long form of the attacks (make attack)
+#   LAB_SEED      the seed of what is random, which the tests that have one print; empty: another one each time
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 3600)
 #   LAB_CACHE     where image.sh keeps its images
@@ -29,7 +31,7 @@ if [ $# -eq 0 ]; then set -- /usr/lib/lab/tests; fi
 
 export LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wifiprovd-lab}
 image=$("$here/image.sh" "$suite" "$arch")
-need cpio=cpio mkfs.ext4=e2fsprogs
+need cpio=cpio
 case $arch in
 amd64)
 	need qemu-system-x86_64=qemu-system-x86
@@ -75,7 +77,7 @@ overlay() {
 	ln -sf /usr/lib/systemd/system/wifiprovd.service "$wants/"
 	(cd "$top" && CGO_ENABLED=0 GOARCH=$arch go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab)
 	{
-		printf 'export RUN=%q LAB_FULL=%q\n' "${RUN:-}" "${LAB_FULL:-}"
+		printf 'export RUN=%q LAB_FULL=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
 		printf '%q ' "$@"
 	} >"$dir/usr/lib/lab/command"
 	if [ -n "${LAB_OVERLAY:-}" ]; then cp -r "$LAB_OVERLAY/." "$dir"; fi
@@ -101,7 +103,6 @@ overlay "$tmp/overlay" "$@"
 cp "$image/base.cpio" "$tmp/initrd"
 (cd "$tmp/overlay" && find . -print0 | cpio --null -o -H newc --owner=0:0 --quiet) >>"$tmp/initrd"
 truncate -s 512M "$tmp/disk"
-mkfs.ext4 -q -F "$tmp/disk"
 
 while true; do
 	boot || case $? in

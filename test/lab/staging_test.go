@@ -43,7 +43,7 @@ func TestStagingEndsWithConnection(t *testing.T) {
 }
 
 // TestSecondCentral: while a phone's attempt runs, another phone can read and
-// not write. The first one has left: btvirt can hold one connection.
+// not write. The first one has left, as it may.
 func TestSecondCentral(t *testing.T) {
 	home := AP{SSID: "one at a time", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
 	g := start(t, situation{aps: []AP{home}, country: bothBands}) // long scans
