@@ -40,7 +40,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults attack powercut shuffle soak demo bench clean
+.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults attack powercut shuffle soak demo bench clean checks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -82,12 +82,15 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; }
 	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'
 
-test: lint test-unit build ## everything: lint, unit tests, and the lab on bookworm and on trixie
-	$(MAKE) -j2 image-bookworm image-trixie
+test: build ## everything: lint, unit tests, and the lab on bookworm and on trixie
+	$(MAKE) -j3 checks image-bookworm image-trixie
 	$(MAKE) -k -j2 lab-bookworm lab-trixie || { test/lab/failed.sh; exit 1; }
 
+checks:
+	$(MAKE) -j1 lint test-unit
+
 image-%:
-	test/lab/image.sh $* $(ARCH) >/dev/null
+	nice test/lab/image.sh $* $(ARCH) >/dev/null
 
 lab-%:
 	+RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
@@ -124,9 +127,9 @@ test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm
 faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)
 	test/lab/faults.sh $(SUITE) $(ARCH)
 
-attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills; hours (SUITE ARCH)
-	LAB_DEADLINE=$${LAB_DEADLINE:-14400} test/lab/run.sh $(SUITE) $(ARCH) -- env LAB_LONG=1 \
-		/usr/lib/lab/lab.test -test.v -test.timeout=0 -test.run '$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled))'
+attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills; hours (SUITE ARCH RUN LAB_SEED=number)
+	LAB_LONG=1 LAB_DEADLINE=$${LAB_DEADLINE:-14400} RUN='$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled))' \
+		test/lab/run.sh $(SUITE) $(ARCH)
 
 powercut: ## cuts the power of a machine that saves credentials N times (50)
 	test/lab/powercut.sh $(SUITE) $(N)
