@@ -19,15 +19,16 @@ var modeRank = map[string]int{"none": 0, "encrypt": 1, "authenticated": 2}
 // Bonded notes that a central has bonded with this device.
 func (d *Daemon) Bonded(b bluez.Bond) {
 	bond := credstore.Bond{Adapter: b.Adapter, Address: b.Address, Mode: d.Security}
+	erasures := d.vault.erasures.Load()
 	noted := d.bondWork.try(func() {
 		bond.Forget = d.erases(b.Address) // it is told late: ERASE came over it
-		surplus, err := d.vault.addBond(bond)
+		erased, surplus, err := d.vault.addBond(bond, erasures)
 		if err != nil {
 			d.Log.Error("a bond cannot be noted in the store", "central", b.Address, "err", err)
 			return
 		}
 		d.Log.Info(fmt.Sprintf("bonded with %s", b.Address), "central", b.Address)
-		if bond.Forget {
+		if erased {
 			time.AfterFunc(forgetAfter, func() { d.forgetBonds(context.Background()) })
 		}
 		d.removeBonds(context.Background(), surplus, fmt.Sprintf("more than %d phones have bonded", maxBonds))

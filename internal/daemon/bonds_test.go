@@ -6,6 +6,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
+	"github.com/wifiprovd/wifiprovd/internal/fsm"
 )
 
 func TestWeakBondsGoWhenTheAdapterIsUp(t *testing.T) {
@@ -30,7 +31,7 @@ func TestBondsThatAreUsedAgain(t *testing.T) {
 		{credstore.Bond{Mode: "encrypt", Forget: true}, credstore.Bond{Mode: "encrypt"}, credstore.Bond{Mode: "encrypt", Forget: true}},
 	} {
 		v := vault{store: &memStore{contents: credstore.Contents{Bonds: []credstore.Bond{test.noted}}}}
-		if _, err := v.addBond(test.used); err != nil {
+		if _, _, err := v.addBond(test.used, 0); err != nil {
 			t.Fatal(err)
 		}
 		if c, _ := v.store.Load(); len(c.Bonds) != 1 || c.Bonds[0] != test.want {
@@ -46,5 +47,23 @@ func TestBookOfBondsIsBounded(t *testing.T) {
 	}
 	if got := wait(t, b.radio.removed, "bond removal"); got != "AA:AA:AA:AA:AA:00" {
 		t.Errorf("removed %s, not the oldest", got)
+	}
+}
+
+// TestBondThatIsNotedAfterTheErase: while another bond is removed, which takes BlueZ
+// half a minute at times, a phone bonds and another one erases.
+func TestBondThatIsNotedAfterTheErase(t *testing.T) {
+	b := start(t, credstore.Contents{})
+	b.expect(fsm.Idle)
+	busy := make(chan struct{})
+	b.bondWork.do(func() { <-busy })
+	b.Bonded(bluez.Bond{Address: "AA:AA:AA:AA:AA:01"})
+	if err := b.Erase("AA:AA:AA:AA:AA:02"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, b.air.left, "leave")
+	close(busy)
+	if got := wait(t, b.radio.removed, "bond removal"); got != "AA:AA:AA:AA:AA:01" {
+		t.Errorf("removed the bond of %s", got)
 	}
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/fsm"
@@ -21,8 +22,9 @@ type Store interface {
 // vault changes the store one whole step at a time. Secrets are in memory only
 // while it works.
 type vault struct {
-	mu    sync.Mutex
-	store Store
+	mu       sync.Mutex
+	store    Store
+	erasures atomic.Uint64 // how often it was emptied
 }
 
 // update loads the contents, lets change alter them, and saves them if it
@@ -111,6 +113,7 @@ func (v *vault) erase() error {
 		for i := range c.Bonds {
 			c.Bonds[i].Forget = true
 		}
+		v.erasures.Add(1)
 		return true
 	})
 }
@@ -124,10 +127,12 @@ func (v *vault) left() error {
 	})
 }
 
-// addBond notes a bond made with this device and returns those that no longer
-// fit into the book.
-func (v *vault) addBond(b credstore.Bond) (surplus []credstore.Bond, err error) {
+// addBond notes a bond made with this device, after so many erasures, and returns
+// those that no longer fit into the book. One that was erased since is noted as that.
+func (v *vault) addBond(b credstore.Bond, erasures uint64) (erased bool, surplus []credstore.Bond, err error) {
 	err = v.update(func(c *credstore.Contents) bool {
+		b.Forget = b.Forget || v.erasures.Load() != erasures
+		defer func() { erased = b.Forget }()
 		for i, old := range c.Bonds {
 			if old.Address == b.Address && old.Adapter == b.Adapter {
 				// An old bond that is used is worth what it was, and is still erased.
@@ -146,7 +151,7 @@ func (v *vault) addBond(b credstore.Bond) (surplus []credstore.Bond, err error) 
 		}
 		return true
 	})
-	return surplus, err
+	return erased, surplus, err
 }
 
 // bonds returns those that match.
