@@ -4,7 +4,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,14 +97,10 @@ func benchStart(b *testing.B) string {
 // benchResources measures what the daemon costs while it is CONNECTED, advertises,
 // and no phone is there: with systemd's watchdog, and without.
 func benchResources(b *testing.B) string {
-	const dropIn = "/run/systemd/system/" + unit + ".d/bench.conf"
 	var woken []int
 	var memory func(string) int
 	for _, watchdog := range []string{"30s", "0"} {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(dropIn), 0o755), os.WriteFile(dropIn, []byte("[Service]\nWatchdogSec="+watchdog+"\n"), 0o644)); err != nil {
-			b.Fatal(err)
-		}
-		systemctl(b, "daemon-reload")
+		dropIn(b, "WatchdogSec="+watchdog)
 		g := start(b, situation{aps: []AP{benchNet}, config: quiet()})
 		p := g.joined(benchNet)
 		p.leave()
@@ -118,8 +113,6 @@ func benchResources(b *testing.B) string {
 		woken = append(woken, wakeups(b, pid)-before)
 		memory = procField(b, "/proc/"+pid+"/smaps_rollup")
 	}
-	_ = os.RemoveAll(filepath.Dir(dropIn))
-	systemctl(b, "daemon-reload")
 	return fmt.Sprintf("| Wake-ups in %.0f s idle | %d | the same without the watchdog: %d | |\n| RSS, idle | %.1f MiB | | |\n| PSS, idle | %.1f MiB | | |",
 		benchIdle.Seconds(), woken[0], woken[1], float64(memory("Rss"))/1024, float64(memory("Pss"))/1024)
 }

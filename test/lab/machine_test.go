@@ -5,7 +5,9 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -98,4 +100,18 @@ func objects(t testing.TB, service string, root dbus.ObjectPath) (managedObjects
 func systemctl(t testing.TB, args ...string) {
 	t.Helper()
 	run(t, "systemctl", args...)
+}
+
+// dropIn adds settings to the daemon's unit, from its next start until the test ends.
+func dropIn(t testing.TB, settings string) {
+	t.Helper()
+	const folder = "/run/systemd/system/" + unit + ".d"
+	if err := errors.Join(os.MkdirAll(folder, 0o755), os.WriteFile(folder+"/test.conf", []byte("[Service]\n"+settings+"\n"), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	systemctl(t, "daemon-reload")
+	t.Cleanup(func() {
+		_ = os.RemoveAll(folder)
+		systemctl(t, "daemon-reload")
+	})
 }

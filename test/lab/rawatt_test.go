@@ -4,12 +4,10 @@ package lab
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -40,24 +38,6 @@ const (
 	attTimeout  = 35 * time.Second
 	declaration = 0x2803 // of a characteristic
 	cccUUID     = 0x2902 // Client Characteristic Configuration
-)
-
-// ATT opcodes.
-const (
-	opError         = 0x01
-	opExchangeMTU   = 0x02
-	opFindInfo      = 0x04
-	opReadByType    = 0x08
-	opRead          = 0x0A
-	opReadBlob      = 0x0C
-	opWrite         = 0x12
-	opPrepareWrite  = 0x16
-	opExecuteWrite  = 0x18
-	opNotification  = 0x1B
-	opIndication    = 0x1D
-	opConfirmation  = 0x1E
-	attNotSupported = 0x06
-	attNotFound     = 0x0A
 )
 
 // dialATT connects an adapter in the role of a phone to the gateway, and looks
@@ -101,6 +81,8 @@ func (r *rawATT) receive() {
 		switch pdu := slices.Clone(buffer[:n]); {
 		case pdu[0] == opNotification:
 			r.notified <- pdu[1:]
+		case pdu[0] == opNotifications:
+			r.receiveSeveral(pdu[1:])
 		case pdu[0] == opIndication:
 			_, _ = r.socket.Write([]byte{opConfirmation})
 		case pdu[0]%2 == 1: // responses, and the error, are odd
@@ -108,6 +90,16 @@ func (r *rawATT) receive() {
 		case pdu[0] < 0x40: // requests; the rest are commands
 			_, _ = r.socket.Write([]byte{opError, pdu[0], 0, 0, attNotSupported})
 		}
+	}
+}
+
+// receiveSeveral takes a list of handles, lengths and values (3.4.7.4). The gateway notifies so, even
+// of one value, once the phone's own bluetoothd has said that it knows them: it looks for services after a bond.
+func (r *rawATT) receiveSeveral(list []byte) {
+	for len(list) >= 4 {
+		end := min(len(list), 4+int(binary.LittleEndian.Uint16(list[2:])))
+		r.notified <- slices.Concat(list[:2], list[4:end])
+		list = list[end:]
 	}
 }
 
@@ -183,22 +175,6 @@ func (r *rawATT) discover() map[string]uint16 {
 			}
 		}
 	}
-}
-
-// uuid128 returns the text of a UUID as it is on the air, last byte first.
-func uuid128(b []byte) string {
-	reversed := slices.Clone(b)
-	slices.Reverse(reversed)
-	digits := hex.EncodeToString(reversed)
-	return strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")
-}
-
-func le16(opcode byte, values ...uint16) []byte {
-	pdu := []byte{opcode}
-	for _, v := range values {
-		pdu = binary.LittleEndian.AppendUint16(pdu, v)
-	}
-	return pdu
 }
 
 func (r *rawATT) handle(uuid string) uint16 {
