@@ -26,6 +26,8 @@ const (
 	attBusy              central.ATTError = 0xFE
 )
 
+const clientFeaturesUUID = "2b29" // Client Supported Features
+
 // is checks an answer; nil is "accepted".
 func is(t testing.TB, what string, got, want error) {
 	t.Helper()
@@ -150,6 +152,22 @@ func (r *rawATT) in(t testing.TB) *rawATT {
 	c := *r
 	c.t = t
 	return &c
+}
+
+// TestNotifiesSeveralValues: a phone that knows notifications of several values (volume
+// 3, part G, 7.2, bit 2) gets Reason and FAILED that way, Reason first.
+func TestNotifiesSeveralValues(t *testing.T) {
+	start(t, situation{})
+	r := dialATT(t, phoneHCI, encrypted)
+	is(t, "Client Supported Features", r.write(clientFeaturesUUID, 1<<2), nil)
+	is(t, "subscribe to Status", r.subscribe(central.StatusUUID), nil)
+	is(t, "subscribe to Reason", r.subscribe(central.ReasonUUID), nil)
+	is(t, "CONNECT without an SSID", r.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	r.expectValue("Reason", central.ReasonUUID, byte(wifi.FailureInvalidCredentials))
+	r.expect(central.StatusFailed)
+	if r.several.Load() == 0 {
+		t.Error("each was notified by itself")
+	}
 }
 
 // TestPasswordForOpenNetwork: security 0 with a password drops the password.

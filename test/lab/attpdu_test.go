@@ -29,11 +29,14 @@ const (
 	attNotFound     = 0x0A
 )
 
-// uuid128 returns the text of a UUID as it is on the air, last byte first.
-func uuid128(b []byte) string {
+// uuidText returns the text of a UUID as it is on the air, last byte first.
+func uuidText(b []byte) string {
 	reversed := slices.Clone(b)
 	slices.Reverse(reversed)
 	digits := hex.EncodeToString(reversed)
+	if len(b) == 2 {
+		return digits
+	}
 	return strings.Join([]string{digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]}, "-")
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type rawATT struct {
 	responses chan []byte // closed when the connection has ended
 	notified  chan []byte // handle and value
 	handles   map[string]uint16
+	several   *atomic.Int32 // how often several values were notified at once
 }
 
 const (
@@ -60,7 +62,7 @@ func dialATT(t testing.TB, adapter string, level byte) *rawATT {
 	}
 	r := &rawATT{
 		t: t, socket: socket, adapter: adapter, address: phone, gateway: gateway, mtu: defaultMTU, timeout: attTimeout,
-		responses: make(chan []byte, 1), notified: make(chan []byte, 64),
+		responses: make(chan []byte, 1), notified: make(chan []byte, 64), several: new(atomic.Int32),
 	}
 	go r.receive()
 	t.Cleanup(r.leave)
@@ -83,6 +85,7 @@ func (r *rawATT) receive() {
 			r.notified <- pdu[1:]
 		case pdu[0] == opNotifications:
 			r.receiveSeveral(pdu[1:])
+			r.several.Add(1)
 		case pdu[0] == opIndication:
 			_, _ = r.socket.Write([]byte{opConfirmation})
 		case pdu[0]%2 == 1: // responses, and the error, are odd
@@ -154,8 +157,8 @@ func (r *rawATT) exchangeMTU(mtu int) {
 	r.mtu = mtu
 }
 
-// discover returns the handles of the values of all characteristics with a
-// UUID of 128 bits.
+// discover returns the handles of the values of all characteristics, by their
+// UUIDs of 4 or 32 hexadecimal digits.
 func (r *rawATT) discover() map[string]uint16 {
 	r.t.Helper()
 	handles := map[string]uint16{}
@@ -170,9 +173,7 @@ func (r *rawATT) discover() map[string]uint16 {
 		size, list := int(response[0]), response[1:]
 		for ; len(list) >= size; list = list[size:] {
 			from = binary.LittleEndian.Uint16(list) + 1
-			if size == 21 {
-				handles[uuid128(list[5:21])] = binary.LittleEndian.Uint16(list[3:])
-			}
+			handles[uuidText(list[5:size])] = binary.LittleEndian.Uint16(list[3:])
 		}
 	}
 }
@@ -253,14 +254,19 @@ func (r *rawATT) writeLong(uuid string, offset int, value []byte) error {
 func (r *rawATT) expect(want ...central.Status) {
 	r.t.Helper()
 	for i, w := range want {
-		select {
-		case n := <-r.notified:
-			expected := append(le16(opNotification, r.handle(central.StatusUUID)), byte(w))
-			if !slices.Equal(n, expected[1:]) {
-				r.t.Fatalf("notified % x, want % x (number %d of %v)", n, expected[1:], i+1, want)
-			}
-		case <-time.After(patience):
-			r.t.Fatalf("%s was not notified within %s (number %d of %v)", w, patience, i+1, want)
+		r.expectValue(fmt.Sprintf("%s (number %d of %v)", w, i+1, want), central.StatusUUID, byte(w))
+	}
+}
+
+// expectValue waits for the next notification, which must be this one.
+func (r *rawATT) expectValue(what, uuid string, value ...byte) {
+	r.t.Helper()
+	select {
+	case n := <-r.notified:
+		if want := append(le16(opNotification, r.handle(uuid))[1:], value...); !slices.Equal(n, want) {
+			r.t.Fatalf("notified % x, want % x: %s", n, want, what)
 		}
+	case <-time.After(patience):
+		r.t.Fatalf("not notified within %s: %s", patience, what)
 	}
 }
