@@ -97,13 +97,7 @@ func TestCentralStays(t *testing.T) {
 		t.Error(err)
 	}
 	takeNumber(t, secondPhoneHCI)
-	other := dialATT(t, secondPhoneHCI, notEncrypted)
-	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
-	is(t, "SSID", other.write(central.SSIDUUID, []byte(open.SSID)...), nil)
-	is(t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
-	other.expect(central.StatusConnecting, central.StatusConnected)
-	g.stores(&open)
-	other.leave()
+	g.servesAnother(open, notEncrypted).leave()
 	time.Sleep(silence)
 	waitAdvertising(t)
 	w.alive()
@@ -165,12 +159,7 @@ func TestCentralFloods(t *testing.T) {
 	}
 	r.leave()
 	w.unchanged()
-	other := dialATT(t, secondPhoneHCI, notEncrypted)
-	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
-	is(t, "SSID", other.write(central.SSIDUUID, []byte(open.SSID)...), nil)
-	is(t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
-	other.expect(central.StatusConnecting, central.StatusConnected)
-	g.stores(&open)
+	g.servesAnother(open, notEncrypted)
 }
 
 // limitBySystemd lets bluetoothd grow as far as its unit does.

@@ -44,10 +44,5 @@ func TestCentralFloodsCommands(t *testing.T) {
 	r.leave()
 	w.alive()
 
-	other := dialATT(t, secondPhoneHCI, notEncrypted)
-	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
-	is(t, "SSID", other.write(central.SSIDUUID, []byte(open.SSID)...), nil)
-	is(t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
-	other.expect(central.StatusConnecting, central.StatusConnected)
-	g.stores(&open)
+	g.servesAnother(open, notEncrypted)
 }

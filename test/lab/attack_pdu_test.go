@@ -169,12 +169,7 @@ func TestAttackPrepareQueue(t *testing.T) {
 	r.prepares(0, attPrepareQueueFull)
 	r.leave()
 
-	other := dialATT(t, secondPhoneHCI, encrypted)
-	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
-	is(t, "SSID", other.writeLong(central.SSIDUUID, 0, []byte(open.SSID)), nil)
-	is(t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
-	other.expect(central.StatusConnecting, central.StatusConnected)
-	g.stores(&open)
+	g.servesAnother(open, encrypted)
 	w.alive()
 }
 

@@ -255,3 +255,15 @@ func refused(err error) bool {
 	return slices.ContainsFunc([]error{attInsufficientEncryption, attInsufficientAuthentication, attReadNotPermitted, attWriteNotPermitted},
 		func(want error) bool { return errors.Is(err, want) })
 }
+
+// servesAnother has another phone provision an open network.
+func (g *gateway) servesAnother(open AP, level byte) *rawATT {
+	g.t.Helper()
+	other := dialATT(g.t, secondPhoneHCI, level)
+	is(g.t, "subscribe", other.subscribe(central.StatusUUID), nil)
+	is(g.t, "SSID", other.writeLong(central.SSIDUUID, 0, []byte(open.SSID)), nil)
+	is(g.t, "CONNECT", other.write(central.ControlUUID, byte(central.ControlConnect)), nil)
+	other.expect(central.StatusConnecting, central.StatusConnected)
+	g.stores(&open)
+	return other
+}

@@ -8,9 +8,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// reverseDiscovery is the time after which both ends' bluetoothd have begun to look for services, as they do after a bond
+// (BlueZ src/device.c, DISCOVERY_TIMER: a second, of which GLib makes 1.75 at most). If there is no connection by then they
+// make one. At a moment when the other end cannot be connected to, that leaves btvirt's controller unable to connect (seen
+// with Linux 6.1): so whoever has bonded stays until then.
+const reverseDiscovery = 2 * time.Second
 
 // disconnect cuts an adapter's connection to address at once, if there is one.
 // Device1.Disconnect would wait 2 s before (BlueZ src/device.c, DISCONNECT_TIMER).

@@ -52,12 +52,6 @@ func startATT(t testing.TB, fd int, adapter, gateway string, level byte) error {
 	}
 	deadline := time.Now().Add(patience)
 	err := unix.Connect(fd, leSocketAddress(gateway))
-	// A second after a bond the phone's bluetoothd looks for services, and connects if need be (BlueZ src/device.c, DISCOVERY_TIMER).
-	for err == unix.EBUSY && time.Now().Before(deadline) {
-		disconnect(t, adapter, gateway)
-		time.Sleep(50 * time.Millisecond)
-		err = unix.Connect(fd, leSocketAddress(gateway))
-	}
 	if err != nil && err != unix.EINPROGRESS {
 		return fmt.Errorf("connect: %w", err)
 	}

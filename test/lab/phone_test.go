@@ -21,6 +21,7 @@ type phone struct {
 	session  *central.Session // nil until connect
 	gateway  string           // the gateway's address
 	statuses <-chan []byte    // notified since watch
+	paired   time.Time
 }
 
 // newPhone returns a phone that can pair as capability allows: empty for
@@ -79,6 +80,7 @@ func (p *phone) pair() {
 	if err := p.central.Pair(p.deadline(), p.gateway); err != nil {
 		p.t.Fatal(err)
 	}
+	p.paired = time.Now()
 }
 
 func (p *phone) connect() {
@@ -107,6 +109,7 @@ func (p *phone) leave() {
 		return
 	}
 	noteProperties(p.t)
+	time.Sleep(time.Until(p.paired.Add(reverseDiscovery)))
 	disconnect(p.t, phoneHCI, p.gateway)
 	p.session = nil
 	waitGone(p.t, adapterAddress(p.t, phoneHCI))

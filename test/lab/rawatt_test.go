@@ -32,6 +32,7 @@ type rawATT struct {
 	responses chan []byte // closed when the connection has ended
 	notified  chan []byte // handle and value
 	handles   map[string]uint16
+	bonded    time.Time
 	several   *atomic.Int32 // how often several values were notified at once
 }
 
@@ -63,6 +64,9 @@ func dialATT(t testing.TB, adapter string, level byte) *rawATT {
 	r := &rawATT{
 		t: t, socket: socket, adapter: adapter, address: phone, gateway: gateway, mtu: defaultMTU, timeout: attTimeout,
 		responses: make(chan []byte, 1), notified: make(chan []byte, 64), several: new(atomic.Int32),
+	}
+	if level == encrypted {
+		r.bonded = time.Now()
 	}
 	go r.receive()
 	t.Cleanup(r.leave)
@@ -111,6 +115,7 @@ func (r *rawATT) leave() {
 	if r.socket == nil {
 		return
 	}
+	time.Sleep(time.Until(r.bonded.Add(reverseDiscovery)))
 	_ = r.socket.Close()
 	r.socket = nil
 	disconnect(r.t, r.adapter, r.gateway) // with a bond, the phone's own bluetoothd keeps the connection for itself
