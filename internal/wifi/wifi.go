@@ -64,12 +64,18 @@ func ParseSecurity(name string) (Security, error) {
 	return 0, fmt.Errorf("unknown security type %q; use open, wpa2, wpa2-sha256, wpa3, transition or auto", name)
 }
 
-// Hint tells where a network was last joined, so that it can be looked for
-// there first. The zero value knows nothing.
-type Hint struct {
-	BSSID        string // aa:bb:cc:dd:ee:ff
-	FrequencyMHz int
-}
+// AKM is the authentication and key management that a network was joined with. It
+// has the names that phones and programs read, whatever the back-end calls it.
+type AKM string
+
+// The AKMs there are names for. A back-end passes on what it knows of others.
+const (
+	AKMNone      AKM = "NONE" // an open network
+	AKMWPAPSK    AKM = "WPA-PSK"
+	AKMPSK       AKM = "WPA2-PSK"
+	AKMPSKSHA256 AKM = "WPA2-PSK-SHA256"
+	AKMSAE       AKM = "SAE" // WPA3
+)
 
 // Network is an access point's BSS that the gateway has joined.
 type Network struct {
@@ -77,7 +83,7 @@ type Network struct {
 	BSSID        string // aa:bb:cc:dd:ee:ff
 	FrequencyMHz int
 	SignalDBm    int
-	KeyMgmt      string // as wpa_supplicant calls it: NONE, WPA2-PSK, SAE ...
+	AKM          AKM
 }
 
 // Hint returns where to look for n the next time.

@@ -1,6 +1,7 @@
-// Package gatt is how a GATT service is declared: which characteristics there
-// are, what answers a phone's reads and writes, and how values are notified. It
-// knows nothing of how a service is put on the air; package bluez does that.
+// Package gatt is how a Bluetooth LE peripheral is declared: its services with
+// their characteristics and descriptors, what it advertises, and what a central
+// must have done before it is served. How all of it is put on the air is not its
+// concern; package bluez does that.
 package gatt
 
 import (
@@ -9,9 +10,14 @@ import (
 	"sync"
 )
 
+// Central is a connected phone, by its Bluetooth address (AA:BB:CC:DD:EE:FF), the
+// same for as long as it is connected. The zero value is no central.
+type Central string
+
 // Service is a primary service.
 type Service struct {
 	UUID            string            // 128 bits: 8b840001-f6fa-4e33-9a0c-e14d9f35f201
+	Pairing         Pairing           // required for every read, write and subscription
 	Characteristics []*Characteristic // in the order of their handles
 }
 
@@ -26,21 +32,35 @@ type Characteristic struct {
 	// to keep. Nil: cannot be written.
 	Write func(r Request, value []byte) error
 
-	// Read returns the whole value, at most 512 bytes. A central with a small
+	// Read returns the whole value, at most MaxValue bytes. A central with a small
 	// MTU asks for the rest with further requests at an offset; each of them
 	// calls Read again. Nil: cannot be read.
 	Read func(r Request) ([]byte, error)
 
-	// Notify is where the values to notify come from. Nil: cannot be subscribed.
-	// What is notified can be seen by every program on the gateway.
+	// Notify is where the values to notify come from. Nil: cannot be subscribed to.
+	// Every program on the gateway can see what is notified.
 	Notify *Notifier
+
+	Descriptors []Descriptor // in the order of their handles
 }
+
+// Descriptor says something about a characteristic that never changes, such as
+// its name for people (Bluetooth Core 5.4, Vol 3, Part G, 3.3.3.2). It can be read
+// at the pairing level of the service.
+type Descriptor struct {
+	UUID  string // 00002901-0000-1000-8000-00805f9b34fb: Characteristic User Description
+	Value []byte // at most MaxValue bytes
+}
+
+// MaxValue is the longest value of an attribute in bytes (Bluetooth Core 5.4, Vol
+// 3, Part F, 3.2.9).
+const MaxValue = 512
 
 // Request says where a read or a write came from.
 type Request struct {
-	Central string // the phone's address, the same for as long as it is connected
-	MTU     uint16 // ATT_MTU in bytes; 0 if BlueZ did not say
-	Offset  uint16 // of a read; a write is always whole
+	Central Central // zero if BlueZ did not say
+	MTU     uint16  // ATT_MTU in bytes; 0 if BlueZ did not say
+	Offset  uint16  // of a read; a write is always whole
 }
 
 // What a handler can answer. Any other error is answered Unlikely Error (0x0E).

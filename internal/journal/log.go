@@ -1,4 +1,4 @@
-package daemon
+package journal
 
 import (
 	"context"
@@ -11,22 +11,11 @@ import (
 	"github.com/coreos/go-systemd/v22/journal"
 )
 
-// messageIDKey is the attribute that becomes the journal's MESSAGE_ID.
-const messageIDKey = "message_id"
-
 // NewLogger returns a logger that writes from level on: to the journal with
 // fields when standard error is connected to it, else as text to w. An attribute
 // key becomes the field WIFIPROVD_KEY.
 func NewLogger(level slog.Level, w io.Writer) *slog.Logger {
-	text := slog.NewTextHandler(w, &slog.HandlerOptions{
-		Level: level,
-		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-			if a.Key == messageIDKey {
-				return slog.Attr{}
-			}
-			return a
-		},
-	})
+	text := slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
 	if ok, err := journal.StderrIsJournalStream(); err != nil || !ok {
 		return slog.New(text)
 	}
@@ -49,10 +38,11 @@ func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {
 	add := func(a slog.Attr) bool {
 		value := a.Value.Resolve().String()
 		switch a.Key {
-		case messageIDKey:
-			fields["MESSAGE_ID"] = value
-			return true
-		case "err", "error":
+		case Event:
+			if id := messageIDs[value]; id != "" {
+				fields["MESSAGE_ID"] = id
+			}
+		case "err":
 			message += ": " + value
 		}
 		fields["WIFIPROVD_"+strings.ToUpper(a.Key)] = value

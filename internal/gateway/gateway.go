@@ -1,0 +1,96 @@
+// Package gateway is what can be known of the gateway and what can be asked of it:
+// the vocabulary that the daemon, the phone protocols, the journal and the D-Bus
+// interface share. The daemon publishes a Snapshot after each step; whoever tells
+// anyone anything is an Observer that compares two of them; whoever asks for
+// anything is a Requester and uses Control.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// Snapshot is all that is known of the gateway at one moment. It holds no secret and
+// never changes once it is published; what it points to does not either.
+type Snapshot struct {
+	Status  Status
+	Phase   Phase
+	Turn    uint64       // counts the statuses that were shown: CONNECTING after CONNECTING is another turn
+	Since   time.Time    // when the turn began
+	Reason  wifi.Failure // why the last attempt failed, or FailureNoAddress while CONNECTED
+	Message string       // why the status and the reason are as they are, for a person
+	Next    string       // what happens next without anybody's doing, for a person
+
+	Trying    Trying        // the latest attempt; the zero value after an ERASE
+	Network   *wifi.Network // the joined one, as it is now; nil: none
+	Joined    time.Time     // when it was joined
+	Addresses wifi.Addresses
+
+	WifiProblem string // why no network can be joined, and what to do; empty: one can
+	Advertising Advertising
+	Centrals    []gatt.Central // that are connected, oldest first
+}
+
+// Trying is an attempt to join.
+type Trying struct {
+	Number   uint64 // counts the attempts since the start
+	SSID     wifi.SSID
+	Security wifi.Security
+	Proven   bool // the credentials have joined the network before
+}
+
+// Advertising is whether phones can find the gateway.
+type Advertising struct {
+	Wanted  bool
+	Adapter string // the adapter it is advertised on, such as hci0; empty: it is not
+	Problem string // why it is not advertised; empty: it is
+}
+
+// Observer is told of every published Snapshot, in order, by the daemon's loop:
+// Changed must not block. before is the Snapshot that the previous call had as now.
+type Observer interface {
+	Changed(before, now *Snapshot)
+}
+
+// ErrBusy is the answer to a request that cannot be taken now: another central's
+// attempt runs, or the gateway does not keep up.
+var ErrBusy = errors.New("busy")
+
+// ErrNobody is the answer to a request whose requester is not known.
+var ErrNobody = errors.New("the requester is not known")
+
+// Control is what can be asked of the gateway. Its methods may be called from any
+// goroutine; all but Scan return at once.
+type Control interface {
+	// Snapshot returns the latest one.
+	Snapshot() *Snapshot
+
+	// Busy reports whether a request of r would be answered ErrBusy because of
+	// somebody else's attempt.
+	Busy(r Requester) bool
+
+	// Connect starts an attempt with c, which is the gateway's from now on and is
+	// wiped. Credentials that no network can have are accepted, and fail. It
+	// returns ErrBusy or ErrNobody if the request is refused.
+	Connect(r Requester, c wifi.Credentials) error
+
+	// Erase starts to erase everything: stored credentials, the network, the bonds.
+	// An operator's ends every attempt. It returns ErrBusy or ErrNobody if the
+	// request is refused.
+	Erase(r Requester) error
+
+	// Prepare says that a Connect to ssid is likely to come.
+	Prepare(ssid wifi.SSID)
+
+	// Refresh has the joined network looked at for a coming Snapshot: its signal
+	// changes all the time.
+	Refresh()
+
+	// Scan returns the networks that can be heard, one per SSID. Each caller has
+	// its own answer.
+	Scan(ctx context.Context) ([]wifi.Offer, error)
+}
