@@ -2,22 +2,30 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 // export puts the object on the bus.
 func (s *Server) export(conn *dbus.Conn) error {
 	for name, methods := range map[string]map[string]any{
-		Interface: {"Erase": func(sender dbus.Sender) *dbus.Error { return s.erase(conn, string(sender)) }},
-		properties: {
+		Interface: {
+			"Erase": func(sender dbus.Sender) *dbus.Error { return s.erase(conn, string(sender)) },
+		},
+		msgbus.Properties: {
 			"Get":    s.get,
 			"GetAll": s.getAll,
 			"Set":    s.set,
 		},
-		introspectable: {"Introspect": func() (string, *dbus.Error) { return introspection, nil }},
+		msgbus.Introspectable: {
+			"Introspect": func() (string, *dbus.Error) { return introspection, nil },
+		},
 	} {
 		if err := conn.ExportMethodTable(methods, Path, name); err != nil {
 			return fmt.Errorf("export %s: %w", name, err)
@@ -33,14 +41,16 @@ func (s *Server) get(iface, name string) (dbus.Variant, *dbus.Error) {
 	}
 	v, ok := values[name]
 	if !ok {
-		return v, failure(errorPrefix+"UnknownProperty", "there is no such property; see busctl introspect "+Name+" "+string(Path))
+		return v, failure(msgbus.ErrorPrefix+"UnknownProperty",
+			"no such property; see busctl introspect "+Name+" "+string(Path))
 	}
 	return v, nil
 }
 
 func (s *Server) getAll(iface string) (map[string]dbus.Variant, *dbus.Error) {
 	if iface != Interface && iface != "" {
-		return nil, failure(errorPrefix+"UnknownInterface", "only "+Interface+" has properties here")
+		return nil, failure(msgbus.ErrorPrefix+"UnknownInterface",
+			"only "+Interface+" has properties here")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,28 +58,35 @@ func (s *Server) getAll(iface string) (map[string]dbus.Variant, *dbus.Error) {
 }
 
 func (s *Server) set(_, _ string, _ dbus.Variant) *dbus.Error {
-	return failure(errorPrefix+"PropertyReadOnly", "the properties are to be read only")
+	return failure(msgbus.ErrorPrefix+"PropertyReadOnly", "all properties are read only")
 }
 
-// erase does what an ERASE of a phone does, for root. The bus policy lets nobody
-// else through; a bus without that policy must not be the way around it.
+// erase does for root what an ERASE of a phone does. The bus policy refuses everybody
+// else; a bus without that policy must not be the way around it.
 func (s *Server) erase(conn *dbus.Conn, sender string) *dbus.Error {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
-	defer cancel()
 	var uid uint32
-	err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.GetConnectionUnixUser", 0, sender).Store(&uid)
+	err := theBus(conn).Call(context.Background(), msgbus.BusPath,
+		msgbus.BusName+".GetConnectionUnixUser", []any{sender}, &uid)
 	switch {
 	case err != nil:
-		return failure(errorPrefix+"AccessDenied", "the bus does not say who asks")
+		return failure(msgbus.ErrorPrefix+"AccessDenied", "the bus does not name the caller's user")
 	case !s.cfg.MayErase(uid):
-		s.cfg.Log.Warn("an erase over D-Bus was refused: only root may", "uid", uid)
-		return failure(errorPrefix+"AccessDenied", "only root may erase; use sudo")
+		s.cfg.Log.Warn("ERASE over D-Bus refused: the caller is not root", "uid", uid)
+		return failure(msgbus.ErrorPrefix+"AccessDenied", "only root may erase; use sudo")
 	}
-	s.cfg.Log.Info("ERASE was asked for over D-Bus", "uid", uid)
-	if err := s.cfg.Erase(); err != nil {
+	s.cfg.Log.Info("ERASE requested over D-Bus", "event", "erase-requested", "uid", uid)
+	switch err := s.cfg.Control.Erase(gateway.Operator()); {
+	case errors.Is(err, gateway.ErrBusy):
 		return failure(errorBusy, "the daemon is starting or ending; try again")
+	case err != nil:
+		return failure(msgbus.ErrorPrefix+"Failed", err.Error())
 	}
 	return nil
+}
+
+// theBus returns the bus itself as a program to call.
+func theBus(conn *dbus.Conn) msgbus.Program {
+	return msgbus.Program{Conn: conn, Name: msgbus.BusName, Timeout: answerTimeout}
 }
 
 func failure(name, message string) *dbus.Error { return dbus.NewError(name, []any{message}) }

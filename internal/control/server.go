@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -11,103 +10,66 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/wifiprovd/wifiprovd/internal/wifi"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 const (
-	callTimeout = 10 * time.Second // for the bus to answer
-	retryAfter  = time.Minute
-	maxPending  = 64 // signals that the bus has not taken yet; more are merged
+	retryAfter = time.Minute
+	maxPending = 64 // signals that the bus has not taken yet; more are merged
 )
 
-// Server is the daemon's side. Its methods may be called from any goroutine and
-// do not wait for the bus.
+// Server is the daemon's side of the interface: a gateway.Observer that Run puts on the bus.
 type Server struct {
 	cfg   ServerConfig
 	retry time.Duration // until a bus that refused is asked again
-	wake  chan struct{} // something is pending
+	wake  chan struct{} // holds one if something is pending
 
 	mu      sync.Mutex
-	status  Status
-	onAir   bool
-	values  map[string]dbus.Variant
+	known   known
+	values  map[string]dbus.Variant   // made of known
 	pending []map[string]dbus.Variant // to be signalled, oldest first
 }
 
 // ServerConfig is what a Server needs.
 type ServerConfig struct {
-	Version, Security string
-	Log               *slog.Logger
-	// Erase starts to erase everything; an error means: not now.
-	Erase func() error
-	// Bus is the message bus; empty: the system bus.
-	Bus string
+	Version  string
+	Security gatt.Pairing // bluetooth.security of the configuration
+	Log      *slog.Logger
+	Control  gateway.Control // what Erase asks
+	Bus      string          // the address of the message bus; empty: the system bus
+
 	// MayErase says whether a user may erase. Nil: root may.
 	MayErase func(uid uint32) bool
 }
 
-// NewServer returns a server that Run puts on the bus.
+// NewServer returns a Server that tells of a daemon that is starting.
 func NewServer(cfg ServerConfig) *Server {
 	if cfg.MayErase == nil {
 		cfg.MayErase = func(uid uint32) bool { return uid == 0 }
 	}
 	s := &Server{cfg: cfg, retry: retryAfter, wake: make(chan struct{}, 1)}
-	s.status = Status{Version: cfg.Version, Security: cfg.Security, Trouble: "not yet: starting"}
-	s.status.Name, s.status.Phase = "IDLE", "starting"
-	s.status.Since, s.status.SinceMonotonic = time.Now(), monotonic()
-	s.values = s.status.values()
+	s.known = known{
+		Snapshot: &gateway.Snapshot{Phase: gateway.Starting, Since: time.Now()},
+		began:    monotonic(),
+		version:  cfg.Version,
+		security: cfg.Security.String(),
+	}
+	s.values = s.known.values()
 	return s
 }
 
-// SetState shows what the daemon is doing.
-func (s *Server) SetState(state State) {
-	s.update(func(status *Status) {
-		if !state.Since.Equal(status.Since) {
-			status.SinceMonotonic = monotonic() - time.Since(state.Since)
-		}
-		status.State = state
-		switch {
-		case state.Network.SSID != "":
-			status.SSID = state.Network.SSID
-		case state.Name == "IDLE":
-			status.SSID = ""
-		}
-	})
-}
-
-// SetSSID shows which network is tried.
-func (s *Server) SetSSID(ssid wifi.SSID) { s.update(func(status *Status) { status.SSID = ssid }) }
-
-// CentralConnected shows a central.
-func (s *Server) CentralConnected(address string) {
-	s.update(func(status *Status) { status.Centrals = append(without(status.Centrals, address), address) })
-}
-
-// CentralDisconnected takes a central away.
-func (s *Server) CentralDisconnected(address string) {
-	s.update(func(status *Status) { status.Centrals = without(status.Centrals, address) })
-}
-
-// AdvertisingUp shows that phones can find the gateway on adapter.
-func (s *Server) AdvertisingUp(adapter string) {
-	s.update(func(status *Status) { s.onAir, status.Adapter, status.Trouble = true, adapter, "" })
-}
-
-// AdvertisingDown shows why phones cannot find the gateway.
-func (s *Server) AdvertisingDown(why string) {
-	s.update(func(status *Status) { s.onAir, status.Adapter, status.Trouble = false, "", why })
-}
-
-// update changes the status and has the difference signalled.
-func (s *Server) update(change func(*Status)) {
+// Changed shows now, and has all that it changes signalled at once. It does not wait for
+// the bus.
+func (s *Server) Changed(_, now *gateway.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	change(&s.status)
-	if s.onAir && !s.status.Advertise {
-		s.onAir, s.status.Adapter, s.status.Trouble = false, "", "switched off while connected (bluetooth.keep_after_connect)"
+	if shown := s.known.Snapshot; now.Turn != shown.Turn || !now.Since.Equal(shown.Since) {
+		s.known.began = monotonic() - time.Since(now.Since)
 	}
-	s.status.Advertising = s.onAir
-	values := s.status.values()
+	s.known.Snapshot = now
+	values := s.known.values()
 	different := changed(s.values, values)
 	s.values = values
 	switch n := len(s.pending); {
@@ -124,8 +86,8 @@ func (s *Server) update(change func(*Status)) {
 	}
 }
 
-// Run serves until ctx ends. The gateway does its work without this interface,
-// so a bus that refuses it is a warning and asked again later.
+// Run serves until ctx ends. The gateway does its work without this interface: a bus that
+// refuses it is worth a warning, and is asked again later.
 func (s *Server) Run(ctx context.Context) error {
 	told := ""
 	for {
@@ -140,7 +102,8 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		if err.Error() != told {
 			told = err.Error()
-			s.cfg.Log.Warn(fmt.Sprintf("the D-Bus interface is not available: wifiprovctl status cannot tell the state; trying again every %s", s.retry), "err", err)
+			s.cfg.Log.Warn("the D-Bus interface is not available, so wifiprovctl status does not work; "+
+				"trying again every "+s.retry.String(), "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -150,16 +113,15 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-// serve connects to the bus, takes the name and signals changes until the bus
-// or ctx ends.
+// serve connects to the bus, takes the name and signals changes until the bus or ctx ends.
 func (s *Server) serve(ctx context.Context, ready func()) error {
-	conn, err := Dial(ctx, s.cfg.Bus)
+	conn, err := msgbus.Dial(ctx, s.cfg.Bus)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
 	s.mu.Lock()
-	s.pending = nil // nobody could follow what was before
+	s.pending = nil // nobody has read the values that these would change
 	s.mu.Unlock()
 	if err := s.export(conn); err != nil {
 		return err
@@ -173,7 +135,7 @@ func (s *Server) serve(ctx context.Context, ready func()) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-conn.Context().Done():
-			return errors.New("the connection to the message bus is lost")
+			return msgbus.ErrLost
 		case <-s.wake:
 			if err := s.signal(conn); err != nil {
 				return err
@@ -182,35 +144,14 @@ func (s *Server) serve(ctx context.Context, ready func()) error {
 	}
 }
 
-// Dial connects to the bus at address, or to the system bus if it is empty, within
-// a deadline. The connection ends with ctx.
-func Dial(ctx context.Context, address string) (*dbus.Conn, error) {
-	connCtx, cancel := context.WithCancel(ctx)
-	// Neither authentication nor Hello has a deadline of its own.
-	timer := time.AfterFunc(callTimeout, cancel)
-	connect := dbus.ConnectSystemBus
-	if address != "" {
-		connect = func(options ...dbus.ConnOption) (*dbus.Conn, error) { return dbus.Connect(address, options...) }
-	}
-	conn, err := connect(dbus.WithContext(connCtx))
-	if !timer.Stop() {
-		err = context.DeadlineExceeded
-	}
-	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("connect to the message bus: %w", plain(err))
-	}
-	return conn, nil
-}
-
 func takeName(ctx context.Context, conn *dbus.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	var reply uint32
-	err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.RequestName", 0, Name, uint32(dbus.NameFlagDoNotQueue)).Store(&reply)
+	err := theBus(conn).Call(ctx, msgbus.BusPath, msgbus.BusName+".RequestName",
+		[]any{Name, uint32(dbus.NameFlagDoNotQueue)}, &reply)
 	switch {
 	case err != nil:
-		return fmt.Errorf("take the name %s, which the bus policy %s.conf allows: %w", Name, Name, plain(err))
+		return fmt.Errorf("take the name %s, which the bus policy %s.conf allows: %w",
+			Name, Name, msgbus.Plain(err))
 	case dbus.RequestNameReply(reply) != dbus.RequestNameReplyPrimaryOwner:
 		return fmt.Errorf("another program has the name %s: see busctl status %s", Name, Name)
 	}
@@ -224,8 +165,9 @@ func (s *Server) signal(conn *dbus.Conn) error {
 	s.pending = nil
 	s.mu.Unlock()
 	for _, values := range pending {
-		if err := conn.Emit(Path, properties+".PropertiesChanged", Interface, values, []string{}); err != nil {
-			return fmt.Errorf("signal a change: %w", plain(err))
+		err := conn.Emit(Path, msgbus.PropertiesChanged, Interface, values, []string{})
+		if err != nil {
+			return fmt.Errorf("signal a change: %w", msgbus.Plain(err))
 		}
 	}
 	return nil

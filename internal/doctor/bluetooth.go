@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 const (
@@ -20,39 +23,42 @@ const (
 	bluetoothdRestart = "systemctl restart bluetooth"
 )
 
-// refusing are the releases of Raspberry Pi's kernel that refuse every extended
-// advertising call; mended in 6.18.36. One that was built by hand is called -v8+.
+// refusing matches the releases of Raspberry Pi's kernel that refuse every extended
+// advertising command; 6.18.36 has the fix. A kernel built by hand is called -v8+.
 var refusing = regexp.MustCompile(`^6\.(12\.93|18\.3[45])\D.*(rpi|v[678]l?\+)`)
 
 func (v *visit) bluetoothd(ctx context.Context) Result {
 	if !v.runs(ctx, bluez) {
-		return wrong("systemctl enable --now bluetooth", "bluetoothd does not run")
+		return wrong("systemctl enable --now bluetooth", "bluetoothd is not running")
 	}
-	for _, program := range []string{"/usr/libexec/bluetooth/bluetoothd", "/usr/lib/bluetooth/bluetoothd"} {
-		out, err := v.Run(ctx, program, "--version")
+	for _, dir := range []string{"/usr/libexec/bluetooth", "/usr/lib/bluetooth"} { // Debian 12 on, 11
+		out, err := v.Run(ctx, dir+"/bluetoothd", "--version")
 		if err != nil {
 			continue
 		}
 		version := strings.TrimSpace(out)
 		var major, minor int
-		if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err == nil && major == 5 && minor < oldestBluez {
-			return wrong("upgrade the system: apt full-upgrade", "BlueZ %s is too old; 5.%d is needed", version, oldestBluez)
+		_, err = fmt.Sscanf(version, "%d.%d", &major, &minor)
+		if err == nil && major == 5 && minor < oldestBluez {
+			return wrong("upgrade the system: apt full-upgrade",
+				"BlueZ %s is too old; 5.%d is needed", version, oldestBluez)
 		}
-		return ok("BlueZ %s runs", version)
+		return ok("BlueZ %s is running", version)
 	}
-	return ok("bluetoothd runs; its version is not known")
+	return ok("bluetoothd is running; its version is unknown")
 }
 
-// adapters are the interfaces with their properties of each adapter, by name.
+// adapters has the properties of each adapter, by its name, such as hci0, and by interface.
 type adapters map[string]map[string]map[string]dbus.Variant
 
-// adapters asks bluetoothd once.
+// adapters returns bluetoothd's adapters, which it is asked for once.
 func (v *visit) adapters(ctx context.Context) (adapters, error) {
 	if v.found != nil || v.foundErr != nil {
 		return v.found, v.foundErr
 	}
 	var objects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
-	v.foundErr = v.call(ctx, bluez, "/", "org.freedesktop.DBus.ObjectManager.GetManagedObjects", nil, &objects)
+	v.foundErr = v.program(bluez).Call(ctx, "/", msgbus.ObjectManager+".GetManagedObjects",
+		nil, &objects)
 	v.found = adapters{}
 	for p, interfaces := range objects {
 		if _, is := interfaces[adapterInterface]; is {
@@ -86,25 +92,26 @@ func (v *visit) choose(all adapters) string {
 func (v *visit) adapter(ctx context.Context) Result {
 	all, err := v.adapters(ctx)
 	if err != nil {
-		return wrong(bluetoothdRestart, "bluetoothd does not name its adapters: %v", err)
+		return wrong(bluetoothdRestart, "bluetoothd does not list its adapters: %v", err)
 	}
 	name := v.choose(all)
 	switch {
 	case name == "" && len(all) > 0:
-		return wrong("set bluetooth.adapter in "+v.Config, "there is no adapter %s, but %s", v.cfg.Bluetooth.Adapter, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+		return wrong("set bluetooth.adapter in "+v.Config, "there is no adapter %s, but %s",
+			v.cfg.Bluetooth.Adapter, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	case name == "":
 		return wrong("journalctl -k -g bluetooth", "there is no Bluetooth adapter")
 	}
-	powered := get[bool](all[name][adapterInterface], "Powered")
+	properties := all[name][adapterInterface]
 	switch how := v.blocked("/sys/class/bluetooth/" + name); {
 	case how == "by software":
 		return wrong("rfkill unblock bluetooth", "%s is blocked %s", name, how)
 	case how != "":
-		return wrong("use the switch", "%s is blocked %s", name, how)
-	case !powered:
+		return wrong("flip the switch", "%s is blocked %s", name, how)
+	case !msgbus.Value[bool](properties, "Powered"):
 		return wrong("bluetoothctl power on", "%s is powered off", name)
 	}
-	return ok("%s, %s, is on", name, get[string](all[name][adapterInterface], "Address"))
+	return ok("%s, %s, is on", name, msgbus.Value[string](properties, "Address"))
 }
 
 func (v *visit) advertising(ctx context.Context) Result {
@@ -115,20 +122,26 @@ func (v *visit) advertising(ctx context.Context) Result {
 	}
 	manager, can := all[name][advertiseManager]
 	kernel := v.read("/proc/sys/kernel/osrelease")
-	free, used := get[byte](manager, "SupportedInstances"), get[byte](manager, "ActiveInstances")
+	free := msgbus.Value[byte](manager, "SupportedInstances") // free ones: org.bluez.LEAdvertisingManager(5)
+	used := msgbus.Value[byte](manager, "ActiveInstances")
 	switch {
 	case !can:
-		return wrong("set bluetooth.adapter in "+v.Config+" to one of: bluetoothctl list", "%s cannot advertise: it does no Bluetooth LE", name)
+		return wrong("set bluetooth.adapter in "+v.Config+" to one of: bluetoothctl list",
+			"%s cannot advertise: it does not support Bluetooth LE", name)
 	case v.daemonErr == nil && v.daemon.Advertising:
 		return ok("on %s", v.daemon.Adapter)
-	case v.daemonErr == nil && !v.cfg.Bluetooth.KeepAfterConnect && v.daemon.Name == "CONNECTED":
+	case v.daemonErr == nil && !v.cfg.Bluetooth.KeepAfterConnect &&
+		v.daemon.Status == gateway.Connected.String():
 		return ok("off while connected, as bluetooth.keep_after_connect says")
 	case refusing.MatchString(kernel):
-		return wrong("upgrade the kernel: apt full-upgrade && reboot", "kernel %s refuses to advertise", kernel)
+		return wrong("upgrade the kernel: apt full-upgrade && reboot",
+			"kernel %s refuses to advertise", kernel)
 	case free == 0 && used > 0:
-		return wrong("end the other program, then systemctl restart wifiprovd", "all %d advertisements of %s are taken", used, name)
+		return wrong("end the other program, then systemctl restart wifiprovd",
+			"all %d advertisements of %s are taken", used, name)
 	case v.daemonErr == nil:
-		return wrong("journalctl -u wifiprovd -e", "the daemon does not advertise: %s", v.daemon.Trouble)
+		return wrong("journalctl -u wifiprovd -e",
+			"the daemon does not advertise: %s", v.daemon.AdvertisingMessage)
 	}
 	return ok("%s can: %d advertisements are free", name, free)
 }

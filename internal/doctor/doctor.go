@@ -1,5 +1,5 @@
-// Package doctor looks at everything a gateway needs, and says of each whether it
-// is well, or what is wrong and the command that mends it. It changes nothing.
+// Package doctor checks everything a gateway needs: what is wrong, and the command that
+// fixes it. It changes nothing.
 package doctor
 
 import (
@@ -15,39 +15,40 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/rfkill"
 )
 
-// Verdict is what a check found.
+// Verdict is what a check comes to.
 type Verdict string
 
 // The verdicts.
 const (
 	OK      Verdict = "ok"
 	Wrong   Verdict = "wrong"
-	Unknown Verdict = "unknown" // it cannot be told, for want of rights or of a tool
+	Unknown Verdict = "unknown" // cannot be told, for want of rights or of a tool
 )
 
-// Result is a check and what it found.
+// Result is what a check found. Message may hold the text of any program on the machine.
 type Result struct {
 	Check   string  `json:"check"`
 	Verdict Verdict `json:"verdict"`
-	Says    string  `json:"says"`
-	Mend    string  `json:"mend,omitempty"` // a command, or what else to do
+	Message string  `json:"message"`
+	Fix     string  `json:"fix,omitempty"` // a command, or what else to do
 }
 
 // Machine is what is examined.
 type Machine struct {
-	Config string // the configuration's file
-	Bus    string // the message bus; empty: the system bus
+	Config string // the configuration file
+	Bus    string // the address of the message bus; empty: the system bus
 	Root   string // of /proc and /sys; empty: /
-	UID    int    // who examines
+	UID    int    // of whoever examines
 	Now    time.Time
 	// Run runs a program and returns what it prints.
 	Run func(ctx context.Context, name string, args ...string) (string, error)
 }
 
-// ThisMachine is the machine this runs on, with its configuration's file.
+// ThisMachine returns the machine this runs on, with its configuration file.
 func ThisMachine(config string) Machine {
 	return Machine{Config: config, UID: os.Geteuid(), Now: time.Now(), Run: runProgram}
 }
@@ -68,17 +69,18 @@ type visit struct {
 	conn   *dbus.Conn // nil: there is no bus
 	cfg    config.Config
 	cfgErr error
-	daemon control.Status
-	// daemonErr is why the daemon did not say how it is.
-	daemonErr error
-	found     adapters
-	foundErr  error
+
+	daemon    control.Status
+	daemonErr error // the daemon did not answer
+
+	found    adapters // bluetoothd's, once it was asked
+	foundErr error
 }
 
 var checks = []struct {
 	name string
 	run  func(*visit, context.Context) Result
-	bus  bool // it needs the message bus
+	bus  bool // it asks on the message bus
 }{
 	{"configuration", (*visit).configuration, false},
 	{"service", (*visit).service, true},
@@ -94,7 +96,7 @@ var checks = []struct {
 	{"dhcp", (*visit).dhcp, true},
 }
 
-// Examine runs all checks, in order. starting is told the name of each.
+// Examine runs all checks, in order. starting is told the name of each before it runs.
 func Examine(ctx context.Context, m Machine, starting func(check string)) []Result {
 	v := &visit{Machine: m}
 	if v.cfg, v.cfgErr = config.Load(m.Config); v.cfgErr != nil {
@@ -102,8 +104,9 @@ func Examine(ctx context.Context, m Machine, starting func(check string)) []Resu
 	}
 	starting("message bus")
 	var results []Result
-	if conn, err := control.Dial(ctx, m.Bus); err != nil {
-		results = append(results, wrong("systemctl status dbus", "the message bus does not answer, so only some checks are made: %v", err).of("message bus"))
+	if conn, err := msgbus.Dial(ctx, m.Bus); err != nil {
+		results = append(results, wrong("systemctl status dbus",
+			"the message bus does not answer, so only some checks are made: %v", err).of("message bus"))
 	} else {
 		defer func() { _ = conn.Close() }()
 		v.conn = conn
@@ -129,15 +132,15 @@ func (r Result) of(check string) Result {
 }
 
 func ok(format string, args ...any) Result {
-	return Result{Verdict: OK, Says: fmt.Sprintf(format, args...)}
+	return Result{Verdict: OK, Message: fmt.Sprintf(format, args...)}
 }
 
-func wrong(mend, format string, args ...any) Result {
-	return Result{Verdict: Wrong, Says: fmt.Sprintf(format, args...), Mend: mend}
+func wrong(fix, format string, args ...any) Result {
+	return Result{Verdict: Wrong, Message: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-func unknown(mend, format string, args ...any) Result {
-	return Result{Verdict: Unknown, Says: fmt.Sprintf(format, args...), Mend: mend}
+func unknown(fix, format string, args ...any) Result {
+	return Result{Verdict: Unknown, Message: fmt.Sprintf(format, args...), Fix: fix}
 }
 
 // read returns the text of a file below the root, empty if there is none.
@@ -146,14 +149,14 @@ func (v *visit) read(path string) string {
 	return strings.TrimSpace(string(text))
 }
 
-// exists says whether there is a file below the root.
+// exists reports whether there is a file below the root.
 func (v *visit) exists(path string) bool {
 	_, err := os.Stat(filepath.Join(v.Root, path))
 	return err == nil
 }
 
-// blocked says how rfkill blocks the radio in folder: "", "by software", "by a
-// hardware switch".
+// blocked returns how rfkill blocks the radio whose switches are in folder: "by software",
+// "by a hardware switch", or empty if it does not.
 func (v *visit) blocked(folder string) string {
 	switch soft, hard := rfkill.Blocked(filepath.Join(v.Root, folder)); {
 	case hard:

@@ -6,14 +6,14 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 const (
 	unitName = "wifiprovd.service"
-	exConfig = 78 // of wifiprovd(8): the configuration is wrong
-	// earliest is a year that a clock that was set cannot be before.
-	earliest = 2025
+	exConfig = 78   // of wifiprovd(8): the configuration is wrong
+	earliest = 2025 // no clock that was set shows an earlier year
 )
 
 func (v *visit) configuration(context.Context) Result {
@@ -28,28 +28,34 @@ func (v *visit) service(ctx context.Context) Result {
 	if err != nil {
 		return unknown("systemctl status wifiprovd", "systemd does not say: %v", err)
 	}
-	boot := get[string](unit, "UnitFileState")
-	switch state := get[string](unit, "ActiveState"); {
-	case get[string](unit, "LoadState") == "masked":
-		return wrong("systemctl unmask wifiprovd && systemctl enable --now wifiprovd", "%s is masked", unitName)
-	case get[string](unit, "LoadState") != "loaded":
+	load := msgbus.Value[string](unit, "LoadState")
+	switch state := msgbus.Value[string](unit, "ActiveState"); {
+	case load == "masked":
+		return wrong("systemctl unmask wifiprovd && systemctl enable --now wifiprovd",
+			"%s is masked", unitName)
+	case load != "loaded":
 		return wrong("make install", "%s is not installed", unitName)
-	case state != "active" && get[int32](unit, "ExecMainStatus") == exConfig:
-		return wrong("wifiprovd -check; then systemctl start wifiprovd", "it has ended because its configuration is wrong")
+	case state != "active" && msgbus.Value[int32](unit, "ExecMainStatus") == exConfig:
+		return wrong("wifiprovd -check; then systemctl start wifiprovd",
+			"it has ended because its configuration is wrong")
 	case state == "inactive":
-		return wrong("systemctl enable --now wifiprovd", "it does not run")
+		return wrong("systemctl enable --now wifiprovd", "it is not running")
 	case state != "active":
-		return wrong("journalctl -u wifiprovd -e", "it does not run well: systemd says %s (%s)", state, get[string](unit, "SubState"))
+		return wrong("journalctl -u wifiprovd -e", "it is not running: systemd says %s (%s)",
+			state, msgbus.Value[string](unit, "SubState"))
 	case errors.Is(v.daemonErr, control.ErrNotRunning):
-		return wrong("systemctl reload dbus && systemctl restart wifiprovd", "it runs, but is not on the message bus as %s", control.Name)
+		return wrong("systemctl reload dbus && systemctl restart wifiprovd",
+			"it is running, but is not on the message bus as %s", control.Name)
 	case v.daemonErr != nil:
-		return wrong("systemctl restart wifiprovd", "it runs, but does not answer: %v", v.daemonErr)
-	case boot == "disabled":
-		return wrong("systemctl enable wifiprovd", "it runs, but is not started at boot")
-	case v.daemon.Reason != wifi.FailureNone:
-		return wrong("journalctl -x -u wifiprovd -e", "it runs, but is not on a network that works: %s: %s", v.daemon.Name, v.daemon.Why)
+		return wrong("systemctl restart wifiprovd", "it is running, but does not answer: %v", v.daemonErr)
+	case msgbus.Value[string](unit, "UnitFileState") == "disabled":
+		return wrong("systemctl enable wifiprovd", "it is running, but is not started at boot")
+	case v.daemon.ReasonCode != byte(wifi.FailureNone):
+		return wrong("journalctl -x -u wifiprovd -e",
+			"it is running, but is not on a network that works: %s: %s",
+			v.daemon.Status, v.daemon.Message)
 	}
-	return ok("wifiprovd %s runs: %s: %s", v.daemon.Version, v.daemon.Name, v.daemon.Why)
+	return ok("wifiprovd %s is running: %s: %s", v.daemon.Version, v.daemon.Status, v.daemon.Message)
 }
 
 func (v *visit) store(context.Context) Result {

@@ -2,13 +2,14 @@ package doctor
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 const (
@@ -19,21 +20,23 @@ const (
 
 func (v *visit) supplicant(ctx context.Context) Result {
 	if !v.runs(ctx, wpa) {
-		return wrong("systemctl enable --now wpa_supplicant", "wpa_supplicant does not run, or runs without -u (D-Bus)")
+		return wrong("systemctl enable --now wpa_supplicant",
+			"wpa_supplicant is not running, or runs without -u (D-Bus)")
 	}
-	if v.UID == 0 { // its bus policy lets nobody else ask
+	if v.UID == 0 { // the bus policy of wpa_supplicant lets nobody else ask
 		var path dbus.ObjectPath
-		err := v.call(ctx, wpa, "/fi/w1/wpa_supplicant1", wpa+".GetInterface", []any{v.cfg.Wifi.Interface}, &path)
-		if err != nil && !isError(err, wpa+".InterfaceUnknown") {
+		err := v.program(wpa).Call(ctx, "/fi/w1/wpa_supplicant1", wpa+".GetInterface",
+			[]any{v.cfg.Wifi.Interface}, &path)
+		if err != nil && !msgbus.IsError(err, wpa+".InterfaceUnknown") {
 			return wrong("systemctl restart wpa_supplicant", "wpa_supplicant does not answer: %v", err)
 		}
 	}
 	out, err := v.Run(ctx, "/usr/sbin/wpa_supplicant", "-v")
 	version, _, _ := strings.Cut(out, "\n")
 	if err != nil || version == "" {
-		return ok("wpa_supplicant runs; its version is not known")
+		return ok("wpa_supplicant is running; its version is unknown")
 	}
-	return ok("%s runs", version)
+	return ok("%s is running", version)
 }
 
 func (v *visit) wifiInterface(context.Context) Result {
@@ -49,14 +52,15 @@ func (v *visit) wifiInterface(context.Context) Result {
 	case how == "by software":
 		return wrong("rfkill unblock wifi", "%s is blocked %s", name, how)
 	case how != "":
-		return wrong("use the switch", "%s is blocked %s", name, how)
-	case v.daemonErr == nil && !v.up(folder): // wpa_supplicant sets it up when the daemon tells it of the interface
+		return wrong("flip the switch", "%s is blocked %s", name, how)
+	case v.daemonErr == nil && !v.up(folder): // wpa_supplicant brings up an interface that it is given
 		return wrong("ip link set "+name+" up", "%s is down", name)
 	}
-	return ok("%s is there and not blocked", name)
+	return ok("%s exists and is not blocked", name)
 }
 
-// up reports whether the interface of this folder is up. One that cannot be read is.
+// up reports whether the interface with this folder is up. One whose flags cannot be read
+// counts as up.
 func (v *visit) up(folder string) bool {
 	flags, err := strconv.ParseUint(v.read(folder+"/flags"), 0, 32)
 	return err != nil || flags&unix.IFF_UP != 0
@@ -67,41 +71,44 @@ var regulatory = regexp.MustCompile(`(?m)^country (\w\w):`)
 func (v *visit) country(ctx context.Context) Result {
 	out, err := v.Run(ctx, "/usr/sbin/iw", "reg", "get")
 	if err != nil {
-		return unknown("apt-get install iw", "the Wi-Fi country is not known: %v", err)
+		return unknown("apt-get install iw", "the Wi-Fi country is unknown: %v", err)
 	}
 	country := regulatory.FindStringSubmatch(out)
 	switch {
 	case country == nil:
 		return unknown("iw reg get", "iw does not name the Wi-Fi country")
 	case country[1] == "00":
-		return wrong("raspi-config nonint do_wifi_country DE, or wifi.country in "+v.Config, "no Wi-Fi country is set: some channels stay unused")
+		return wrong("raspi-config nonint do_wifi_country DE, or wifi.country in "+v.Config,
+			"no Wi-Fi country is set: some channels stay unused")
 	}
 	return ok("Wi-Fi country %s", country[1])
 }
 
-// managers looks for who else may want the Wi-Fi interface.
+// managers looks for other programs that manage the Wi-Fi interface.
 func (v *visit) managers(ctx context.Context) Result {
 	name := v.cfg.Wifi.Interface
 	if v.networkManagerHas(ctx, name) {
-		return wrong("nmcli device set "+name+" managed no; for good: see \"Handing over\" in docs/operations.md", "NetworkManager manages %s", name)
+		return wrong("nmcli device set "+name+" managed no; for good: see \"Handing over\" in docs/operations.md",
+			"NetworkManager manages %s", name)
 	}
 	for _, other := range []struct{ bus, program, unit string }{
 		{"net.connman.iwd", "iwd", "iwd"},
 		{"net.connman", "ConnMan", "connman"},
 	} {
 		if v.runs(ctx, other.bus) {
-			return wrong("systemctl disable --now "+other.unit, "%s runs, and takes Wi-Fi interfaces", other.program)
+			return wrong("systemctl disable --now "+other.unit,
+				"%s is running, and takes Wi-Fi interfaces", other.program)
 		}
 	}
-	for _, unit := range []string{"wpa_supplicant@" + name, "wpa_supplicant-nl80211@" + name, "netplan-wpa-" + name, "ifup@" + name} {
-		if v.active(ctx, unit+".service") {
-			return wrong("systemctl disable --now "+unit, "%s.service has %s too", unit, name)
+	for _, prefix := range []string{"wpa_supplicant@", "wpa_supplicant-nl80211@", "netplan-wpa-", "ifup@"} {
+		if unit := prefix + name; v.active(ctx, unit+".service") {
+			return wrong("systemctl disable --now "+unit, "%s.service manages %s too", unit, name)
 		}
 	}
-	return ok("nobody else manages %s", name)
+	return ok("no other program manages %s", name)
 }
 
-// networkManagerHas says whether NetworkManager manages an interface
+// networkManagerHas reports whether NetworkManager manages an interface
 // (NetworkManager, D-Bus API Reference Manual).
 func (v *visit) networkManagerHas(ctx context.Context, name string) bool {
 	if !v.runs(ctx, networkManager) {
@@ -109,39 +116,48 @@ func (v *visit) networkManagerHas(ctx context.Context, name string) bool {
 	}
 	var path dbus.ObjectPath
 	var managed bool
-	return v.call(ctx, networkManager, "/org/freedesktop/NetworkManager", networkManager+".GetDeviceByIpIface", []any{name}, &path) == nil &&
-		v.property(ctx, networkManager, path, networkManager+".Device", "Managed", &managed) == nil && managed
+	manager := v.program(networkManager)
+	err := manager.Call(ctx, "/org/freedesktop/NetworkManager",
+		networkManager+".GetDeviceByIpIface", []any{name}, &path)
+	if err == nil {
+		err = manager.Get(ctx, path, networkManager+".Device", "Managed", &managed)
+	}
+	return err == nil && managed
 }
 
-// dhcp looks for who gets the interface its address.
+// dhcp looks for a DHCP client on the interface.
 func (v *visit) dhcp(ctx context.Context) Result {
 	name := v.cfg.Wifi.Interface
 	if v.active(ctx, "dhcpcd.service") {
-		return ok("dhcpcd runs")
+		return ok("dhcpcd is running")
 	}
 	const start = "systemctl enable --now systemd-networkd"
 	if !v.runs(ctx, networkd) {
-		return wrong(start, "nobody asks for an address for %s: systemd-networkd does not run", name)
+		return wrong(start, "no DHCP client on %s: systemd-networkd is not running", name)
 	}
 	state, err := v.linkState(ctx, name)
 	switch {
 	case err != nil:
 		return unknown("networkctl status "+name, "systemd-networkd does not say: %v", err)
 	case state == "unmanaged":
-		return wrong("networkctl reload; see 80-wifiprovd-wlan0.network in docs/operations.md", "systemd-networkd has no file for %s", name)
+		return wrong("networkctl reload; see 80-wifiprovd-wlan0.network in docs/operations.md",
+			"systemd-networkd has no file for %s", name)
 	case state == "failed":
-		return wrong("networkctl reconfigure "+name, "systemd-networkd failed to set %s up", name)
+		return wrong("networkctl reconfigure "+name, "systemd-networkd failed to bring up %s", name)
 	}
 	return ok("systemd-networkd: %s is %s", name, state)
 }
 
-// linkState is AdministrativeState of a link (org.freedesktop.network1(5)).
+// linkState returns the AdministrativeState of a link (org.freedesktop.network1(5)).
 func (v *visit) linkState(ctx context.Context, name string) (state string, err error) {
 	var index int32
 	var path dbus.ObjectPath
-	if err := v.call(ctx, networkd, "/org/freedesktop/network1", networkd+".Manager.GetLinkByName", []any{name}, &index, &path); err != nil {
-		return "", fmt.Errorf("look for the link: %w", err)
+	program := v.program(networkd)
+	err = program.Call(ctx, "/org/freedesktop/network1", networkd+".Manager.GetLinkByName",
+		[]any{name}, &index, &path)
+	if err != nil {
+		return "", err
 	}
-	err = v.property(ctx, networkd, path, networkd+".Link", "AdministrativeState", &state)
+	err = program.Get(ctx, path, networkd+".Link", "AdministrativeState", &state)
 	return state, err
 }
