@@ -1,4 +1,4 @@
-package details
+package native
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// text is a JSON string in which everything that cannot be seen is escaped, so
-// that it deceives no terminal that it is printed on.
+// text is a JSON string in which everything invisible is escaped, so that an SSID, which
+// whoever is in radio range has chosen, cannot deceive a terminal that prints the value.
 type text string
 
 // MarshalJSON implements json.Marshaler.
@@ -33,7 +33,7 @@ func (t text) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// cut returns what can be seen of s, at most n bytes of it.
+// cut returns the printable characters of s, at most n bytes.
 func cut(s string, n int) text {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -48,7 +48,8 @@ func cut(s string, n int) text {
 	return text(s)
 }
 
-// encode returns the JSON of a struct of this package.
+// encode returns the JSON of a struct of this package. It does not escape <, > and & for
+// HTML, as six bytes each: the whole might not fit into gatt.MaxValue.
 func encode(fields any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -1,12 +1,12 @@
-package details
+package native
 
 // Device is what the gateway is.
 type Device struct {
 	Name     string // that it advertises
-	Model    string // empty: not known
-	Serial   string // empty: not known
+	Model    string // of the board; empty: not known
+	Serial   string // of the board; empty: not known
 	Version  string // of the daemon
-	Security string // the security mode
+	Security string // the name of the pairing mode
 }
 
 // The versions of the two services. They grow when an app has to do something
@@ -16,9 +16,9 @@ const (
 	detailsVersion      = 1
 )
 
-// longest bounds each text in bytes, so that with every quote escaped the whole
-// is within MaxValue.
-const longest = 48
+// maxText bounds each text in bytes: with every quote escaped the whole is still within
+// gatt.MaxValue.
+const maxText = 48
 
 func (d Device) encode() []byte {
 	return encode(struct {
@@ -29,11 +29,14 @@ func (d Device) encode() []byte {
 		Protocols map[string]int `json:"protocols"`
 		Security  text           `json:"security"`
 	}{
-		Name:      cut(d.Name, longest),
-		Model:     cut(d.Model, longest),
-		Serial:    cut(d.Serial, longest),
-		Version:   cut(d.Version, longest),
-		Protocols: map[string]int{"provisioning": provisioningVersion, "details": detailsVersion},
-		Security:  cut(d.Security, longest),
+		Name:    cut(d.Name, maxText),
+		Model:   cut(d.Model, maxText),
+		Serial:  cut(d.Serial, maxText),
+		Version: cut(d.Version, maxText),
+		Protocols: map[string]int{
+			"provisioning": provisioningVersion,
+			"details":      detailsVersion,
+		},
+		Security: cut(d.Security, maxText),
 	})
 }
