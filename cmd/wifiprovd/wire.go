@@ -43,7 +43,6 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Control: d,
 		Device:  device("/sys", c),
 		Pairing: c.Bluetooth.Security,
-		Name:    c.Bluetooth.Name,
 		Log:     log,
 	})}
 	operators := control.NewServer(control.ServerConfig{

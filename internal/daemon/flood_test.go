@@ -45,7 +45,9 @@ func TestConnectFlood(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		b.connect("A", "home")
+		b.settled()
 		b.air.out <- nil
+		time.Sleep(time.Second)
 		b.holds("home", "")
 	})
 }
