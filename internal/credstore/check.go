@@ -9,20 +9,25 @@ import (
 	"syscall"
 )
 
-// RefusedError says that the store is not used because others may have read it
-// or put it there, and how to mend it.
+// RefusedError says why the store is not used, and what to do about it. Others may
+// have read or replaced it, or a newer wifiprovd wrote it (ErrNewer).
 type RefusedError struct {
 	Path    string
-	Problem string
+	Problem string // follows Path in a sentence
 	Remedy  string // a command, or what else to do
+	Err     error  // ErrNewer, or nil
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("store refused: %s %s; to mend it: %s", e.Path, e.Problem, e.Remedy)
+	return fmt.Sprintf("store refused: %s %s; to fix it: %s", e.Path, e.Problem, e.Remedy)
 }
 
-// Check returns a *RefusedError if Open would return one for the store in dir. It
-// changes nothing and reads no content; a store that is not there yet is good.
+// Unwrap returns e.Err.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Check returns a *RefusedError if Open, or later an operation, would return one for
+// the store in dir. It changes nothing. A store that is not there yet is good, and
+// so is a corrupt one, which Open sets aside.
 func Check(dir string) error {
 	s := &Store{dir: filepath.Clean(dir), uid: uint32(os.Geteuid())}
 	err := s.checkDir()
@@ -36,22 +41,49 @@ func Check(dir string) error {
 	case err != nil:
 		return err
 	}
-	return s.checkFile(info)
+	// Before it is opened: that may not be permitted.
+	if err := s.checkFile(info); err != nil {
+		return err
+	}
+	data, err := s.readFile()
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	c, err := decode(data)
+	c.wipe()
+	if errors.Is(err, ErrNewer) {
+		return s.refuseNewer(err)
+	}
+	return nil
 }
 
+// refuseNewer returns what the store answers while its file is too new, as err says.
+// The file stays, as an update that was taken back may be made again.
+func (s *Store) refuseNewer(err error) error {
+	return &RefusedError{
+		Path:    s.path(),
+		Problem: err.Error(),
+		Remedy:  "install that version again, or ERASE to start over",
+		Err:     ErrNewer,
+	}
+}
+
+// checkDir returns a *RefusedError if the directory is not as the store makes it:
+// whoever can write there can replace the file, whatever the file's mode.
 func (s *Store) checkDir() error {
 	info, err := os.Lstat(s.dir)
 	if err != nil {
-		return fmt.Errorf("look at the store's folder: %w", err)
+		return fmt.Errorf("look at the store's directory: %w", err)
 	}
 	refuse := func(problem, remedy string) error {
 		return &RefusedError{Path: s.dir, Problem: problem, Remedy: remedy}
 	}
 	switch {
 	case info.Mode()&os.ModeSymlink != 0:
-		return refuse("is a symbolic link", "name the folder it leads to as store.dir in the configuration")
+		return refuse("is a symbolic link", "set store.dir to the directory it points to")
 	case !info.IsDir():
-		return refuse("is not a folder", "rm "+s.dir)
+		return refuse("is not a directory", "rm "+s.dir)
 	}
 	return s.checkOwnerMode(s.dir, info, dirMode)
 }
@@ -76,10 +108,13 @@ func (s *Store) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) 
 	return nil
 }
 
-// read returns the file's bytes, or nil if there is no file.
-func (s *Store) read() ([]byte, error) {
+// readFile returns the file's bytes, or nil if there is no file.
+func (s *Store) readFile() ([]byte, error) {
+	if err := s.step("read"); err != nil {
+		return nil, err
+	}
 	path := s.path()
-	// O_NONBLOCK: a FIFO must not hold the daemon up.
+	// O_NONBLOCK: a FIFO must not block the daemon.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -92,7 +127,7 @@ func (s *Store) read() ([]byte, error) {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	defer func() { _ = f.Close() }() // read only: nothing is lost
-	info, err := f.Stat()
+	info, err := f.Stat()            // not by its name, which may be another file's by now
 	if err != nil {
 		return nil, fmt.Errorf("look at the store: %w", err)
 	}
@@ -107,6 +142,8 @@ func (s *Store) read() ([]byte, error) {
 	return data, nil
 }
 
+// checkFile returns a *RefusedError if info is not that of a file as the store makes
+// it: then somebody else has made or changed it.
 func (s *Store) checkFile(info os.FileInfo) error {
 	path := s.path()
 	if !info.Mode().IsRegular() {
@@ -115,6 +152,7 @@ func (s *Store) checkFile(info os.FileInfo) error {
 	if err := s.checkOwnerMode(path, info, fileMode); err != nil {
 		return err
 	}
+	// Under another name the secrets would outlive an erase.
 	if n := info.Sys().(*syscall.Stat_t).Nlink; n != 1 {
 		return &RefusedError{
 			Path:    path,

@@ -1,40 +1,34 @@
 package credstore
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"time"
+	"syscall"
 )
 
-const (
-	tempPrefix  = "." + fileName + ".tmp-"
-	asidePrefix = fileName + ".corrupt-"
-	maxAside    = 3 // files set aside that are kept
-)
+const tempPrefix = "." + fileName + ".tmp-"
 
-// replace puts data in the file's place. A power cut at any point leaves the
-// old file or the new one: the new one's bytes are on the disk before it gets
-// the name, and the folder is on the disk before replace returns. If that last
-// step fails, the old file is put back.
-func (s *Store) replace(data []byte) error {
-	old, err := s.read()
-	if err != nil {
-		return err
-	}
-	defer clear(old)
+// replace puts data in the place of the file that holds old, or of none if old is
+// nil. A power cut at any point leaves the old file or the new one: rename(2) is
+// atomic, and the new one's bytes are on the disk before it gets the name, as a file
+// system may write names earlier than bytes. The directory, which fsync of a file
+// does not cover (fsync(2)), is on the disk before replace returns; if that last step
+// fails, the old file is put back.
+func (s *Store) replace(data, old []byte) error {
 	if err := s.put(data); err != nil {
 		return err
 	}
-	if err = s.step("sync folder"); err == nil {
+	err := s.step("sync directory")
+	if err == nil {
 		err = syncDir(s.dir)
 	}
-	if err != nil {
-		if backErr := s.putBack(old); backErr != nil {
-			err = fmt.Errorf("%w; the old contents cannot be put back: %w", err, backErr)
-		}
+	if err == nil {
+		return nil
+	}
+	if backErr := s.putBack(old); backErr != nil {
+		return fmt.Errorf("%w; the old contents cannot be put back: %w", err, backErr)
 	}
 	return err
 }
@@ -94,58 +88,28 @@ func (s *Store) step(name string) error {
 	return s.before(name)
 }
 
-// sweep removes the temporary files of a Save that did not come to its end.
-func (s *Store) sweep() {
-	for _, name := range s.list(tempPrefix) {
-		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
-			s.log.Warn("cannot remove a stale temporary file of the store", "err", err)
-		}
-	}
-}
-
-// setAside renames the file because of what is wrong with it, and keeps only
-// the newest few of its kind. It cannot fail: with the file still in place the
-// store is as empty, and the next Save replaces it.
-func (s *Store) setAside(problem error) {
-	name := asidePrefix + time.Now().UTC().Format("20060102T150405.000000000Z")
-	aside := filepath.Join(s.dir, name)
-	if err := os.Rename(s.path(), aside); err != nil {
-		s.log.Warn(fmt.Sprintf("the store %s is corrupt (%v) and cannot be set aside; carrying on without stored credentials", s.path(), problem), "err", err)
-		return
-	}
-	s.log.Warn(fmt.Sprintf("the store is corrupt (%v); set aside as %s; carrying on without stored credentials", problem, aside))
-	if err := s.removeAside(maxAside); err != nil {
-		s.log.Warn("cannot remove an old corrupt store", "err", err)
-	}
-}
-
-// removeAside removes, durably, the files that were set aside but for the
-// newest few.
-func (s *Store) removeAside(keep int) error {
-	names := s.list(asidePrefix)
-	if len(names) <= keep {
-		return nil
-	}
-	for _, name := range names[:len(names)-keep] {
-		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
-			return err
-		}
-	}
-	return syncDir(s.dir)
-}
-
-// list returns the names in the folder that start with prefix, sorted.
-func (s *Store) list(prefix string) []string {
-	entries, err := os.ReadDir(s.dir)
+// syncDir makes what was renamed, made or removed in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
-		s.log.Warn("cannot list the store's folder", "err", err)
+		return err
 	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) {
-			names = append(names, e.Name())
-		}
+	err = d.Sync()
+	// Some file systems cannot sync a directory and say EINVAL (fsync(2)); there is
+	// no other way on them.
+	if errors.Is(err, syscall.EINVAL) {
+		err = nil
 	}
-	slices.Sort(names)
-	return names
+	return errors.Join(err, d.Close())
+}
+
+// sweep removes the temporary files of writes that a crash or power cut ended.
+func (s *Store) sweep() {
+	names, err := s.list(tempPrefix)
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(filepath.Join(s.dir, name)))
+	}
+	if err != nil {
+		s.log.Warn("cannot remove stale temporary files of the store", "err", err)
+	}
 }
