@@ -78,7 +78,7 @@ func (l *loop) start() {
 	known, leave, err := l.cfg.Store.Networks()
 	started := fsm.Started{}
 	if err != nil {
-		started.Problem = fmt.Sprintf("the store cannot be used: %v", err)
+		started.Problem = err.Error()
 	}
 	for _, k := range known {
 		if k.Proven {
