@@ -42,7 +42,6 @@ func (l *loop) perform(action fsm.Action) {
 		})
 	case fsm.StopTimer:
 		l.stopTimer(a.Kind)
-	case fsm.Advertise: // observers see that it is wanted
 	default:
 		panic(fmt.Sprintf("internal error: the daemon cannot perform %T", action))
 	}
