@@ -29,11 +29,11 @@ func (e *RefusedError) Unwrap() error { return e.Err }
 // the store in dir. It changes nothing. A store that is not there yet is good, and
 // so is a corrupt one, which Open sets aside.
 func Check(dir string) error {
-	s := &Store{dir: filepath.Clean(dir), uid: uint32(os.Geteuid())}
-	err := s.checkDir()
+	d := disk{dir: filepath.Clean(dir), uid: uint32(os.Geteuid())}
+	err := d.checkDir()
 	var info os.FileInfo
 	if err == nil {
-		info, err = os.Lstat(s.path())
+		info, err = os.Lstat(d.path())
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -42,10 +42,10 @@ func Check(dir string) error {
 		return err
 	}
 	// Before it is opened: that may not be permitted.
-	if err := s.checkFile(info); err != nil {
+	if err := d.checkFile(info); err != nil {
 		return err
 	}
-	data, err := s.readFile()
+	data, err := d.readFile()
 	if err != nil {
 		return err
 	}
@@ -53,16 +53,16 @@ func Check(dir string) error {
 	c, err := decode(data)
 	c.wipe()
 	if errors.Is(err, ErrNewer) {
-		return s.refuseNewer(err)
+		return d.refuseNewer(err)
 	}
 	return nil
 }
 
 // refuseNewer returns what the store answers while its file is too new, as err says.
 // The file stays, as an update that was taken back may be made again.
-func (s *Store) refuseNewer(err error) error {
+func (d disk) refuseNewer(err error) error {
 	return &RefusedError{
-		Path:    s.path(),
+		Path:    d.path(),
 		Problem: err.Error(),
 		Remedy:  "install that version again, or ERASE to start over",
 		Err:     ErrNewer,
@@ -71,31 +71,31 @@ func (s *Store) refuseNewer(err error) error {
 
 // checkDir returns a *RefusedError if the directory is not as the store makes it:
 // whoever can write there can replace the file, whatever the file's mode.
-func (s *Store) checkDir() error {
-	info, err := os.Lstat(s.dir)
+func (d disk) checkDir() error {
+	info, err := os.Lstat(d.dir)
 	if err != nil {
 		return fmt.Errorf("look at the store's directory: %w", err)
 	}
 	refuse := func(problem, remedy string) error {
-		return &RefusedError{Path: s.dir, Problem: problem, Remedy: remedy}
+		return &RefusedError{Path: d.dir, Problem: problem, Remedy: remedy}
 	}
 	switch {
 	case info.Mode()&os.ModeSymlink != 0:
 		return refuse("is a symbolic link", "set store.dir to the directory it points to")
 	case !info.IsDir():
-		return refuse("is not a directory", "rm "+s.dir)
+		return refuse("is not a directory", "rm "+d.dir)
 	}
-	return s.checkOwnerMode(s.dir, info, dirMode)
+	return d.checkOwnerMode(d.dir, info, dirMode)
 }
 
 // checkOwnerMode returns a *RefusedError if info, of what is at path, does not
 // have the store's owner and the given permissions.
-func (s *Store) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) error {
-	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != s.uid {
+func (d disk) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) error {
+	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != d.uid {
 		return &RefusedError{
 			Path:    path,
-			Problem: fmt.Sprintf("belongs to user %d, not to %d", uid, s.uid),
-			Remedy:  fmt.Sprintf("chown %d %s", s.uid, path),
+			Problem: fmt.Sprintf("belongs to user %d, not to %d", uid, d.uid),
+			Remedy:  fmt.Sprintf("chown %d %s", d.uid, path),
 		}
 	}
 	if mode := info.Mode().Perm(); mode != want {
@@ -109,11 +109,11 @@ func (s *Store) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) 
 }
 
 // readFile returns the file's bytes, or nil if there is no file.
-func (s *Store) readFile() ([]byte, error) {
-	if err := s.step("read"); err != nil {
+func (d disk) readFile() ([]byte, error) {
+	if err := d.step("read"); err != nil {
 		return nil, err
 	}
-	path := s.path()
+	path := d.path()
 	// O_NONBLOCK: a FIFO must not block the daemon.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	switch {
@@ -131,7 +131,7 @@ func (s *Store) readFile() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look at the store: %w", err)
 	}
-	if err := s.checkFile(info); err != nil {
+	if err := d.checkFile(info); err != nil {
 		return nil, err
 	}
 	data := make([]byte, info.Size())
@@ -144,12 +144,12 @@ func (s *Store) readFile() ([]byte, error) {
 
 // checkFile returns a *RefusedError if info is not that of a file as the store makes
 // it: then somebody else has made or changed it.
-func (s *Store) checkFile(info os.FileInfo) error {
-	path := s.path()
+func (d disk) checkFile(info os.FileInfo) error {
+	path := d.path()
 	if !info.Mode().IsRegular() {
 		return &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm -r " + path}
 	}
-	if err := s.checkOwnerMode(path, info, fileMode); err != nil {
+	if err := d.checkOwnerMode(path, info, fileMode); err != nil {
 		return err
 	}
 	// Under another name the secrets would outlive an erase.

@@ -32,15 +32,11 @@ const (
 // Nothing of the file stays in memory between two operations: secrets would have
 // to, as the file is always written whole.
 type Store struct {
-	dir string
-	uid uint32 // who must own directory and file
-	log *slog.Logger
+	disk
 
 	mu       sync.Mutex
 	lastID   wifi.ID       // the highest ID seen or given out since Open
 	erasures atomic.Uint64 // changes under mu
-
-	before func(step string) error // for tests: called before each access to the file
 }
 
 // Open returns the store in the directory dir, which it makes if it is missing. It
@@ -53,7 +49,7 @@ func Open(dir string, log *slog.Logger) (*Store, error) {
 }
 
 func open(dir string, uid uint32, log *slog.Logger) (*Store, error) {
-	s := &Store{dir: filepath.Clean(dir), uid: uid, log: log}
+	s := &Store{disk: disk{dir: filepath.Clean(dir), uid: uid, log: log}}
 	if err := s.makeDir(); err != nil {
 		return nil, err
 	}
@@ -67,19 +63,6 @@ func open(dir string, uid uint32, log *slog.Logger) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
-
-func (s *Store) makeDir() error {
-	err := os.Mkdir(s.dir, dirMode)
-	switch {
-	case errors.Is(err, os.ErrExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("make the store's directory: %w", err)
-	}
-	return syncDir(filepath.Dir(s.dir))
 }
 
 // snapshot is the file as it was read.
