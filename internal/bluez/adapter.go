@@ -31,7 +31,7 @@ type chooser struct {
 	wait       alarm           // until another adapter than hci0 or last is taken
 }
 
-// reset forgets the adapter, but not which one it was.
+// reset forgets the adapter, but not which one it was: it is the first choice again.
 func (c *chooser) reset() {
 	c.current, c.seen = "", radio{}
 	c.wait.stop()
@@ -52,7 +52,8 @@ func (c *chooser) look() (before, now radio) {
 	return before, c.seen
 }
 
-// adopt takes the best adapter there is, at once or after a wait for a better one.
+// adopt takes the best adapter there is: at once if no better one can come, else after a
+// wait for it.
 func (c *chooser) adopt() {
 	path := c.best()
 	switch {
@@ -73,7 +74,8 @@ func (c *chooser) take(path dbus.ObjectPath) {
 	c.current, c.last = path, cmp.Or(path, c.last)
 }
 
-// best returns the adapter to take if no other one comes, empty if there is none.
+// best returns the adapter to take if no other one comes, empty if there is none. One
+// with room for an advertisement comes before one without.
 func (c *chooser) best() dbus.ObjectPath {
 	if c.configured == "" && c.last != "" && c.world.canAdvertise(c.last) {
 		return c.last
@@ -103,7 +105,8 @@ func (c *chooser) problem() string {
 	}
 	for _, path := range adapters {
 		if adapterName(path) == c.configured {
-			return "adapter " + c.configured + " cannot advertise; choose another one in the configuration (bluetooth.adapter)"
+			return "adapter " + c.configured +
+				" cannot advertise; choose another one in the configuration (bluetooth.adapter)"
 		}
 	}
 	return "there is no adapter " + c.configured + "; waiting for it"

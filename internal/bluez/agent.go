@@ -15,14 +15,20 @@ import (
 // rejected is the answer to whatever the pairing mode does not allow.
 var rejected = dbus.NewError(bluezError+"Rejected", []any{"not allowed by the security mode"})
 
-// agent answers BlueZ during a pairing (BlueZ doc/org.bluez.Agent.rst). If a service
-// requires Authenticated it shows the passkey, and pairing without one is refused.
+// agent answers BlueZ during a pairing (BlueZ doc/org.bluez.Agent.rst).
+//
+// If a service requires Authenticated it shows the passkey, which the kernel makes, and
+// pairing without one is refused. It does not guard the services: a phone that does not
+// ask for protection from a man in the middle gets Just Works whatever the agent can do.
+// The flags of the characteristics do (names.go).
+//
 // Otherwise it has neither input nor output, and the kernel asks nothing
-// (net/bluetooth/smp.c, get_auth_method); what BlueZ asks nevertheless is allowed only if
+// (net/bluetooth/smp.c, get_auth_method). What BlueZ asks nevertheless is allowed only if
 // Encrypt is required, only to a central of ours, and never vouches for a number that
-// nobody has compared. If nothing is required the agent is there for phones that pair
-// although they need not: without it the capability would be that of some other program's
-// agent.
+// nobody has compared.
+//
+// If nothing is required the agent is there for phones that pair although they need not:
+// without it the capability would be that of some other program's agent.
 type agent struct {
 	bus       *bus
 	loop      *loop
@@ -63,7 +69,8 @@ func (a *agent) answer(method string, body []any) *dbus.Error {
 	return rejected
 }
 
-// displayPasskey is called once more with each digit that is typed, on phones that tell.
+// displayPasskey shows the passkey, once a pairing: BlueZ calls again with each digit that
+// is typed, if the phone tells. Another adapter's devices are some other program's.
 func (a *agent) displayPasskey(device dbus.ObjectPath, passkey uint32, entered uint16) *dbus.Error {
 	if a.pairing != gatt.Authenticated || !isBelow(device, a.chooser.current) {
 		return rejected
@@ -95,7 +102,8 @@ func (a *agent) requestAuthorization(device dbus.ObjectPath) *dbus.Error {
 	return nil
 }
 
-// authorizeService asks whether a device that is not trusted may use a service.
+// authorizeService asks whether a device that is not trusted may use a service. As the
+// default agent this one is also asked about profiles of other programs.
 func (a *agent) authorizeService(uuid string) *dbus.Error {
 	for _, service := range a.services {
 		if strings.EqualFold(service.UUID, uuid) {
@@ -111,7 +119,8 @@ func (a *agent) authorizeService(uuid string) *dbus.Error {
 // DISCONNECT_TIMER), in which a passkey can be guessed; a device that is blocked is
 // disconnected at once (device_block).
 func (a *agent) refuse(device dbus.ObjectPath) {
-	a.log.Debug("a pairing was refused while pairing is locked", "event", "pairing-refused", "central", a.world.central(device))
+	a.log.Debug("a pairing was refused while pairing is locked",
+		"event", "pairing-refused", "central", a.world.central(device))
 	adapter, bonded := a.chooser.current, a.world.bonded(device)
 	a.loop.workers.Go(func() {
 		err := a.bus.cut(device)

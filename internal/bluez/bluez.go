@@ -143,10 +143,11 @@ func (p *Peripheral) Run(ctx context.Context, app Application, h Handler) error 
 		return err
 	}
 	starting() // what ctx ends is now up to serveUntil
-	p.loop.post(func() {})
+	p.loop.post(func() {}) // begins with the first step
 	return p.serveUntil(ctx)
 }
 
+// assemble makes the parts. They hold what they need of each other; none holds p.
 func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	log, l, t := p.cfg.Log, p.loop, newTree(app.Services)
 	p.bus = b
@@ -154,17 +155,27 @@ func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	p.chooser = &chooser{configured: p.cfg.Adapter, world: p.world, wait: alarm{loop: l}}
 	p.steps = &steps{loop: l, pause: alarm{loop: l}}
 	p.troubles = &troubles{handler: h, log: log, told: map[string]bool{}, settle: alarm{loop: l}}
-	p.registrar = &registrar{bus: b, world: p.world, chooser: p.chooser, troubles: p.troubles, handler: h, pairing: t.pairing}
+	p.registrar = &registrar{
+		bus: b, world: p.world, chooser: p.chooser, troubles: p.troubles,
+		handler: h, pairing: t.pairing,
+	}
 	guesses := &lockout{log: log, pause: alarm{loop: l}}
 	p.centrals = &centrals{
 		world: p.world, chooser: p.chooser, registrar: p.registrar, lockout: guesses,
 		handler: h, gone: app.Gone, pairing: t.pairing, all: map[dbus.ObjectPath]*central{},
 	}
-	p.server = &server{bus: b, world: p.world, tree: t, registrar: p.registrar, centrals: p.centrals, log: log, agent: &agent{
-		bus: b, loop: l, world: p.world, chooser: p.chooser, registrar: p.registrar, lockout: guesses, centrals: p.centrals,
+	agent := &agent{
+		bus: b, loop: l, world: p.world, chooser: p.chooser, registrar: p.registrar,
+		lockout: guesses, centrals: p.centrals,
 		services: app.Services, pairing: t.pairing, show: p.cfg.Passkey, log: log,
-	}}
-	p.check = &check{bus: b, loop: l, world: p.world, registrar: p.registrar, steps: p.steps, log: log}
+	}
+	p.server = &server{
+		bus: b, world: p.world, tree: t, registrar: p.registrar,
+		centrals: p.centrals, agent: agent, log: log,
+	}
+	p.check = &check{
+		bus: b, loop: l, world: p.world, registrar: p.registrar, steps: p.steps, log: log,
+	}
 	p.bonds = &bonds{bus: b, loop: l, world: p.world}
 	for path, c := range t.characteristics {
 		if c.Notify != nil {
@@ -197,7 +208,7 @@ func (p *Peripheral) serveUntil(ctx context.Context) error {
 		case <-p.loop.ready:
 			for _, f := range p.loop.take() {
 				f()
-				p.advance()
+				p.advance() // whatever has happened, a step may be missing now
 			}
 		}
 	}
@@ -227,16 +238,17 @@ func (p *Peripheral) finished(s *step, err error) {
 	p.settle()
 }
 
-// receive takes method calls away from the D-Bus library, which would run each in a
-// goroutine of its own and so let one write overtake another, and copies signals, so
-// that the loop sees all of them in the order in which they came.
+// receive takes method calls away from godbus, which would run each in a goroutine of its
+// own and so let one write overtake another (with 19 in flight, 49 times out of 50), and
+// copies signals, so that the loop sees all of them in the order of the wire: first a
+// write, then that the phone which wrote has gone.
 func (p *Peripheral) receive(message *dbus.Message) {
 	switch message.Type {
 	case dbus.TypeSignal:
 		p.loop.post(func() { p.signal(message) })
 	case dbus.TypeMethodCall:
 		if header(message, dbus.FieldInterface) == msgbus.Peer {
-			return
+			return // godbus answers pings
 		}
 		call := *message
 		if p.loop.postCall(func() { p.server.serve(&call) }) {
@@ -245,7 +257,8 @@ func (p *Peripheral) receive(message *dbus.Message) {
 	}
 }
 
-// signal follows a signal of the bus or of bluetoothd.
+// signal follows a signal of the bus or of bluetoothd. Any program can send us one with
+// BlueZ's paths and interfaces; only the sender, which the bus fills in, tells them apart.
 func (p *Peripheral) signal(message *dbus.Message) {
 	sender := header(message, dbus.FieldSender)
 	if sender == msgbus.BusName && member(message) == msgbus.NameOwnerChanged {
@@ -287,7 +300,8 @@ func (p *Peripheral) settle() {
 	p.bonds.tryAgain()
 }
 
-// followRadio notices what has happened to the chosen adapter.
+// followRadio notices what has happened to the chosen adapter. A count of advertisements
+// that falls says nothing while a step runs: the step may be what changes it.
 func (p *Peripheral) followRadio() {
 	before, now := p.chooser.look()
 	if p.steps.pause.set() && (now.powered && !before.powered || now.free > 0 && before.free == 0) {
@@ -296,7 +310,8 @@ func (p *Peripheral) followRadio() {
 	switch {
 	case !now.powered:
 		p.registrar.advertsGone("adapter " + adapterName(p.chooser.current) + " was powered off")
-	case now.active < before.active && now.active < p.registrar.adverts.onAir() && p.steps.running == nil:
+	case p.steps.running == nil && now.active < before.active &&
+		now.active < p.registrar.adverts.onAir():
 		p.registrar.advertsGone("BlueZ no longer advertises")
 	}
 }

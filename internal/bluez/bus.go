@@ -20,8 +20,10 @@ const (
 	removeTimeout = 3 * time.Second
 )
 
-// bus is this package's own connection to the message bus. Its methods may be called
-// from any goroutine.
+// bus is this package's own connection to the message bus: BlueZ drops what a program has
+// registered when its connection ends, and calls it back on this one. The methods may be
+// called from any goroutine. No call starts bluetoothd: when that runs is systemd's to
+// say, and its coming is signalled.
 type bus struct {
 	ctx   context.Context // ends with Run
 	conn  *dbus.Conn
@@ -74,8 +76,9 @@ func (b *bus) subscribe() error {
 	return nil
 }
 
-// removeDevice makes an adapter forget a device, which is disconnected; it tries until
-// ctx ends. A device that the adapter does not know is a success.
+// removeDevice makes an adapter forget a device with its keys, which Device1.Disconnect
+// would keep, and disconnects it; it tries until ctx ends. A device that the adapter does
+// not know is a success.
 func (b *bus) removeDevice(ctx context.Context, adapter, device dbus.ObjectPath) error {
 	bluez := b.bluez
 	bluez.Timeout = removeTimeout
@@ -99,9 +102,10 @@ func (b *bus) cut(device dbus.ObjectPath) error {
 	defer cancel()
 	object := b.conn.Object(bluezName, device)
 	var calls []*dbus.Call
-	for _, blocked := range []bool{true, false} {
-		calls = append(calls, object.GoWithContext(ctx, msgbus.Properties+".Set", dbus.FlagNoAutoStart, nil,
-			deviceInterface, "Blocked", dbus.MakeVariant(blocked)))
+	for _, value := range []bool{true, false} {
+		call := object.GoWithContext(ctx, msgbus.Properties+".Set", dbus.FlagNoAutoStart, nil,
+			deviceInterface, "Blocked", dbus.MakeVariant(value))
+		calls = append(calls, call)
 	}
 	var err error
 	for _, call := range calls {
@@ -118,6 +122,7 @@ func (b *bus) reply(call *dbus.Message, signature string, values ...any) {
 	b.send(call, &dbus.Message{Type: dbus.TypeMethodReply, Body: values}, signature)
 }
 
+// replyError answers call with an error.
 func (b *bus) replyError(call *dbus.Message, err *dbus.Error) {
 	message := &dbus.Message{Type: dbus.TypeError, Body: err.Body}
 	message.Headers = map[dbus.HeaderField]dbus.Variant{dbus.FieldErrorName: dbus.MakeVariant(err.Name)}

@@ -8,14 +8,14 @@ import (
 
 // central is a device that is connected to us.
 type central struct {
-	id       gatt.Central // as it was first seen, also if the device reveals another address later
+	id       gatt.Central // as it was first seen; a bond may reveal the identity address
 	used     bool         // a service or the agent
-	reported bool         // to Bonded
+	reported bool         // to Handler.Bonded
 	passkey  string       // the last one shown
 }
 
-// centrals are the devices that are connected to us, and tells when they come, bond and
-// go.
+// centrals keeps the list of the devices that are connected to us, and tells when one
+// comes, bonds and goes. The kernel bounds their number.
 type centrals struct {
 	world     *world
 	chooser   *chooser

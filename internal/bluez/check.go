@@ -47,7 +47,8 @@ func (c *check) answered(owner string, err error) {
 	silent := same && msgbus.Unanswered(err)
 	switch {
 	case silent && !c.silent:
-		c.log.Warn("bluetoothd does not answer, phones are not served; if it stays so: systemctl restart bluetooth")
+		c.log.Warn("bluetoothd does not answer, phones are not served;" +
+			" if it stays so: systemctl restart bluetooth")
 	case same && !silent && c.silent:
 		c.log.Info("bluetoothd answers again")
 	}

@@ -173,7 +173,16 @@ func fuzzedCall(p *Peripheral, v *dbustest.Values) *dbus.Message {
 	}
 	member := v.Pick("WriteValue", "ReadValue", "StartNotify", "DisplayPasskey", "RequestAuthorization", "AuthorizeService",
 		"RequestConfirmation", "Cancel", "Release", "GetAll", "GetManagedObjects", v.Word())
-	m := fuzzedMessage(v.Pick(chars...), characteristicInterface+"."+member)
+	iface := characteristicInterface // an agent's methods are known by their names alone
+	switch member {
+	case "GetAll":
+		iface = msgbus.Properties
+	case "GetManagedObjects":
+		iface = msgbus.ObjectManager
+	case "Release":
+		iface = advertisementInterface
+	}
+	m := fuzzedMessage(v.Pick(chars...), iface+"."+member)
 	switch member {
 	case "WriteValue":
 		m.Body = v.Body(func() any { return v.Bytes() }, options)

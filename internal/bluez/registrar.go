@@ -11,6 +11,9 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
+var errBlocked = errors.New(
+	"it is blocked by rfkill: run rfkill unblock bluetooth, or use the hardware switch")
+
 // holding is what BlueZ has of one thing that it is to hold for us.
 type holding uint8
 
@@ -110,7 +113,9 @@ func (r *registrar) failed(what string, err error) {
 }
 
 // next returns the first step that is missing, nil if none is or if there is nothing to
-// do but wait.
+// do but wait. An adapter that is not pairable refuses every phone that wants to bond
+// (net/bluetooth/smp.c, smp_cmd_pairing_req). Nothing is served before the agent guards
+// the pairing, and nothing is advertised before it is served.
 func (r *registrar) next() *step {
 	adapter := r.chooser.current
 	now := r.world.radio(adapter)
@@ -165,8 +170,8 @@ func (r *registrar) set(property string) *step {
 		what: fmt.Sprintf("set adapter %s %s", adapterName(adapter), property),
 		do: func() error {
 			err := r.bus.bluez.Set(r.bus.ctx, adapter, adapterInterface, property, true)
-			if err != nil && (msgbus.IsError(err, bluezError+"Blocked") || blocked(adapterName(adapter))) {
-				return errors.New("it is blocked by rfkill: run rfkill unblock bluetooth, or use the hardware switch")
+			if msgbus.IsError(err, bluezError+"Blocked") || err != nil && blocked(adapterName(adapter)) {
+				return errBlocked
 			}
 			return err
 		},
@@ -196,7 +201,7 @@ func (r *registrar) registerAgent() *step {
 }
 
 // registerApplication makes BlueZ take over the services. Before it answers, it calls
-// GetManagedObjects.
+// GetManagedObjects, which the loop answers: a step that ran in the loop would hang.
 func (r *registrar) registerApplication() *step {
 	r.application.begin()
 	adapter := r.chooser.current
@@ -218,7 +223,8 @@ func (r *registrar) changeAdvert(i int) *step {
 		what: "register the advertisement",
 		do: func() error {
 			if !wanted || was == held || was == stale {
-				if err := r.unregister(adapter, advertisingManagerInterface, "Advertisement", path); err != nil {
+				err := r.unregister(adapter, advertisingManagerInterface, "Advertisement", path)
+				if err != nil {
 					return fmt.Errorf("unregister it first: %w", err)
 				}
 			}
@@ -234,7 +240,9 @@ func (r *registrar) changeAdvert(i int) *step {
 // register calls RegisterApplication or RegisterAdvertisement. A registration that an
 // earlier call has left behind, because its answer came too late, is done again: nobody
 // knows how it ended.
-func (r *registrar) register(adapter dbus.ObjectPath, manager, what string, path dbus.ObjectPath) error {
+func (r *registrar) register(
+	adapter dbus.ObjectPath, manager, what string, path dbus.ObjectPath,
+) error {
 	register := func() error {
 		return r.bus.call(adapter, manager+".Register"+what, path, map[string]dbus.Variant{})
 	}
@@ -249,7 +257,9 @@ func (r *registrar) register(adapter dbus.ObjectPath, manager, what string, path
 }
 
 // unregister undoes register. What is not registered is a success.
-func (r *registrar) unregister(adapter dbus.ObjectPath, manager, what string, path dbus.ObjectPath) error {
+func (r *registrar) unregister(
+	adapter dbus.ObjectPath, manager, what string, path dbus.ObjectPath,
+) error {
 	err := r.bus.call(adapter, manager+".Unregister"+what, path)
 	if msgbus.IsError(err, bluezError+"DoesNotExist") {
 		return nil

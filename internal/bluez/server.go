@@ -23,14 +23,16 @@ type server struct {
 	log       *slog.Logger
 }
 
-// Whoever calls is told these.
+// The answers to calls that are not served. BlueZ makes Unlikely Error (0x0E) of every
+// name that it has no ATT code for; its own Failed would become 0x80.
 var (
-	errCaller  = dbus.NewError(msgbus.ErrorPrefix+"AccessDenied", []any{"only BlueZ may call this"})
-	errMethod  = dbus.NewError(msgbus.ErrorPrefix+"UnknownMethod", []any{"no such method"})
-	errUnknown = dbus.NewError(msgbus.ErrorPrefix+"Failed", []any{"internal error"}) // Unlikely Error (0x0E)
+	errCaller   = dbus.NewError(msgbus.ErrorPrefix+"AccessDenied", []any{"only BlueZ may call this"})
+	errMethod   = dbus.NewError(msgbus.ErrorPrefix+"UnknownMethod", []any{"no such method"})
+	errInternal = dbus.NewError(msgbus.ErrorPrefix+"Failed", []any{"internal error"})
 )
 
-// serve answers a method call. Only bluetoothd may call.
+// serve answers a method call. Only bluetoothd may call: on the system bus every program
+// that runs as root could write for a phone, or ask the agent to show a passkey.
 func (s *server) serve(call *dbus.Message) {
 	if sender := header(call, dbus.FieldSender); sender == "" || sender != s.world.owner {
 		s.bus.replyError(call, errCaller)
@@ -56,8 +58,9 @@ func (s *server) serve(call *dbus.Message) {
 	case characteristic != nil && method == characteristicInterface+".ReadValue":
 		s.read(call, characteristic.UUID, characteristic.Read)
 	case characteristic != nil && characteristic.Notify != nil &&
-		(method == characteristicInterface+".StartNotify" || method == characteristicInterface+".StopNotify"):
-		s.bus.reply(call, "")
+		(method == characteristicInterface+".StartNotify" ||
+			method == characteristicInterface+".StopNotify"):
+		s.bus.reply(call, "") // who has subscribed is BlueZ's to know
 	case isDescriptor && method == descriptorInterface+".ReadValue":
 		s.read(call, descriptor.UUID, func(gatt.Request) ([]byte, error) { return descriptor.Value, nil })
 	default:
@@ -74,8 +77,8 @@ func (s *server) finish(call *dbus.Message, failure *dbus.Error) {
 	s.bus.reply(call, "")
 }
 
-// write hands a written value to the service, in this goroutine: the answer tells the
-// central what came of it.
+// write hands a written value to the service and returns its answer. BlueZ collects the
+// parts of a long write: it calls once, with the whole value and no offset.
 func (s *server) write(call *dbus.Message, c *gatt.Characteristic) *dbus.Error {
 	var value []byte
 	var options map[string]dbus.Variant
@@ -94,7 +97,8 @@ func (s *server) write(call *dbus.Message, c *gatt.Characteristic) *dbus.Error {
 	return s.attError("write", c.UUID, err)
 }
 
-// read answers with the value from the requested offset on.
+// read answers with the value from the requested offset on: BlueZ passes each Read Blob
+// request on as a call of its own.
 func (s *server) read(call *dbus.Message, uuid string, read func(gatt.Request) ([]byte, error)) {
 	var options map[string]dbus.Variant
 	var value []byte
@@ -119,10 +123,13 @@ func (s *server) read(call *dbus.Message, uuid string, read func(gatt.Request) (
 	s.bus.reply(call, "ay", value)
 }
 
-// request reads the options of ReadValue and WriteValue. The central is in use from now
-// on.
+// request reads the options of ReadValue and WriteValue, of which BlueZ leaves out an
+// offset of 0. The central is in use from now on.
 func (s *server) request(options map[string]dbus.Variant) gatt.Request {
-	r := gatt.Request{MTU: msgbus.Value[uint16](options, "mtu"), Offset: msgbus.Value[uint16](options, "offset")}
+	r := gatt.Request{
+		MTU:    msgbus.Value[uint16](options, "mtu"),
+		Offset: msgbus.Value[uint16](options, "offset"),
+	}
 	if device, ok := options["device"].Value().(dbus.ObjectPath); ok {
 		r.Central = s.centrals.used(device).id
 	}
@@ -146,7 +153,7 @@ func (s *server) attError(what, uuid string, err error) *dbus.Error {
 		}
 	}
 	s.log.Error("a phone's request failed", "request", what, "attribute", uuid, "err", err)
-	return errUnknown
+	return errInternal
 }
 
 var attErrors = map[error]string{
@@ -157,8 +164,8 @@ var attErrors = map[error]string{
 	gatt.ErrNotSupported:  "NotSupported",
 }
 
-// notify makes BlueZ notify value to the centrals that have subscribed. As a signal of a
-// property it reaches every program that listens on the bus.
+// notify makes BlueZ notify value to the centrals that have subscribed. The signal reaches
+// every program that listens on the bus; what the MTU does not hold is cut off.
 func (s *server) notify(path dbus.ObjectPath, value []byte) {
 	err := s.bus.conn.Emit(path, msgbus.PropertiesChanged, characteristicInterface,
 		map[string]dbus.Variant{"Value": dbus.MakeVariant(value)}, []string{})

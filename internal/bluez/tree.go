@@ -18,7 +18,8 @@ const (
 	handleStride uint16 = 0x0100 // room for a service to grow without moving the next
 )
 
-// The reply of GetManagedObjects, in order. It is announced as managedObjectsSignature.
+// The reply of GetManagedObjects, in order: godbus encodes maps in random order. It is
+// announced as managedObjectsSignature.
 type (
 	object struct {
 		Path       dbus.ObjectPath
@@ -39,7 +40,8 @@ const (
 	propertiesSignature     = "a{sv}"
 )
 
-// tree is what this package exports of the declared services.
+// tree is what this package exports of the declared services. BlueZ refuses all of it for
+// one flag that it does not know.
 type tree struct {
 	objects         []object
 	characteristics map[dbus.ObjectPath]*gatt.Characteristic
@@ -61,14 +63,21 @@ func newTree(services []gatt.Service) *tree {
 			namedValue{"Primary", dbus.MakeVariant(true)},
 			namedValue{"Handle", dbus.MakeVariant(handle)})
 		for j, c := range service.Characteristics {
-			t.addCharacteristic(dbus.ObjectPath(fmt.Sprintf("%s/char%d", path, j)), path, c, flags[service.Pairing])
+			below := dbus.ObjectPath(fmt.Sprintf("%s/char%d", path, j))
+			t.addCharacteristic(below, path, c, flags[service.Pairing])
 		}
 		handle += handleStride
 	}
 	return t
 }
 
-func (t *tree) addCharacteristic(path, service dbus.ObjectPath, c *gatt.Characteristic, f levelFlags) {
+// addCharacteristic adds a characteristic and its descriptors. It exports no Value, which
+// every program on the bus could read, and neither WriteAcquired nor NotifyAcquired, which
+// make BlueZ pass values through sockets. It does not allow write-without-response: BlueZ
+// then drops the errors of write requests, too.
+func (t *tree) addCharacteristic(
+	path, service dbus.ObjectPath, c *gatt.Characteristic, f levelFlags,
+) {
 	t.characteristics[path] = c
 	var list []string
 	if c.Read != nil {
