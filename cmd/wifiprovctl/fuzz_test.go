@@ -25,22 +25,23 @@ func FuzzShown(f *testing.F) {
 		v := dbustest.NewValues(data, "home", "\x1b[2J", "a\nState CONNECTED", "\u202e", "\u009b31m", "\xff\x00", "\U000e0001", "\u2028", "\x7f")
 		j := &job{screen: newScreen(nil, terminal)}
 		s := control.Status{
-			State: control.State{Name: v.Word(), Phase: v.Word(), Why: v.Word(), Next: v.Word(), Since: time.UnixMicro(int64(v.Int()) << 40), Reason: wifi.Failure(v.Int()),
-				Network: wifi.Network{BSSID: v.Word(), KeyMgmt: v.Word(), FrequencyMHz: v.Int(), SignalDBm: v.Int()}},
-			Version: v.Word(), Security: v.Word(), SSID: wifi.SSID(v.Word()), Centrals: []string{v.Word()}, Advertising: v.Int() > 0, Adapter: v.Word(), Trouble: v.Word()}
+			Status: v.Word(), Phase: v.Word(), Message: v.Word(), Next: v.Word(), Since: uint64(v.Int()) << 40, Reason: v.Word(), ReasonCode: byte(v.Int()),
+			BSSID: v.Word(), AKM: v.Word(), Frequency: uint32(v.Int()), Signal: int32(v.Int()), IPv4: v.Word(), Gateway: v.Word(),
+			Version: v.Word(), Security: v.Word(), SSID: []byte(v.Word()), SSIDText: v.Word(), Centrals: []string{v.Word()},
+			Advertising: v.Int() > 0, Adapter: v.Word(), AdvertisingMessage: v.Word()}
 		lines := 8
-		if s.Reason != wifi.FailureNone {
+		if s.ReasonCode != 0 {
 			lines++
 		}
-		if s.Network.BSSID != "" { // and the address there
+		if s.Joined() { // and the address there
 			lines++
 		}
 		checkShown(t, j.inLines(&s), lines)
-		checkJSON(t, asJSON(&s), map[string]string{"why": s.Why, "version": s.Version, "security": s.Security})
+		checkJSON(t, statusJSON(&s), map[string]string{"message": s.Message, "version": s.Version, "security": s.Security})
 
-		r := doctor.Result{Check: "service", Verdict: doctor.Wrong, Says: v.Word(), Mend: "systemctl"}
+		r := doctor.Result{Check: "service", Verdict: doctor.Wrong, Message: v.Word(), Fix: "systemctl"}
 		checkShown(t, resultLines(r), 2)
-		checkJSON(t, r, map[string]string{"says": r.Says})
+		checkJSON(t, r, map[string]string{"message": r.Message})
 
 		heard := []central.Heard{{Offer: wifi.Offer{SSID: wifi.SSID(v.Word()), SignalDBm: v.Int(), Security: wifi.Security(v.Int()), Joinable: v.Int() > 0}}}
 		checkShown(t, j.list(heard), 1)

@@ -3,12 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -21,47 +19,14 @@ import (
 )
 
 // errWrong says that doctor found something.
-var errWrong = errors.New("something is wrong; each line above says what mends it (as root)")
-
-// statusJSON is what status --json prints.
-type statusJSON struct {
-	Running     bool         `json:"running"`
-	State       string       `json:"state,omitempty"`
-	Phase       string       `json:"phase,omitempty"`
-	Why         string       `json:"why,omitempty"`
-	Next        string       `json:"next,omitempty"`
-	Since       string       `json:"since,omitempty"` // RFC 3339
-	ForSeconds  float64      `json:"for_seconds"`     // right even if the clock was set since
-	Reason      string       `json:"reason,omitempty"`
-	ReasonCode  byte         `json:"reason_code"`
-	Network     *networkJSON `json:"network"` // null: none is joined or tried
-	Centrals    []string     `json:"centrals"`
-	Advertising bool         `json:"advertising"`
-	Adapter     string       `json:"adapter,omitempty"`
-	NotAdvWhy   string       `json:"not_advertising_why,omitempty"`
-	Version     string       `json:"version,omitempty"`
-	Security    string       `json:"security,omitempty"`
-}
-
-type networkJSON struct {
-	Joined       bool       `json:"joined"`
-	SSID         string     `json:"ssid"`     // escaped
-	SSIDHex      string     `json:"ssid_hex"` // its bytes
-	BSSID        string     `json:"bssid,omitempty"`
-	FrequencyMHz int        `json:"frequency_mhz,omitempty"`
-	SignalDBm    int        `json:"signal_dbm,omitempty"` // when it was joined
-	KeyMgmt      string     `json:"key_management,omitempty"`
-	IPv4         netip.Addr `json:"ipv4,omitzero"`
-	IPv6         netip.Addr `json:"ipv6,omitzero"`
-	Gateway      netip.Addr `json:"gateway,omitzero"`
-}
+var errWrong = errors.New("something is wrong; each line above has the fix (as root)")
 
 // status shows what the daemon on this machine is doing.
 func status(ctx context.Context, j *job) error {
 	s, err := control.Read(ctx, j.bus)
 	if errors.Is(err, control.ErrNotRunning) {
 		if j.json {
-			_ = printJSON(j.stdout, statusJSON{Centrals: []string{}})
+			_ = printJSON(j.stdout, map[string]any{"running": false})
 		}
 		return &hint{err, "Start it: 'systemctl start wifiprovd'. If that does not help: 'wifiprovctl doctor'"}
 	}
@@ -69,29 +34,16 @@ func status(ctx context.Context, j *job) error {
 		return err
 	}
 	if j.json {
-		return printJSON(j.stdout, asJSON(&s))
+		return printJSON(j.stdout, statusJSON(&s))
 	}
 	_, err = io.WriteString(j.stdout, j.inLines(&s))
 	return err
 }
 
-func asJSON(s *control.Status) statusJSON {
-	out := statusJSON{
-		Running: true, State: s.Name, Phase: s.Phase, Why: s.Why, Next: s.Next,
-		Since: s.Since.Format(time.RFC3339), ForSeconds: s.For().Round(time.Millisecond).Seconds(),
-		Reason: s.Reason.String(), ReasonCode: byte(s.Reason),
-		Centrals: append([]string{}, s.Centrals...), Advertising: s.Advertising, Adapter: s.Adapter, NotAdvWhy: s.Trouble,
-		Version: s.Version, Security: s.Security,
-	}
-	if s.SSID != "" {
-		quoted := s.SSID.String()
-		n := s.Network
-		out.Network = &networkJSON{
-			Joined: n.BSSID != "", SSID: quoted[1 : len(quoted)-1], SSIDHex: hex.EncodeToString([]byte(s.SSID)),
-			BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz, SignalDBm: n.SignalDBm, KeyMgmt: n.KeyMgmt,
-			IPv4: s.IPv4, IPv6: s.IPv6, Gateway: s.Gateway,
-		}
-	}
+// statusJSON is what status --json prints of a daemon that runs.
+func statusJSON(s *control.Status) map[string]any {
+	out := s.JSON()
+	out["running"] = true
 	return out
 }
 
@@ -101,19 +53,19 @@ func (j *job) inLines(s *control.Status) string {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
-	line("State", "%s", s.Name)
-	line("Why", "%s", s.Why)
-	line("Since", "%s (%s)", s.Since.Format("2006-01-02 15:04:05 MST"), s.For().Round(time.Second))
+	line("Status", "%s", s.Status)
+	line("Message", "%s", s.Message)
+	line("Since", "%s (%s)", s.SinceTime().Format("2006-01-02 15:04:05 MST"), s.For().Round(time.Second))
 	line("Next", "%s", s.Next)
-	if s.Reason != wifi.FailureNone {
-		line("Reason", "%s (%d)", s.Reason, byte(s.Reason))
+	if s.ReasonCode != byte(wifi.FailureNone) {
+		line("Reason", "%s (%d)", s.Reason, s.ReasonCode)
 	}
-	switch n := s.Network; {
-	case n.BSSID != "":
-		line("Network", "%s by access point %s at %d MHz, %d dBm when it was joined, %s", j.screen.quote(string(n.SSID)), n.BSSID, n.FrequencyMHz, n.SignalDBm, n.KeyMgmt)
+	switch ssid := j.screen.quote(string(s.SSID)); {
+	case s.Joined():
+		line("Network", "%s by access point %s at %d MHz, %d dBm, %s", ssid, s.BSSID, s.Frequency, s.Signal, s.AKM)
 		line("Address", "%s", addresses(s))
-	case s.SSID != "":
-		line("Network", "%s, not joined", j.screen.quote(string(s.SSID)))
+	case len(s.SSID) > 0:
+		line("Network", "%s, not joined", ssid)
 	default:
 		line("Network", "none")
 	}
@@ -126,7 +78,7 @@ func (j *job) inLines(s *control.Status) string {
 	if s.Advertising {
 		line("Advertising", "on %s", s.Adapter)
 	} else {
-		line("Advertising", "no: %s", s.Trouble)
+		line("Advertising", "no: %s", s.AdvertisingMessage)
 	}
 	line("Version", "%s, security %s", s.Version, s.Security)
 	return b.String()
@@ -135,16 +87,16 @@ func (j *job) inLines(s *control.Status) string {
 // addresses lists what the network gave.
 func addresses(s *control.Status) string {
 	var list []string
-	for _, a := range []netip.Addr{s.IPv4, s.IPv6} {
-		if a.IsValid() {
-			list = append(list, a.String())
+	for _, a := range []string{s.IPv4, s.IPv6} {
+		if a != "" {
+			list = append(list, a)
 		}
 	}
 	switch {
 	case len(list) == 0:
 		return "none"
-	case s.Gateway.IsValid():
-		list = append(list, "gateway "+s.Gateway.String())
+	case s.Gateway != "":
+		list = append(list, "gateway "+s.Gateway)
 	}
 	return strings.Join(list, ", ")
 }
@@ -227,9 +179,9 @@ func resultLines(r doctor.Result) string {
 	if sign == "" {
 		sign = "?"
 	}
-	text := fmt.Sprintf("%-6s %-15s %s\n", sign, r.Check, printable(r.Says))
-	if r.Mend != "" {
-		text += fmt.Sprintf("%-6s %-15s -> %s\n", "", "", printable(r.Mend))
+	text := fmt.Sprintf("%-6s %-15s %s\n", sign, r.Check, printable(r.Message))
+	if r.Fix != "" {
+		text += fmt.Sprintf("%-6s %-15s -> %s\n", "", "", printable(r.Fix))
 	}
 	return text
 }

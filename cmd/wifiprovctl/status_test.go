@@ -15,6 +15,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/doctor"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -22,7 +24,7 @@ import (
 func daemonOn(t *testing.T) (*control.Server, string) {
 	t.Helper()
 	bus := dbustest.Start(t)
-	s := control.NewServer(control.ServerConfig{Version: "1.2.3", Security: "encrypt", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Bus: bus})
+	s := control.NewServer(control.ServerConfig{Version: "1.2.3", Security: gatt.Encrypt, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Bus: bus})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -39,11 +41,12 @@ func daemonOn(t *testing.T) (*control.Server, string) {
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	s, bus := daemonOn(t)
-	s.SetSSID("Home")
-	s.SetState(control.State{Name: "FAILED", Why: "no \x1b[2J", Next: "another attempt", Since: time.Now().Add(-time.Minute), Reason: wifi.FailureNotFound, Advertise: true})
-	s.AdvertisingDown("BlueZ is gone")
+	s.Changed(&gateway.Snapshot{}, &gateway.Snapshot{
+		Turn: 1, Status: gateway.Failed, Message: "no \x1b[2J", Next: "another attempt", Since: time.Now().Add(-time.Minute), Reason: wifi.FailureNotFound,
+		Trying: gateway.Trying{SSID: "Home"}, Advertising: gateway.Advertising{Wanted: true, Problem: "BlueZ is gone"},
+	})
 	status, stdout, stderr := try(t, bus, "status")
-	for _, want := range []string{"State        FAILED\n", `Why          no \x1b[2J` + "\n", " (1m0s)\n", "Next         another attempt\n", "Reason       not-found (2)\n",
+	for _, want := range []string{"Status       FAILED\n", `Message      no \x1b[2J` + "\n", " (1m0s)\n", "Next         another attempt\n", "Reason       not-found (2)\n",
 		"Network      \"Home\", not joined\n", "Phones       none connected\n", "Advertising  no: BlueZ is gone\n", "1.2.3, security encrypt\n"} {
 		if status != exitOK || !strings.Contains(stdout, want) {
 			t.Errorf("exit status %d, want %q in\n%s%s", status, want, stdout, stderr)
@@ -54,21 +57,33 @@ func TestStatus(t *testing.T) {
 func TestStatusOfAJoinedNetwork(t *testing.T) {
 	t.Parallel()
 	s, bus := daemonOn(t)
-	hostile := wifi.Network{SSID: "a\x1b[2J\"\xff", BSSID: "02:00:00:00:00:01", FrequencyMHz: 2412, SignalDBm: -40, KeyMgmt: "SAE"}
-	s.SetState(control.State{Name: "CONNECTED", Since: time.Now(), Network: hostile, IPv4: netip.MustParseAddr("192.0.2.7"), Gateway: netip.MustParseAddr("192.0.2.1"), Advertise: true})
-	s.AdvertisingUp("hci0")
-	s.CentralConnected("A")
+	hostile := wifi.Network{SSID: "a\x1b[2J\"\xff", BSSID: "02:00:00:00:00:01", FrequencyMHz: 2412, SignalDBm: -40, AKM: wifi.AKMSAE}
+	s.Changed(&gateway.Snapshot{}, &gateway.Snapshot{
+		Turn: 1, Status: gateway.Connected, Since: time.Now(), Network: &hostile, Centrals: []gatt.Central{"A"},
+		Addresses:   wifi.Addresses{IPv4: netip.MustParseAddr("192.0.2.7"), Gateway: netip.MustParseAddr("192.0.2.1")},
+		Advertising: gateway.Advertising{Wanted: true, Adapter: "hci0"},
+	})
 	_, stdout, _ := try(t, bus, "status")
-	if !strings.Contains(stdout, `Network      "a\x1b[2J\"\xff" by access point 02:00:00:00:00:01 at 2412 MHz, -40 dBm when it was joined, SAE`) ||
+	if !strings.Contains(stdout, `Network      "a\x1b[2J\"\xff" by access point 02:00:00:00:00:01 at 2412 MHz, -40 dBm, SAE`) ||
 		!strings.Contains(stdout, "Address      192.0.2.7, gateway 192.0.2.1\n") || !strings.Contains(stdout, "Phone        A\n") || !strings.Contains(stdout, "Advertising  on hci0\n") || strings.Contains(stdout, "Reason") {
 		t.Errorf("it shows\n%s", stdout)
 	}
 	status, stdout, _ := try(t, bus, "status", "--json")
-	var got statusJSON
+	var got struct {
+		Running    bool
+		ReasonCode int `json:"reason_code"`
+		Centrals   []string
+		Network    struct {
+			Joined  bool
+			SSID    string
+			SSIDHex string `json:"ssid_hex"`
+			IPv4    string
+		}
+	}
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || status != exitOK || strings.Contains(stdout, "\x1b") {
 		t.Fatalf("exit status %d, %v:\n%q", status, err, stdout)
 	}
-	if !got.Running || got.Network.SSIDHex != "611b5b324a22ff" || got.Network.IPv4.String() != "192.0.2.7" || strings.Contains(stdout, "ipv6") || got.Network.SSID != `a\x1b[2J\"\xff` || !got.Network.Joined || got.Centrals[0] != "A" || got.ReasonCode != 0 {
+	if !got.Running || got.Network.SSIDHex != "611b5b324a22ff" || got.Network.IPv4 != "192.0.2.7" || strings.Contains(stdout, "ipv6") || got.Network.SSID != `a\x1b[2J\"\xff` || !got.Network.Joined || got.Centrals[0] != "A" || got.ReasonCode != 0 {
 		t.Errorf("it shows %s", stdout)
 	}
 }

@@ -170,7 +170,7 @@ func TestSignalsTellWhatChanged(t *testing.T) {
 	})
 	r.wantChange(false, map[string]any{
 		"Status": "CONNECTING", "Since": uint64(begin.UnixMicro()), "Version": nil})
-	r.change(func(s *gateway.Snapshot) { s.Trying = gateway.Trying{Number: 1, SSID: home.SSID} })
+	r.change(func(s *gateway.Snapshot) { s.Trying = gateway.Trying{Begun: 1, SSID: home.SSID} })
 	r.wantChange(true, map[string]any{"SSID": []byte(home.SSID), "SSIDText": `ho\x1b[2Jme\xff`})
 	r.change(func(*gateway.Snapshot) {}) // no change, no signal
 	for _, centrals := range [][]gatt.Central{{"A"}, {"A", "B"}, {"B"}} {

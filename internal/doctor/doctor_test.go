@@ -10,14 +10,14 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 func TestHealthy(t *testing.T) {
 	for _, r := range healthy(t).examine() {
-		if r.Verdict != OK || r.Mend != "" {
+		if r.Verdict != OK || r.Fix != "" {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -65,8 +65,8 @@ var changes = []struct {
 	}, Wrong, "configuration is wrong", "wifiprovd -check"},
 	{"no bus policy", "service", func(w *world) { w.daemon = false }, Wrong, "not on the message bus", "systemctl reload dbus"},
 	{"FAILED", "service", func(w *world) {
-		w.on = func(s *control.Server) {
-			s.SetState(control.State{Name: "FAILED", Reason: wifi.FailureWrongPassword, Why: "the access point refused the key"})
+		w.on = func(s *gateway.Snapshot) {
+			s.Status, s.Reason, s.Message = gateway.Failed, wifi.FailureWrongPassword, "the access point refused the key"
 		}
 	}, Wrong, "FAILED: the access point refused", "journalctl -x"},
 	{"no systemd", "service", gone(systemd), Unknown, "systemd", "systemctl status"},
@@ -92,10 +92,10 @@ var changes = []struct {
 	}, Wrong, "all 5 advertisements", "end the other program"},
 	{"kernel that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.18.34+rpt-rpi-v8") }, Wrong, "6.18.34", "full-upgrade"},
 	{"kernel built by hand that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.12.93-v8+") }, Wrong, "6.12.93", "full-upgrade"},
-	{"not advertising", "advertising", func(w *world) { w.on = func(s *control.Server) { s.AdvertisingDown("BlueZ refuses") } }, Wrong, "BlueZ refuses", "journalctl"},
+	{"not advertising", "advertising", func(w *world) { w.on = func(s *gateway.Snapshot) { s.Advertising.Problem = "BlueZ refuses" } }, Wrong, "BlueZ refuses", "journalctl"},
 	{"not advertising by choice", "advertising", func(w *world) {
 		w.config += "bluetooth:\n  keep_after_connect: false\n"
-		w.on = func(s *control.Server) { s.SetState(control.State{Name: "CONNECTED"}) }
+		w.on = func(s *gateway.Snapshot) { s.Status, s.Advertising = gateway.Connected, gateway.Advertising{} }
 	}, OK, "keep_after_connect", ""},
 	{"free", "advertising", stopped, OK, "4 advertisements are free", ""},
 	{"no wpa_supplicant", "wpa_supplicant", gone(wpa), Wrong, "does not run", "systemctl enable --now wpa_supplicant"},
@@ -127,7 +127,7 @@ func TestChecks(t *testing.T) {
 			w := healthy(t)
 			c.change(w)
 			r := w.examine()[c.check]
-			if r.Verdict != c.want || !strings.Contains(r.Says, c.says) || !strings.Contains(r.Mend, c.mend) {
+			if r.Verdict != c.want || !strings.Contains(r.Message, c.says) || !strings.Contains(r.Fix, c.mend) {
 				t.Errorf("%+v, want %s with %q, %q", r, c.want, c.says, c.mend)
 			}
 		})
@@ -167,7 +167,7 @@ func TestSilentNeighbour(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range Examine(context.Background(), w.machine, func(string) {}) {
-		if r.Check == "adapter" && (r.Verdict != Wrong || r.Mend != bluetoothdRestart) {
+		if r.Check == "adapter" && (r.Verdict != Wrong || r.Fix != bluetoothdRestart) {
 			t.Errorf("%+v", r)
 		}
 	}

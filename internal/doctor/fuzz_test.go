@@ -14,7 +14,6 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
-	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // foreign is a text that must not get into a command that mends something.
@@ -60,9 +59,9 @@ func FuzzReplies(f *testing.F) {
 
 func checkResult(t *testing.T, name string, r Result) {
 	t.Helper()
-	dbustest.CheckText(t, name, r.Mend)
+	dbustest.CheckText(t, name, r.Fix)
 	known := r.Verdict == OK || r.Verdict == Wrong || r.Verdict == Unknown
-	if !known || r.Says == "" || (r.Verdict == Wrong) && r.Mend == "" || r.Verdict == OK && r.Mend != "" || strings.Contains(r.Mend, foreign) {
+	if !known || r.Message == "" || (r.Verdict == Wrong) && r.Fix == "" || r.Verdict == OK && r.Fix != "" || strings.Contains(r.Fix, foreign) {
 		t.Errorf("%s: %+v", name, r)
 	}
 }
@@ -79,8 +78,8 @@ func fuzzedVisit(v *dbustest.Values, root string) *visit {
 	visit := &visit{Machine: m, cfg: config.Default()}
 	visit.cfg.Store.Dir = filepath.Join(root, "store")
 	visit.daemon = control.Status{
-		State: control.State{Name: v.Pick("CONNECTED", v.Word()), Why: v.Word(), Reason: wifi.Failure(v.Int())}, Version: v.Word(),
-		Advertising: v.Int() > 0, Adapter: v.Word(), Trouble: v.Word()}
+		Status: v.Pick("CONNECTED", v.Word()), Message: v.Word(), ReasonCode: byte(v.Int()), Version: v.Word(),
+		Advertising: v.Int() > 0, Adapter: v.Word(), AdvertisingMessage: v.Word()}
 	switch v.Pick("", "", "none", "other") {
 	case "none":
 		visit.daemonErr = control.ErrNotRunning

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 )
 
 type properties = map[string]any
@@ -31,7 +32,7 @@ type world struct {
 	link    string                // AdministrativeState; empty: no such link
 	nm      bool                  // NetworkManager manages the interface
 	daemon  bool
-	on      func(*control.Server)
+	on      func(*gateway.Snapshot)
 	outputs map[string]string // of programs
 }
 
@@ -50,7 +51,7 @@ func healthy(t *testing.T) *world {
 		},
 		link:   "configured",
 		daemon: true,
-		on:     func(s *control.Server) { s.AdvertisingUp("hci0") },
+		on:     func(s *gateway.Snapshot) { s.Advertising.Adapter = "hci0" },
 		outputs: map[string]string{
 			"/usr/libexec/bluetooth/bluetoothd": "5.66\n",
 			"/usr/sbin/wpa_supplicant":          "wpa_supplicant v2.10\nCopyright\n",
@@ -194,8 +195,9 @@ func (w *world) startManagers(conn *dbus.Conn) {
 
 func (w *world) startDaemon() {
 	s := control.NewServer(control.ServerConfig{Version: "1.2.3", Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Bus: w.machine.Bus})
-	s.SetState(control.State{Name: "IDLE", Why: "no stored credentials", Since: time.Now(), Advertise: true})
-	w.on(s)
+	now := &gateway.Snapshot{Turn: 1, Message: "no stored credentials", Since: time.Now(), Advertising: gateway.Advertising{Wanted: true}}
+	w.on(now)
+	s.Changed(&gateway.Snapshot{}, now)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
