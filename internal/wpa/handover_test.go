@@ -14,7 +14,7 @@ import (
 // shared is a rig with NetworkManager, and another program's connection.
 type shared struct {
 	*rig
-	manager *manager
+	manager *nmFake
 	other   *dbus.Conn
 }
 

@@ -137,8 +137,8 @@ func TestCheck(t *testing.T) {
 	r.isQuiet(t)
 }
 
-// manager is a NetworkManager with one device.
-type manager struct {
+// nmFake is a NetworkManager with one device.
+type nmFake struct {
 	t       *testing.T
 	conn    *dbus.Conn
 	managed atomic.Bool
@@ -146,14 +146,14 @@ type manager struct {
 
 const managerDevicePath = dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/1")
 
-func startManager(t *testing.T, address string) *manager {
+func startManager(t *testing.T, address string) *nmFake {
 	t.Helper()
 	conn, err := dbus.Connect(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	m := &manager{t: t, conn: conn}
+	m := &nmFake{t: t, conn: conn}
 	device := func(name string) (dbus.ObjectPath, *dbus.Error) {
 		if name != "wlan0" {
 			return "", dbus.NewError(managerName+".UnknownDevice", nil)
@@ -173,7 +173,7 @@ func startManager(t *testing.T, address string) *manager {
 	return m
 }
 
-func (m *manager) manage(on bool) {
+func (m *nmFake) manage(on bool) {
 	m.managed.Store(on)
 	changed := map[string]dbus.Variant{"Managed": dbus.MakeVariant(on)}
 	if err := m.conn.Emit(managerDevicePath, msgbus.PropertiesChanged, managerDevice, changed, []string{}); err != nil {
