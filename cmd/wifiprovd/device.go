@@ -7,24 +7,24 @@ import (
 	"path/filepath"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
-	"github.com/wifiprovd/wifiprovd/internal/profile/details"
+	"github.com/wifiprovd/wifiprovd/internal/profile/native"
 )
 
 // device returns what phones can read of this machine; sys is where sysfs is
 // mounted. The device tree, of boards such as the Raspberry Pi, is read there and
 // not in /proc, which the unit hides. A PC tells its product's name by DMI; its
 // serial number is for root alone and so not told.
-func device(sys string, c config.Config) details.Device {
+func device(sys string, c config.Config) native.Device {
 	model := firmware(sys, "firmware/devicetree/base/model")
 	if model == "" {
 		model = firmware(sys, "class/dmi/id/product_name")
 	}
-	return details.Device{
+	return native.Device{
 		Name:     c.Bluetooth.Name,
 		Model:    model,
 		Serial:   firmware(sys, "firmware/devicetree/base/serial-number"),
 		Version:  version,
-		Security: string(c.Bluetooth.Security),
+		Security: c.Bluetooth.Security.String(),
 	}
 }
 

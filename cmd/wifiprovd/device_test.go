@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
-	"github.com/wifiprovd/wifiprovd/internal/profile/details"
+	"github.com/wifiprovd/wifiprovd/internal/profile/native"
 )
 
 func TestDevice(t *testing.T) {
 	c := config.Default()
-	want := details.Device{Name: c.Bluetooth.Name, Version: version, Security: "encrypt"}
+	want := native.Device{Name: c.Bluetooth.Name, Version: version, Security: "encrypt"}
 	sys := t.TempDir()
 	write := func(name, text string) {
 		path := filepath.Join(sys, name)

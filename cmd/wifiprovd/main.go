@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
-	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/journal"
 )
 
 // version is set by the linker.
@@ -58,10 +59,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s is valid\n", *path)
 		return 0
 	}
-	log := daemon.NewLogger(c.Log.Level, stderr)
-	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "version", version, "security", c.Bluetooth.Security)
-	if c.Bluetooth.Security == config.SecurityNone {
-		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation")
+	log := journal.NewLogger(c.Log.Level, stderr)
+	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "event", "starting", "version", version, "security", c.Bluetooth.Security)
+	if c.Bluetooth.Security == gatt.NoPairing {
+		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")
 	}
 	// Secrets are in this process: no core dump, no ptrace by others (prctl(2)).
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
@@ -69,7 +70,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	go reportRuntime(ctx, log)
 	if err := serve(ctx, c, log); err != nil {
 		log.Error("wifiprovd ends", "err", err)
 		return exFailure

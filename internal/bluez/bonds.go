@@ -2,70 +2,66 @@ package bluez
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
-// removeAgain is how long RemoveDevice may take before it is called again: BlueZ 5.82
-// does not answer if the connection to the device ends in that moment.
-const removeAgain = 3 * time.Second
+// bonds removes bonds from adapters, which may not be there yet.
+type bonds struct {
+	bus     *bus
+	loop    *loop
+	world   *world
+	waiting []func() // for an adapter to be powered
+}
 
-// RemoveBond makes an adapter forget a central, which is disconnected. A bond
-// that does not exist is a success. RemoveBond waits until the adapter is there
-// and powered, or ctx ends.
-func (p *Peripheral) RemoveBond(ctx context.Context, b Bond) error {
-	result := make(chan error, 1)
-	var try func()
-	try = func() {
-		adapter := p.world.adapterAt(b.Adapter)
-		switch {
-		case ctx.Err() != nil:
-		case adapter == "" || !p.world.flag(adapter, adapterInterface, "Powered"):
-			p.deferred = append(p.deferred, try)
-		default:
-			p.removeAddress(ctx, adapter, b.Address, result)
+// tryAgain tries to remove what waits: the world has changed.
+func (b *bonds) tryAgain() {
+	waiting := b.waiting
+	b.waiting = nil
+	for _, f := range waiting {
+		f()
+	}
+}
+
+// remove removes a bond once its adapter is there and powered, unless ctx has ended, and
+// sends how that went to result.
+func (b *bonds) remove(ctx context.Context, bond gatt.Bond, result chan<- error) {
+	adapter := b.world.adapterAt(bond.Adapter)
+	switch {
+	case ctx.Err() != nil:
+	case adapter == "" || !b.world.radio(adapter).powered:
+		b.waiting = append(b.waiting, func() { b.remove(ctx, bond, result) })
+	default:
+		device := b.device(adapter, bond.Central)
+		b.loop.workers.Go(func() { result <- b.bus.removeDevice(ctx, adapter, device) })
+	}
+}
+
+// device returns the path of an adapter's device. bluetoothd tells of its devices after
+// the adapter: one that is not known yet will have the path that its address makes.
+func (b *bonds) device(adapter dbus.ObjectPath, central gatt.Central) dbus.ObjectPath {
+	for _, known := range b.world.devices(adapter) {
+		if b.world.central(known) == central {
+			return known
 		}
 	}
-	p.inbox.post(try)
+	return adapter + dbus.ObjectPath("/dev_"+strings.ReplaceAll(string(central), ":", "_"))
+}
+
+// awaitRemoval waits for what remove sends, or until ctx ends.
+func awaitRemoval(ctx context.Context, bond gatt.Bond, result <-chan error) error {
 	var err error
 	select {
 	case err = <-result:
 	case <-ctx.Done():
-		err = fmt.Errorf("adapter %s is not available, or does not answer: %w", b.Adapter, ctx.Err())
+		err = fmt.Errorf("adapter %s is not available, or does not answer: %w", bond.Adapter, ctx.Err())
 	}
 	if err != nil {
-		return fmt.Errorf("remove the bond with %s: %w", b.Address, err)
+		return fmt.Errorf("remove the bond with %s: %w", bond.Central, err)
 	}
 	return nil
-}
-
-func (p *Peripheral) removeAddress(ctx context.Context, adapter dbus.ObjectPath, address string, result chan<- error) {
-	// bluetoothd tells of its devices after the adapter: one that is not known yet is asked for by the path that it will have.
-	device := adapter + dbus.ObjectPath("/dev_"+strings.ReplaceAll(address, ":", "_"))
-	for _, known := range p.world.devices(adapter) {
-		if p.world.address(known) == address {
-			device = known
-		}
-	}
-	p.steps.running.Go(func() { result <- p.bus.removeDevice(ctx, adapter, device) })
-}
-
-// removeDevice makes an adapter forget a device, which is disconnected; until ctx ends.
-// One that it does not know is a success.
-func (b *bus) removeDevice(ctx context.Context, adapter, device dbus.ObjectPath) error {
-	for {
-		within, cancel := context.WithTimeout(b.ctx, removeAgain)
-		err := b.conn.Object(bluezName, adapter).CallWithContext(within, adapterInterface+".RemoveDevice", dbus.FlagNoAutoStart, device).Err
-		cancel()
-		switch {
-		case isError(err, bluezError+"DoesNotExist"):
-			return nil
-		case !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || b.ctx.Err() != nil:
-			return plain(err)
-		}
-	}
 }

@@ -1,120 +1,135 @@
 package bluez
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
-// callTimeout is how long a neighbour may take to answer.
-const callTimeout = 10 * time.Second
+const (
+	// callTimeout is how long bluetoothd may take to answer.
+	callTimeout = 10 * time.Second
 
-// errBusLost: the connection to the message bus has ended.
-var errBusLost = errors.New("the connection to the message bus is lost")
+	// removeTimeout is how long it may take to answer RemoveDevice before it is asked
+	// again: BlueZ 5.82 does not answer for 30 s if the device disconnects meanwhile.
+	removeTimeout = 3 * time.Second
+)
 
-// bus is this package's own connection to the message bus.
+// bus is this package's own connection to the message bus: BlueZ drops what a program has
+// registered when its connection ends, and calls it back on this one. The methods may be
+// called from any goroutine. No call starts bluetoothd: when that runs is systemd's to
+// say, and its coming is signalled.
 type bus struct {
-	conn *dbus.Conn
-	ctx  context.Context // ends with Run
+	ctx   context.Context // ends with Run
+	conn  *dbus.Conn
+	bluez msgbus.Program
 }
 
-// dial connects to the bus at address, or to the system bus if it is empty.
-// receive is called with each call and signal, in order of arrival, and must not
-// block.
-func dial(ctx context.Context, address string, receive dbus.Interceptor) (*bus, error) {
-	connCtx, cancel := context.WithCancel(ctx)
-	// Neither authentication nor Hello has a deadline of its own.
-	timer := time.AfterFunc(callTimeout, cancel)
-	connect := func(options ...dbus.ConnOption) (*dbus.Conn, error) {
-		if address == "" {
-			return dbus.ConnectSystemBus(options...)
-		}
-		return dbus.Connect(address, options...)
-	}
-	conn, err := connect(dbus.WithContext(connCtx), dbus.WithIncomingInterceptor(receive))
-	if !timer.Stop() {
-		err = context.DeadlineExceeded
-	}
+func newBus(ctx context.Context, conn *dbus.Conn) *bus {
+	return &bus{ctx: ctx, conn: conn, bluez: msgbus.Program{
+		Conn: conn, Name: bluezName, Timeout: callTimeout, Flags: dbus.FlagNoAutoStart,
+	}}
+}
+
+// owner returns the unique name of bluetoothd, empty if it is not running.
+func (b *bus) owner() (string, error) {
+	owner, err := b.bluez.Owner(b.ctx)
 	if err != nil {
-		cancel()
-		return nil, fmt.Errorf("connect to the message bus: %w", plain(err))
+		return "", fmt.Errorf("look for bluetoothd: %w", msgbus.Plain(err))
 	}
-	return &bus{conn: conn, ctx: ctx}, nil
+	return owner, nil
 }
 
-// call calls a method of BlueZ and stores its reply in results.
-func (b *bus) call(path dbus.ObjectPath, iface, method string, args []any, results ...any) error {
-	return b.callName(bluezName, path, iface, method, args, results...)
-}
-
-func (b *bus) callName(name string, path dbus.ObjectPath, iface, method string, args []any, results ...any) error {
-	ctx, cancel := context.WithTimeout(b.ctx, callTimeout)
-	defer cancel()
-	return b.conn.Object(name, path).CallWithContext(ctx, iface+"."+method, dbus.FlagNoAutoStart, args...).Store(results...)
-}
-
-// setProperty sets a property of one of BlueZ's objects.
-func (b *bus) setProperty(path dbus.ObjectPath, iface, property string, value any) error {
-	return b.call(path, propertiesInterface, "Set", []any{iface, property, dbus.MakeVariant(value)})
+// call calls a method of BlueZ that returns nothing.
+func (b *bus) call(path dbus.ObjectPath, method string, args ...any) error {
+	return b.bluez.Call(b.ctx, path, method, args)
 }
 
 // subscribe makes the bus deliver what the loop follows.
 func (b *bus) subscribe() error {
 	changes := func(iface string) []dbus.MatchOption {
 		return []dbus.MatchOption{
-			dbus.WithMatchSender(bluezName), dbus.WithMatchInterface(propertiesInterface),
+			dbus.WithMatchSender(bluezName), dbus.WithMatchInterface(msgbus.Properties),
 			dbus.WithMatchMember("PropertiesChanged"), dbus.WithMatchArg(0, iface),
 		}
 	}
 	for _, match := range [][]dbus.MatchOption{
 		{
-			dbus.WithMatchSender(busName), dbus.WithMatchInterface(busName),
+			dbus.WithMatchSender(msgbus.BusName), dbus.WithMatchInterface(msgbus.BusName),
 			dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, bluezName),
 		},
-		{dbus.WithMatchSender(bluezName), dbus.WithMatchInterface(objectManager)},
+		{dbus.WithMatchSender(bluezName), dbus.WithMatchInterface(msgbus.ObjectManager)},
 		changes(adapterInterface), changes(advertisingManagerInterface), changes(deviceInterface),
 	} {
 		ctx, cancel := context.WithTimeout(b.ctx, callTimeout)
 		err := b.conn.AddMatchSignalContext(ctx, match...)
 		cancel()
 		if err != nil {
-			return fmt.Errorf("subscribe to signals: %w", plain(err))
+			return fmt.Errorf("subscribe to signals: %w", msgbus.Plain(err))
 		}
 	}
 	return nil
 }
 
-// owner returns the unique name of bluetoothd, empty if it is not running.
-func (b *bus) owner() (string, error) {
-	var owner string
-	err := b.callName(busName, "/org/freedesktop/DBus", busName, "GetNameOwner", []any{bluezName}, &owner)
-	if isError(err, "org.freedesktop.DBus.Error.NameHasNoOwner") {
-		return "", nil
+// removeDevice makes an adapter forget a device with its keys, which Device1.Disconnect
+// would keep, and disconnects it; it tries until ctx ends. A device that the adapter does
+// not know is a success.
+func (b *bus) removeDevice(ctx context.Context, adapter, device dbus.ObjectPath) error {
+	bluez := b.bluez
+	bluez.Timeout = removeTimeout
+	for {
+		// Without ctx: BlueZ removes the device even if nobody waits any more.
+		err := bluez.Call(b.ctx, adapter, adapterInterface+".RemoveDevice", []any{device})
+		switch {
+		case msgbus.IsError(err, bluezError+"DoesNotExist"):
+			return nil
+		case !msgbus.Unanswered(err) || ctx.Err() != nil || b.ctx.Err() != nil:
+			return msgbus.Plain(err)
+		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("look for bluetoothd: %w", plain(err))
-	}
-	return owner, nil
 }
 
-// reply answers call with values, which are encoded as their Go types say but
-// announced with signature: an ordered a(kv) has the same bytes as a dictionary
-// a{kv} (D-Bus specification, Marshaling: a DICT_ENTRY is marshalled as a
-// STRUCT).
+// cut disconnects a device at once, by blocking it for a moment. It must not stay
+// blocked: both requests are on their way before the first is answered, or written to
+// BlueZ's disk.
+func (b *bus) cut(device dbus.ObjectPath) error {
+	ctx, cancel := context.WithTimeout(b.ctx, callTimeout)
+	defer cancel()
+	object := b.conn.Object(bluezName, device)
+	var calls []*dbus.Call
+	for _, value := range []bool{true, false} {
+		call := object.GoWithContext(ctx, msgbus.Properties+".Set", dbus.FlagNoAutoStart, nil,
+			deviceInterface, "Blocked", dbus.MakeVariant(value))
+		calls = append(calls, call)
+	}
+	var err error
+	for _, call := range calls {
+		<-call.Done
+		err = cmp.Or(err, call.Err)
+	}
+	return err
+}
+
+// reply answers call with values, which are encoded as their Go types say but announced
+// with signature: an ordered a(kv) has the same bytes as a dictionary a{kv} (D-Bus
+// specification, Marshaling: a DICT_ENTRY is marshalled as a STRUCT).
 func (b *bus) reply(call *dbus.Message, signature string, values ...any) {
-	b.answer(call, &dbus.Message{Type: dbus.TypeMethodReply, Body: values}, signature)
+	b.send(call, &dbus.Message{Type: dbus.TypeMethodReply, Body: values}, signature)
 }
 
+// replyError answers call with an error.
 func (b *bus) replyError(call *dbus.Message, err *dbus.Error) {
 	message := &dbus.Message{Type: dbus.TypeError, Body: err.Body}
 	message.Headers = map[dbus.HeaderField]dbus.Variant{dbus.FieldErrorName: dbus.MakeVariant(err.Name)}
-	b.answer(call, message, dbus.SignatureOf(err.Body...).String())
+	b.send(call, message, dbus.SignatureOf(err.Body...).String())
 }
 
-func (b *bus) answer(call, message *dbus.Message, signature string) {
+func (b *bus) send(call, message *dbus.Message, signature string) {
 	if call.Flags&dbus.FlagNoReplyExpected != 0 {
 		return
 	}
@@ -129,17 +144,18 @@ func (b *bus) answer(call, message *dbus.Message, signature string) {
 	b.conn.Send(message, nil)
 }
 
-// isError reports whether err is the D-Bus error called name.
-func isError(err error, name string) bool {
-	var e dbus.Error
-	return errors.As(err, &e) && e.Name == name
+// header returns a header field that is a string, empty if it is not there.
+func header(message *dbus.Message, field dbus.HeaderField) string {
+	switch value := message.Headers[field].Value().(type) {
+	case string:
+		return value
+	case dbus.ObjectPath:
+		return string(value)
+	}
+	return ""
 }
 
-// plain returns err without the D-Bus library's types, with the error's name.
-func plain(err error) error {
-	var e dbus.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return errors.New(e.Name + ": " + e.Error())
+// member returns the name of a method or signal with its interface.
+func member(message *dbus.Message) string {
+	return header(message, dbus.FieldInterface) + "." + header(message, dbus.FieldMember)
 }

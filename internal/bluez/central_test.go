@@ -8,6 +8,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 const (
@@ -23,7 +24,7 @@ func (r *rig) writes(device dbus.ObjectPath) {
 }
 
 func TestCentralsComeAndGo(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	one := r.bluez.Connect("hci0", phone)
 	two := r.bluez.Connect("hci0", phone2)
 	r.bluez.Connect("hci0", phone) // says again what is known
@@ -39,8 +40,8 @@ func TestCentralsComeAndGo(t *testing.T) {
 // A sensor that another program has connected is not a central, unless it uses
 // the service.
 func TestWhoIsACentralWithoutAdvertising(t *testing.T) {
-	r := newRig(t, None)
-	r.p.Advertise(false)
+	r := newRig(t, gatt.NoPairing)
+	r.p.Advertise(nil)
 	r.eventually("no advertisement", func() bool { return !r.bluez.Advertising("hci0") })
 	device := r.bluez.Connect("hci0", phone)
 	r.quiet()
@@ -52,7 +53,7 @@ func TestWhoIsACentralWithoutAdvertising(t *testing.T) {
 }
 
 func TestWritesOfACentralComeBeforeItsEnd(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	for range 20 {
 		device := r.bluez.Connect("hci0", phone)
 		call := r.bluez.Write(device, inUUID, nil)
@@ -66,14 +67,14 @@ func TestWritesOfACentralComeBeforeItsEnd(t *testing.T) {
 }
 
 func TestBondsAreReportedOnce(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	sensor := r.bluez.Connect("hci0", phone2)
 	r.bluez.Bond(sensor) // it never uses the service
 	device := r.bluez.Connect("hci0", phone)
 	r.expect("connected "+phone2, "connected "+phone)
 	r.bluez.Bond(device)
 	r.writes(device)
-	r.expect("bonded " + adapterAddr + " " + phone)
+	r.expect("bonded " + adapterAddr + " " + phone + " encrypt")
 	r.writes(device)
 	r.bluez.Disconnect(sensor)
 	r.expect("disconnected " + phone2)
@@ -83,17 +84,17 @@ func TestBondsAreReportedOnce(t *testing.T) {
 	r.expect("connected AA:BB:CC:00:00:03")
 	r.writes(other) // bonds afterwards
 	r.bluez.Bond(other)
-	r.expect("bonded " + adapterAddr + " AA:BB:CC:00:00:03")
+	r.expect("bonded " + adapterAddr + " AA:BB:CC:00:00:03 encrypt")
 	r.quiet()
 }
 
 func TestRemoveBond(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	ctx := t.Context()
 	device := r.bluez.Connect("hci0", phone)
 	r.bluez.Bond(device)
 	r.expect("connected " + phone)
-	bond := Bond{adapterAddr, phone}
+	bond := gatt.Bond{Adapter: adapterAddr, Central: phone}
 	for range 2 { // the second time BlueZ knows none
 		if err := r.p.RemoveBond(ctx, bond); err != nil {
 			t.Fatal(err)
@@ -119,28 +120,28 @@ func TestRemoveBond(t *testing.T) {
 
 // BlueZ 5.82 does not answer if the connection ends in that moment.
 func TestRemoveBondAsksAgain(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
 	r.bluez.Hang("RemoveDevice", 1)
-	if err := r.p.RemoveBond(t.Context(), Bond{adapterAddr, phone}); err != nil {
+	if err := r.p.RemoveBond(t.Context(), gatt.Bond{Adapter: adapterAddr, Central: phone}); err != nil {
 		t.Fatal(err)
 	}
 	r.expect("disconnected " + phone)
 }
 
 func TestRemoveBondWaitsForTheAdapter(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	r.bluez.RemoveAdapter("hci0")
 	r.expect("down there is no Bluetooth adapter; waiting for one")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.p.RemoveBond(ctx, Bond{adapterAddr, phone}); !errors.Is(err, context.Canceled) {
+	if err := r.p.RemoveBond(ctx, gatt.Bond{Adapter: adapterAddr, Central: phone}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	result := make(chan error, 1)
-	go func() { result <- r.p.RemoveBond(t.Context(), Bond{adapterAddr, phone}) }()
+	go func() { result <- r.p.RemoveBond(t.Context(), gatt.Bond{Adapter: adapterAddr, Central: phone}) }()
 	r.bluez.AddAdapter("hci0", adapterAddr)
 	r.expect("up hci0")
 	if err := <-result; err != nil {
@@ -149,7 +150,7 @@ func TestRemoveBondWaitsForTheAdapter(t *testing.T) {
 }
 
 func TestAgentShowsAPasskeyOnce(t *testing.T) {
-	r := newRig(t, Authenticated)
+	r := newRig(t, gatt.Authenticated)
 	device := r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
 	show := func(passkey uint32, entered uint16) {
@@ -171,12 +172,12 @@ func TestAgentShowsAPasskeyOnce(t *testing.T) {
 	show(999999, 0)
 	r.expect("passkey "+phone+" 001234", "passkey "+phone+" 999999")
 	r.bluez.Bond(device)
-	r.expect("bonded " + adapterAddr + " " + phone)
+	r.expect("bonded " + adapterAddr + " " + phone + " authenticated")
 	r.quiet()
 }
 
 func TestAgentIsForOneAdapter(t *testing.T) {
-	r := newRig(t, Authenticated)
+	r := newRig(t, gatt.Authenticated)
 	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
 	device := r.bluez.Connect("hci1", phone)
 	if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(1), uint16(0)); err == nil {
@@ -188,33 +189,33 @@ func TestAgentIsForOneAdapter(t *testing.T) {
 func TestAgentAllowsWhatTheModeAllows(t *testing.T) {
 	const other = "/org/bluez/hci0/dev_AA_BB_CC_00_00_09" // not a central
 	for _, test := range []struct {
-		security Security
-		method   string
-		args     []any
-		allowed  bool
+		pairing gatt.Pairing
+		method  string
+		args    []any
+		allowed bool
 	}{
-		{Encrypt, "RequestAuthorization", nil, true},
-		{Encrypt, "RequestConfirmation", []any{uint32(1)}, false},
-		{Encrypt, "DisplayPasskey", []any{uint32(1), uint16(0)}, false},
-		{Encrypt, "RequestPasskey", nil, false},
-		{Encrypt, "RequestPinCode", nil, false},
-		{Encrypt, "AuthorizeService", []any{serviceUUID}, true},
-		{Encrypt, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},
-		{Authenticated, "RequestAuthorization", nil, false},
-		{Authenticated, "DisplayPasskey", []any{uint32(1), uint16(1)}, true},
-		{Authenticated, "RequestConfirmation", []any{uint32(1)}, false},
-		{Authenticated, "DisplayPinCode", []any{"1234"}, false},
-		{Authenticated, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},
-		{Authenticated, "Nonsense", nil, false},
-		{None, "RequestAuthorization", nil, false},
+		{gatt.Encrypt, "RequestAuthorization", nil, true},
+		{gatt.Encrypt, "RequestConfirmation", []any{uint32(1)}, false},
+		{gatt.Encrypt, "DisplayPasskey", []any{uint32(1), uint16(0)}, false},
+		{gatt.Encrypt, "RequestPasskey", nil, false},
+		{gatt.Encrypt, "RequestPinCode", nil, false},
+		{gatt.Encrypt, "AuthorizeService", []any{serviceUUID}, true},
+		{gatt.Encrypt, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},
+		{gatt.Authenticated, "RequestAuthorization", nil, false},
+		{gatt.Authenticated, "DisplayPasskey", []any{uint32(1), uint16(1)}, true},
+		{gatt.Authenticated, "RequestConfirmation", []any{uint32(1)}, false},
+		{gatt.Authenticated, "DisplayPinCode", []any{"1234"}, false},
+		{gatt.Authenticated, "AuthorizeService", []any{"0000110b-0000-1000-8000-00805f9b34fb"}, false},
+		{gatt.Authenticated, "Nonsense", nil, false},
+		{gatt.NoPairing, "RequestAuthorization", nil, false},
 	} {
 		t.Run(test.method, func(t *testing.T) {
-			r := newRig(t, test.security)
+			r := newRig(t, test.pairing)
 			device := r.bluez.Connect("hci0", phone)
 			r.expect("connected " + phone)
 			err := r.bluez.AskAgent(test.method, append([]any{device}, test.args...)...)
 			if allowed := err == nil; allowed != test.allowed {
-				t.Errorf("security %d: got %v", test.security, err)
+				t.Errorf("%s: got %v", test.pairing, err)
 			}
 			if err := r.bluez.AskAgent("RequestAuthorization", dbus.ObjectPath(other)); err == nil {
 				t.Error("a device that is not connected was allowed to pair")
@@ -226,7 +227,7 @@ func TestAgentAllowsWhatTheModeAllows(t *testing.T) {
 
 // Nothing has to pair: whether devices may is left to whoever has set it.
 func TestNoneDoesNotMakeTheAdapterPairable(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	if count(r.bluez.Requests(), "Set Pairable") > 0 {
 		t.Error("Pairable was set")
 	}
@@ -236,10 +237,10 @@ func TestNoneDoesNotMakeTheAdapterPairable(t *testing.T) {
 func TestRemoveBondAsBluetoothdStarts(t *testing.T) {
 	r := newRigOn(t, dbustest.Start(t))
 	r.bluez = dbustest.NewBlueZ(t, r.bus)
-	r.start(Config{Security: Encrypt})
+	r.start("", gatt.Encrypt)
 	r.expect(noDaemon)
 	result := make(chan error, 1)
-	go func() { result <- r.p.RemoveBond(t.Context(), Bond{adapterAddr, phone}) }()
+	go func() { result <- r.p.RemoveBond(t.Context(), gatt.Bond{Adapter: adapterAddr, Central: phone}) }()
 	r.bluez.Start()
 	r.eventually("list", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") > 0 })
 	r.bluez.Sync()

@@ -1,85 +1,103 @@
 package bluez
 
-import "github.com/godbus/dbus/v5"
+import (
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+)
 
 // central is a device that is connected to us.
 type central struct {
-	address  string // as it was first seen, also if the device reveals another one later
-	used     bool   // a service or the agent
-	reported bool   // to Bonded
-	passkey  string // the last one shown
+	id       gatt.Central // as it was first seen; a bond may reveal the identity address
+	used     bool         // a service or the agent
+	reported bool         // to Handler.Bonded
+	passkey  string       // the last one shown
 }
 
-// followCentrals brings the list of centrals up to date with the world.
-func (p *Peripheral) followCentrals() {
-	for _, device := range p.world.devices(p.adapter) {
-		// What connects while we do not advertise was connected by another program.
-		if p.registration.wanted && p.registration.advertised && p.connected(device) {
-			p.central(device)
-		}
-	}
-	for device, c := range p.centrals {
-		if !p.connected(device) {
-			delete(p.centrals, device)
-			tell(p.cfg.CentralDisconnected, c.address)
-			if len(p.centrals) == 0 {
-				// A connection ends legacy advertising, and not every kernel
-				// takes it up again.
-				p.registration.refresh = true
+// centrals keeps the list of the devices that are connected to us, and tells when one
+// comes, bonds and goes. The kernel bounds their number.
+type centrals struct {
+	world     *world
+	chooser   *chooser
+	registrar *registrar
+	lockout   *lockout
+	handler   Handler
+	gone      func(gatt.Central) // may be nil
+	pairing   gatt.Pairing       // that bonds are made with
+	all       map[dbus.ObjectPath]*central
+}
+
+// follow brings the list up to date with the world.
+func (c *centrals) follow() {
+	if c.registrar.advertised() { // else another program has made the connection
+		for _, device := range c.world.devices(c.chooser.current) {
+			if c.world.connected(device) {
+				c.get(device)
 			}
-			continue
 		}
-		p.reportBond(device, c)
+	}
+	for device, central := range c.all {
+		if c.world.connected(device) {
+			c.reportBond(device, central)
+		} else {
+			c.left(device, central)
+		}
 	}
 }
 
-func (p *Peripheral) connected(device dbus.ObjectPath) bool {
-	return p.world.flag(device, deviceInterface, "Connected")
-}
-
-// central returns the central at path device, which is announced if it is new.
-func (p *Peripheral) central(device dbus.ObjectPath) *central {
-	c := p.centrals[device]
-	if c == nil {
-		c = &central{address: p.world.address(device)}
-		p.centrals[device] = c
-		tell(p.cfg.CentralConnected, c.address)
-		p.registration.agent = false // another program's may have become the default
+// left: a central has disconnected.
+func (c *centrals) left(device dbus.ObjectPath, central *central) {
+	delete(c.all, device)
+	if c.gone != nil {
+		c.gone(central.id)
 	}
-	return c
+	c.handler.Disconnected(central.id)
+	if len(c.all) == 0 {
+		// A connection ends legacy advertising, and not every kernel takes it up again.
+		c.registrar.adverts.renew()
+	}
 }
 
-// used notes that a device uses a service or the agent.
-func (p *Peripheral) used(device dbus.ObjectPath) *central {
+// get returns the central at path device, which is announced if it is new.
+func (c *centrals) get(device dbus.ObjectPath) *central {
+	known := c.all[device]
+	if known == nil {
+		known = &central{id: c.world.central(device)}
+		c.all[device] = known
+		c.handler.Connected(known.id)
+		c.registrar.agent.doubt() // another program's may have become the default
+	}
+	return known
+}
+
+// used notes that a device uses a service or the agent, and returns it.
+func (c *centrals) used(device dbus.ObjectPath) *central {
 	// BlueZ 5.66 does not always say that a device has connected.
-	p.world.change(device, deviceInterface, map[string]dbus.Variant{"Connected": dbus.MakeVariant(true)})
-	c := p.central(device)
-	c.used = true
-	p.reportBond(device, c)
-	return c
+	c.world.become(device, deviceInterface, "Connected")
+	known := c.get(device)
+	known.used = true
+	c.reportBond(device, known)
+	return known
 }
 
-func (p *Peripheral) reportBond(device dbus.ObjectPath, c *central) {
-	if c.reported || !c.used || !p.world.bonded(device) {
+func (c *centrals) reportBond(device dbus.ObjectPath, central *central) {
+	if central.reported || !central.used || !c.world.bonded(device) {
 		return
 	}
-	c.reported = true
-	if c.passkey != "" {
-		p.pairedByPasskey()
+	central.reported = true
+	if central.passkey != "" {
+		c.lockout.typed()
 	}
-	tell(p.cfg.Bonded, p.bond(device))
+	c.handler.Bonded(gatt.Bond{
+		Adapter: c.world.adapterAddress(c.chooser.current),
+		Central: c.world.central(device),
+		Pairing: c.pairing,
+	})
 }
 
-func (p *Peripheral) bond(device dbus.ObjectPath) Bond {
-	return Bond{
-		Adapter: p.world.text(p.adapter, adapterInterface, "Address"),
-		Address: p.world.address(device),
-	}
-}
-
-// tell calls a callback that may be nil.
-func tell[T any](callback func(T), value T) {
-	if callback != nil {
-		callback(value)
+// forgetPasskeys: what was shown is of no more use.
+func (c *centrals) forgetPasskeys() {
+	for _, central := range c.all {
+		central.passkey = ""
 	}
 }

@@ -1,61 +1,62 @@
 package bluez
 
 import (
-	"context"
-	"errors"
+	"log/slog"
 	"time"
 
-	"github.com/godbus/dbus/v5"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
-// answerTime is how long bluetoothd may take to answer a question that takes no
-// work.
+// answerTime is how long bluetoothd may take to answer a question that takes no work.
 const answerTime = 5 * time.Second
 
-// check is a question whether bluetoothd still answers.
+// check asks whether bluetoothd still answers. The question is to make our agent the
+// default one: another program's may have become that, of which BlueZ tells nobody.
 type check struct {
-	running bool
-	silent  bool // it has not answered the last one
+	bus       *bus
+	loop      *loop
+	world     *world
+	registrar *registrar
+	steps     *steps
+	log       *slog.Logger
+	running   bool
+	silent    bool // it has not answered the last one
 }
 
-// Check finds out, without waiting for it, whether bluetoothd still answers: one
-// that hangs says nothing. The journal tells. What it is asked for is to make our
-// agent the default one: it may have become another program's, of which BlueZ
-// tells nobody.
-func (p *Peripheral) Check() {
-	p.inbox.post(func() {
-		// Of a step that runs the outcome tells.
-		if p.registration.agent && !p.check.running && !p.steps.busy && !p.steps.ending {
-			p.check.running = true
-			p.ping(p.owner)
-		}
+// ask asks, unless the outcome of a step will tell as much.
+func (c *check) ask() {
+	if c.registrar.agent == held && !c.running && c.steps.running == nil && !c.steps.ending {
+		c.running = true
+		c.ping(c.world.owner)
+	}
+}
+
+func (c *check) ping(owner string) {
+	c.loop.workers.Go(func() {
+		bluez := c.bus.bluez
+		bluez.Name, bluez.Timeout = owner, answerTime
+		err := bluez.Call(c.bus.ctx, managerPath, requestDefaultAgent, []any{agentPath})
+		c.loop.post(func() { c.answered(owner, err) })
 	})
 }
 
-func (p *Peripheral) ping(owner string) {
-	p.steps.running.Go(func() {
-		ctx, cancel := context.WithTimeout(p.bus.ctx, answerTime)
-		defer cancel()
-		err := p.bus.conn.Object(owner, "/org/bluez").CallWithContext(ctx, agentManagerInterface+".RequestDefaultAgent",
-			dbus.FlagNoAutoStart, dbus.ObjectPath(agentPath)).Err
-		p.inbox.post(func() { p.pinged(owner, err) })
-	})
-}
-
-func (p *Peripheral) pinged(owner string, err error) {
-	silent := owner == p.owner && errors.Is(err, context.DeadlineExceeded)
+// answered takes in the answer, or that there was none. A bluetoothd that hangs is asked
+// until it answers.
+func (c *check) answered(owner string, err error) {
+	same := owner == c.world.owner
+	silent := same && msgbus.Unanswered(err)
 	switch {
-	case silent && !p.check.silent:
-		p.log.Warn("bluetoothd does not answer, phones are not served; if it stays so: systemctl restart bluetooth")
-	case !silent && p.check.silent && owner == p.owner:
-		p.log.Info("bluetoothd answers again")
+	case silent && !c.silent:
+		c.log.Warn("bluetoothd does not answer, phones are not served;" +
+			" if it stays so: systemctl restart bluetooth")
+	case same && !silent && c.silent:
+		c.log.Info("bluetoothd answers again")
 	}
-	p.check = check{running: silent, silent: silent}
-	if isError(err, bluezError+"DoesNotExist") && owner == p.owner {
-		p.registration.agent = false
-		p.advance()
+	c.running, c.silent = silent, silent
+	if same && msgbus.IsError(err, bluezError+"DoesNotExist") {
+		c.registrar.agent = absent
 	}
-	if silent && !p.steps.ending {
-		p.ping(owner)
+	if silent && !c.steps.ending {
+		c.ping(owner)
 	}
 }

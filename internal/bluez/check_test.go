@@ -1,11 +1,15 @@
 package bluez
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+)
 
 // Another program's agent does not stay the default one, and an agent that
 // bluetoothd has lost is registered again.
 func TestCheck(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	r.p.Check()
 	r.eventually("the agent made the default again", func() bool { return count(r.bluez.Requests(), "RequestDefaultAgent") == 2 })
 	r.bluez.Fail("RequestDefaultAgent", "DoesNotExist", 1)
@@ -21,7 +25,7 @@ func TestCheckHangs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for the deadline of a call")
 	}
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	r.bluez.Hang("RequestDefaultAgent", 1)
 	r.p.Check()
 	r.eventually("a second question", func() bool { return count(r.bluez.Requests(), "RequestDefaultAgent") == 3 })

@@ -10,11 +10,21 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 const fuzzedDevice = "/org/bluez/hci0/dev_AA_BB_CC_00_00_01"
+
+// deaf is a Handler that does nothing.
+type deaf struct{}
+
+func (deaf) Connected(gatt.Central)    {}
+func (deaf) Disconnected(gatt.Central) {}
+func (deaf) Bonded(gatt.Bond)          {}
+func (deaf) OnAir(string)              {}
+func (deaf) OffAir(string)             {}
 
 // nowhere is a bus connection that takes everything and says nothing.
 type nowhere struct{ io.Writer }
@@ -32,15 +42,18 @@ func newFuzzed(t *testing.T) *Peripheral {
 
 func newFuzzedOn(t *testing.T, conn *dbus.Conn) *Peripheral {
 	written := func(gatt.Request, []byte) error { return nil }
-	p := New(Config{Name: "Test", Security: Authenticated, Log: slog.New(slog.DiscardHandler), Services: []gatt.Service{{
-		UUID: serviceUUID,
+	p := New(Config{Log: slog.New(slog.DiscardHandler)})
+	p.assemble(newBus(t.Context(), conn), Application{Services: []gatt.Service{{
+		UUID: serviceUUID, Pairing: gatt.Authenticated,
 		Characteristics: []*gatt.Characteristic{
 			{UUID: inUUID, Write: written},
 			{UUID: outUUID, Read: func(gatt.Request) ([]byte, error) { return []byte("0123456789"), nil }, Notify: &gatt.Notifier{}},
 		},
-	}}})
-	p.bus, p.owner = &bus{conn: conn, ctx: t.Context()}, ":1.1"
-	p.registration.listed, p.steps.ending = true, true // no steps: they need an answer
+	}}}, deaf{})
+	p.registrar.want([]gatt.Advert{{ServiceUUIDs: []string{serviceUUID}, Name: "Test"}})
+	p.registrar.adverts.begin(0) // something to read and to release
+	p.world.owner, p.world.listed = ":1.1", true
+	p.steps.ending = true // no steps: they need an answer
 	return p
 }
 
@@ -71,15 +84,15 @@ func FuzzObjects(f *testing.F) {
 				break
 			}
 			m := fuzzedSignal(p, v)
-			sender, owner, known := header(m, dbus.FieldSender), p.owner, len(p.world)
+			sender, owner, known := header(m, dbus.FieldSender), p.world.owner, len(p.world.objects)
 			p.signal(m)
-			if byBus := header(m, dbus.FieldMember) == "NameOwnerChanged" && sender == busName; owner != p.owner && !byBus {
-				t.Errorf("%s made %s bluetoothd", sender, p.owner)
-			} else if known != len(p.world) && !byBus && sender != owner {
-				t.Errorf("%s made %d objects of %d", sender, len(p.world), known)
+			if byBus := header(m, dbus.FieldMember) == "NameOwnerChanged" && sender == msgbus.BusName; owner != p.world.owner && !byBus {
+				t.Errorf("%s made %s bluetoothd", sender, p.world.owner)
+			} else if known != len(p.world.objects) && !byBus && sender != owner {
+				t.Errorf("%s made %d objects of %d", sender, len(p.world.objects), known)
 			}
 			for _, adapter := range p.world.adapters() {
-				p.world.instances(adapter)
+				p.world.radio(adapter)
 				p.world.devices(adapter)
 			}
 			checkWorld(t, p.world)
@@ -87,15 +100,15 @@ func FuzzObjects(f *testing.F) {
 	})
 }
 
-func checkWorld(t *testing.T, w world) {
+func checkWorld(t *testing.T, w *world) {
 	t.Helper()
-	for path, interfaces := range w {
+	for path, interfaces := range w.objects {
 		for name := range interfaces {
 			if _, ok := kept[name]; !ok {
 				t.Errorf("%s of %s is remembered", name, path)
 			}
 		}
-		w.address(path)
+		w.central(path)
 		w.bonded(path)
 	}
 }
@@ -105,16 +118,16 @@ func fuzzedSignal(p *Peripheral, v *dbustest.Values) *dbus.Message {
 	word, properties := func() any { return v.Word() }, func() any { return v.Properties() }
 	path := func() any { return v.Path("/org/bluez/hci0", fuzzedDevice) }
 	names := func() any { return []string{v.Word(), v.Word()} }
-	name := v.Pick(objectManager+".InterfacesAdded", propertiesInterface+".PropertiesChanged", objectManager+".InterfacesRemoved",
-		busName+".NameOwnerChanged")
+	name := v.Pick(msgbus.ObjectManager+".InterfacesAdded", msgbus.PropertiesChanged, msgbus.ObjectManager+".InterfacesRemoved",
+		msgbus.NameOwnerChanged)
 	m := fuzzedMessage(v.Pick("/org/bluez/hci0", fuzzedDevice), name)
-	m.Headers[dbus.FieldSender] = dbus.MakeVariant(v.Pick(p.owner, p.owner, busName, ":1.666"))
+	m.Headers[dbus.FieldSender] = dbus.MakeVariant(v.Pick(p.world.owner, p.world.owner, msgbus.BusName, ":1.666"))
 	switch name {
-	case objectManager + ".InterfacesAdded":
+	case msgbus.ObjectManager + ".InterfacesAdded":
 		m.Body = v.Body(path, func() any { return v.Interfaces() })
-	case objectManager + ".InterfacesRemoved":
+	case msgbus.ObjectManager + ".InterfacesRemoved":
 		m.Body = v.Body(path, names)
-	case busName + ".NameOwnerChanged":
+	case msgbus.NameOwnerChanged:
 		m.Body = v.Body(word, word, word)
 	default:
 		m.Body = v.Body(word, properties, names)
@@ -128,23 +141,23 @@ func FuzzCalls(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p := newFuzzed(t)
-		t.Cleanup(func() { p.lockout.stop() })
-		p.adapter = "/org/bluez/hci0"
+		t.Cleanup(func() { p.server.agent.lockout.pause.stop() })
+		p.chooser.current = "/org/bluez/hci0"
 		v := dbustest.NewValues(data, fuzzedWords...)
 		for range 100 {
 			if !v.More() {
 				break
 			}
 			call := fuzzedCall(p, v)
-			forged, known := *call, len(p.centrals)
+			forged, known := *call, len(p.centrals.all)
 			forged.Headers = maps.Clone(call.Headers)
 			forged.Headers[dbus.FieldSender] = dbus.MakeVariant(":1.666")
-			if p.serve(&forged); len(p.centrals) != known {
+			if p.server.serve(&forged); len(p.centrals.all) != known {
 				t.Errorf("%s of another program is served", header(call, dbus.FieldMember))
 			}
-			p.serve(call)
+			p.server.serve(call)
 		}
-		if n := len(p.centrals); n > 100 {
+		if n := len(p.centrals.all); n > 100 {
 			t.Errorf("%d centrals", n)
 		}
 	})
@@ -154,13 +167,22 @@ func fuzzedCall(p *Peripheral, v *dbustest.Values) *dbus.Message {
 	device := func() any { return dbus.ObjectPath(v.Pick(fuzzedDevice, v.Word())) }
 	options := func() any { return v.Properties() }
 	number := func() any { return uint32(len(v.Bytes())) }
-	chars := []string{agentPath, advertisementPath, applicationPath}
-	for _, path := range slices.Sorted(maps.Keys(p.tree.characteristics)) {
+	chars := []string{string(agentPath), string(advertPath(0)), string(applicationPath)}
+	for _, path := range slices.Sorted(maps.Keys(p.server.tree.characteristics)) {
 		chars = append(chars, string(path))
 	}
 	member := v.Pick("WriteValue", "ReadValue", "StartNotify", "DisplayPasskey", "RequestAuthorization", "AuthorizeService",
 		"RequestConfirmation", "Cancel", "Release", "GetAll", "GetManagedObjects", v.Word())
-	m := fuzzedMessage(v.Pick(chars...), characteristicInterface+"."+member)
+	iface := characteristicInterface // an agent's methods are known by their names alone
+	switch member {
+	case "GetAll":
+		iface = msgbus.Properties
+	case "GetManagedObjects":
+		iface = msgbus.ObjectManager
+	case "Release":
+		iface = advertisementInterface
+	}
+	m := fuzzedMessage(v.Pick(chars...), iface+"."+member)
 	switch member {
 	case "WriteValue":
 		m.Body = v.Body(func() any { return v.Bytes() }, options)

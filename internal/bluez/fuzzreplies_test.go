@@ -6,6 +6,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 // FuzzReplies: whatever BlueZ answers on the way to being on the air, nothing is
@@ -19,17 +20,18 @@ func FuzzReplies(f *testing.F) {
 		v := dbustest.NewValues(data, fuzzedWords...).Valid()
 		b := &fuzzedBlueZ{t: t, v: v}
 		conn.Set(b.answer)
-		p.registration.listed, p.registration.wanted = false, true
-		t.Cleanup(func() { p.startOver(); p.tellTrouble() }) // no timers stay
+		p.world.listed = false
+		t.Cleanup(func() { p.steps.startOver(); p.troubles.settle.stop(); p.chooser.wait.stop() })
 		if owner, err := p.bus.owner(); err == nil {
-			p.owner = owner
+			p.world.owner = owner
 		}
 		for range 50 {
-			if s := p.next(); s != nil {
-				p.finished(p.steps.round, s, s.do())
+			if s := p.registrar.next(); s != nil {
+				p.steps.running = s
+				p.finished(s, s.do())
 			}
 			checkWorld(t, p.world)
-			if p.registration.advertised && !b.advertised {
+			if p.registrar.adverts.onAir() > 0 && !b.advertised {
 				t.Error("advertised, but not by BlueZ")
 			}
 			if !v.More() {
@@ -38,13 +40,12 @@ func FuzzReplies(f *testing.F) {
 			switch v.Pick("", "", "signal", "ping", "remove") {
 			case "signal":
 				p.signal(fuzzedSignal(p, v))
-				b.agent, b.advertised = b.agent && p.registration.agent, b.advertised && p.registration.advertised
+				b.agent, b.advertised = b.agent && p.registrar.agent != absent, b.advertised && p.registrar.adverts.onAir() > 0
 			case "ping":
-				p.pinged(p.owner, p.bus.call("/org/bluez", agentManagerInterface, "RequestDefaultAgent", []any{dbus.ObjectPath(agentPath)}))
+				p.check.answered(p.world.owner, p.bus.call(managerPath, requestDefaultAgent, agentPath))
 			case "remove":
-				result := make(chan error, 1)
-				p.removeAddress(t.Context(), "/org/bluez/hci0", "AA:BB:CC:00:00:01", result)
-				<-result
+				device := p.bonds.device("/org/bluez/hci0", "AA:BB:CC:00:00:01")
+				_ = p.bus.removeDevice(t.Context(), "/org/bluez/hci0", device)
 			}
 		}
 	})
@@ -77,9 +78,9 @@ func (b *fuzzedBlueZ) answer(_ dbus.ObjectPath, method string, _ []any) (string,
 	switch {
 	case failure != "":
 		return failure, v.Body(func() any { return v.Word() })
-	case method == objectManager+".GetManagedObjects":
+	case method == msgbus.ObjectManager+".GetManagedObjects":
 		return "", v.Body(func() any { return b.objects() })
-	case method == busName+".GetNameOwner":
+	case method == msgbus.BusName+".GetNameOwner":
 		return "", v.Body(func() any { return v.Word() })
 	}
 	return "", v.Body()

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 func TestLockoutGrowsAndIsBounded(t *testing.T) {
@@ -30,7 +32,7 @@ func TestLockoutGrowsAndIsBounded(t *testing.T) {
 // Whoever guesses from one address after the other is stopped; then the owner's
 // phone is served, and the counting starts anew.
 func TestLockout(t *testing.T) {
-	r := newRig(t, Authenticated)
+	r := newRig(t, gatt.Authenticated)
 	for n := range freeGuesses {
 		r.guess(n)
 	}
@@ -65,6 +67,9 @@ func (r *rig) guess(n int) {
 // servesOnlyBonded checks that while pairing is locked nobody is shown a passkey,
 // and that whoever has a bond is served.
 func (r *rig) servesOnlyBonded() {
+	if r.logs("pairing-locked") != 1 {
+		r.t.Errorf("logged %v", r.logged)
+	}
 	stranger, address, err := r.ask(10)
 	if err == nil || !strings.Contains(err.Error(), "not allowed") {
 		r.t.Errorf("while locked: answered %v", err)
@@ -84,43 +89,23 @@ func (r *rig) servesOnlyBonded() {
 		r.t.Errorf("RemoveDevice was called %d times, want once, for %s", got, stranger)
 	}
 	r.writes(bonded) // whoever has a bond is served
-	r.expect("bonded " + adapterAddr + " " + phone)
+	r.expect("bonded " + adapterAddr + " " + phone + " authenticated")
 }
 
 // pairsOnceAllowed pairs when the lock-out ends. After that a guess is free again.
 func (r *rig) pairsOnceAllowed() {
-	// A new address each time: a refused device may be removed a little later.
-	var address string
-	var device dbus.ObjectPath
-	n := 0
-	r.eventually("the end of the lock-out", func() bool {
-		n++
-		address = fmt.Sprintf("AA:BB:CC:00:02:%02X", n)
-		device = r.bluez.Connect("hci0", address)
-		time.Sleep(100 * time.Millisecond) // between tries
-		return r.bluez.AskAgent("DisplayPasskey", device, uint32(42), uint16(0)) == nil
-	})
-	r.until("passkey " + address + " 000042")
-	r.bluez.Bond(device)
-	r.until("bonded " + adapterAddr + " " + address)
-	address = fmt.Sprintf("AA:BB:CC:00:02:%02X", n+1)
-	device = r.bluez.Connect("hci0", address)
-	if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(43), uint16(0)); err != nil {
-		r.t.Errorf("after a pairing: %v", err)
+	r.eventually("the end of the lockout", func() bool { return r.logs("pairing-allowed") == 1 })
+	device, address, err := r.ask(42) // one more guess locks again
+	if err != nil {
+		r.t.Fatalf("after the lockout: %v", err)
 	}
-}
-
-// until skips what is reported before what is wanted.
-func (r *rig) until(want string) {
-	r.t.Helper()
-	for late := time.After(patience); ; {
-		select {
-		case got := <-r.events:
-			if got == want {
-				return
-			}
-		case <-late:
-			r.t.Fatalf("not reported: %q", want)
-		}
+	r.expect("passkey " + address + " 000042")
+	r.bluez.Bond(device)
+	r.expect("bonded " + adapterAddr + " " + address + " authenticated")
+	if r.logs("pairing-locked") != 2 || r.logs("pairing-allowed") != 2 {
+		r.t.Errorf("logged %v", r.logged)
+	}
+	if _, _, err := r.ask(43); err != nil {
+		r.t.Errorf("after a pairing: %v", err)
 	}
 }

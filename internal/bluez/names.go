@@ -1,11 +1,14 @@
 package bluez
 
 import (
+	"github.com/godbus/dbus/v5"
 	"github.com/muka/go-bluetooth/bluez/profile/adapter"
 	"github.com/muka/go-bluetooth/bluez/profile/advertising"
-	"github.com/muka/go-bluetooth/bluez/profile/agent"
+	bluezagent "github.com/muka/go-bluetooth/bluez/profile/agent"
 	"github.com/muka/go-bluetooth/bluez/profile/device"
-	"github.com/muka/go-bluetooth/bluez/profile/gatt"
+	bluezgatt "github.com/muka/go-bluetooth/bluez/profile/gatt"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 // What BlueZ calls things. go-bluetooth is used here only: its generated clients
@@ -14,55 +17,56 @@ var (
 	adapterInterface            = adapter.Adapter1Interface
 	advertisementInterface      = advertising.LEAdvertisement1Interface
 	advertisingManagerInterface = advertising.LEAdvertisingManager1Interface
-	agentInterface              = agent.Agent1Interface
-	agentManagerInterface       = agent.AgentManager1Interface
-	characteristicInterface     = gatt.GattCharacteristic1Interface
+	agentManagerInterface       = bluezagent.AgentManager1Interface
+	characteristicInterface     = bluezgatt.GattCharacteristic1Interface
+	descriptorInterface         = bluezgatt.GattDescriptor1Interface
 	deviceInterface             = device.Device1Interface
-	gattManagerInterface        = gatt.GattManager1Interface
-	serviceInterface            = gatt.GattService1Interface
+	gattManagerInterface        = bluezgatt.GattManager1Interface
+	serviceInterface            = bluezgatt.GattService1Interface
 )
 
 // What an agent can do with a passkey.
 const (
-	displayOnly     = agent.CapDisplayOnly
-	noInputNoOutput = agent.CapNoInputNoOutput
+	displayOnly     = bluezagent.CapDisplayOnly
+	noInputNoOutput = bluezagent.CapNoInputNoOutput
 )
-
-// agentClient is what BlueZ calls on an agent (BlueZ doc/org.bluez.Agent.rst).
-type agentClient = agent.Agent1Client
 
 const (
-	bluezName  = "org.bluez"
-	bluezError = "org.bluez.Error."
-
-	busName             = "org.freedesktop.DBus"
-	objectManager       = "org.freedesktop.DBus.ObjectManager"
-	propertiesInterface = "org.freedesktop.DBus.Properties"
+	bluezName   = "org.bluez"
+	bluezError  = "org.bluez.Error."
+	managerPath = dbus.ObjectPath("/org/bluez") // of the AgentManager1
 )
+
+var requestDefaultAgent = agentManagerInterface + ".RequestDefaultAgent"
 
 // The paths of the objects that this package exports.
 const (
-	applicationPath   = "/wifiprovd/gatt"
-	advertisementPath = "/wifiprovd/advertisement"
-	agentPath         = "/wifiprovd/agent"
+	applicationPath   = dbus.ObjectPath("/wifiprovd/gatt")
+	advertisementPath = dbus.ObjectPath("/wifiprovd/advertisement") // 0, 1, … follows
+	agentPath         = dbus.ObjectPath("/wifiprovd/agent")
 )
 
-// flags are the characteristic flags of each security level (BlueZ
-// doc/org.bluez.GattCharacteristic.rst; those for notify exist from 5.62).
-var flags = map[Security]struct{ read, write, notify string }{
-	None: {
-		read:   gatt.FlagCharacteristicRead,
-		write:  gatt.FlagCharacteristicWrite,
-		notify: gatt.FlagCharacteristicNotify,
+// levelFlags are the flags of one pairing level, for characteristics; a descriptor's read
+// flag is the same.
+type levelFlags struct{ read, write, notify string }
+
+// flags are the flags of each pairing level (BlueZ doc/org.bluez.GattCharacteristic.rst
+// and GattDescriptor.rst; those for notify exist from 5.62). secure- demands LE Secure
+// Connections with a passkey, from 5.57 on.
+var flags = map[gatt.Pairing]levelFlags{
+	gatt.NoPairing: {
+		read:   bluezgatt.FlagCharacteristicRead,
+		write:  bluezgatt.FlagCharacteristicWrite,
+		notify: bluezgatt.FlagCharacteristicNotify,
 	},
-	Encrypt: {
-		read:   gatt.FlagCharacteristicEncryptRead,
-		write:  gatt.FlagCharacteristicEncryptWrite,
+	gatt.Encrypt: {
+		read:   bluezgatt.FlagCharacteristicEncryptRead,
+		write:  bluezgatt.FlagCharacteristicEncryptWrite,
 		notify: "encrypt-notify",
 	},
-	Authenticated: {
-		read:   gatt.FlagCharacteristicSecureRead,
-		write:  gatt.FlagCharacteristicSecureWrite,
+	gatt.Authenticated: {
+		read:   bluezgatt.FlagCharacteristicSecureRead,
+		write:  bluezgatt.FlagCharacteristicSecureWrite,
 		notify: "secure-notify",
 	},
 }

@@ -3,9 +3,9 @@ package bluez
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 const hci0 = "/org/bluez/hci0"
@@ -29,7 +29,7 @@ func (r *rig) whole(capability string) {
 func TestBluetoothdComesLater(t *testing.T) {
 	r := newRigOn(t, dbustest.Start(t))
 	r.bluez = dbustest.NewBlueZ(t, r.bus)
-	r.start(Config{Security: Encrypt})
+	r.start("", gatt.Encrypt)
 	r.expect(noDaemon)
 	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
 	r.bluez.Start()
@@ -39,7 +39,7 @@ func TestBluetoothdComesLater(t *testing.T) {
 }
 
 func TestBluetoothdRestarts(t *testing.T) {
-	r := newRig(t, Authenticated)
+	r := newRig(t, gatt.Authenticated)
 	r.whole("DisplayOnly")
 	device := r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
@@ -61,7 +61,7 @@ func TestBluetoothdRestarts(t *testing.T) {
 // While bluetoothd starts, its adapter cannot do everything yet. What is told is
 // where that came from.
 func TestBluetoothdRestartsSlowly(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	r.bluez.Stop()
 	r.bluez.RemoveAdapter("hci0")
 	r.bluez.AddDeaf("hci0", "00:AA:01:00:00:00")
@@ -75,7 +75,7 @@ func TestBluetoothdRestartsSlowly(t *testing.T) {
 }
 
 func TestAdapterIsUnpluggedAndPluggedIn(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	r.bluez.RemoveAdapter("hci0")
 	r.expect("down there is no Bluetooth adapter; waiting for one")
 	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
@@ -85,7 +85,7 @@ func TestAdapterIsUnpluggedAndPluggedIn(t *testing.T) {
 }
 
 func TestAdapterIsPoweredOff(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	r.bluez.Set(hci0, adapterInterface, "Powered", false)
 	r.expect("down adapter hci0 was powered off", "up hci0")
 	r.whole("NoInputNoOutput")
@@ -96,7 +96,7 @@ func TestAdapterIsBlocked(t *testing.T) {
 	r := newRigOn(t, dbustest.Start(t))
 	r.bluez = dbustest.StartBlueZ(t, r.bus)
 	r.bluez.Fail("Set Powered", "Blocked", -1)
-	r.start(Config{})
+	r.start("", gatt.NoPairing)
 	r.expect("down set adapter hci0 Powered: it is blocked by rfkill: run rfkill unblock bluetooth, or use the hardware switch")
 	r.eventually("three tries", func() bool { return count(r.bluez.Requests(), "Set Powered") >= 3 })
 	r.bluez.Fail("Set Powered", "", 0)
@@ -106,7 +106,7 @@ func TestAdapterIsBlocked(t *testing.T) {
 }
 
 func TestAdvertisementIsReleased(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	r.bluez.Release("hci0")
 	r.expect("down BlueZ has released the advertisement", "up hci0")
 	r.whole("NoInputNoOutput")
@@ -114,7 +114,7 @@ func TestAdvertisementIsReleased(t *testing.T) {
 }
 
 func TestAdvertisementVanishes(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	r.bluez.Drop("hci0")
 	r.expect("down BlueZ no longer advertises", "up hci0")
 	r.whole("NoInputNoOutput")
@@ -123,7 +123,7 @@ func TestAdvertisementVanishes(t *testing.T) {
 
 // Some kernels do not take up advertising when a central has left.
 func TestAdvertisementIsRenewedAfterACentral(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	device := r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
 	r.bluez.Disconnect(device)
@@ -148,7 +148,7 @@ func TestRegistrationFailsAndSucceeds(t *testing.T) {
 			r := newRigOn(t, dbustest.Start(t))
 			r.bluez = dbustest.StartBlueZ(t, r.bus)
 			r.bluez.Fail(method, "NotReady", 3)
-			r.start(Config{Security: Encrypt})
+			r.start("", gatt.Encrypt)
 			r.expect("down " + text + ": org.bluez.Error.NotReady: as the test wants it") // once for three times
 			r.expect("up hci0")
 			r.whole("NoInputNoOutput")
@@ -164,7 +164,7 @@ func TestRegistrationThatBlueZHasAlready(t *testing.T) {
 			r := newRigOn(t, dbustest.Start(t))
 			r.bluez = dbustest.StartBlueZ(t, r.bus)
 			r.bluez.Fail(method, "AlreadyExists", 1)
-			r.start(Config{Security: Encrypt})
+			r.start("", gatt.Encrypt)
 			r.expect("up hci0")
 			r.quiet()
 		})
@@ -178,12 +178,12 @@ func TestBluetoothdDoesNotAnswer(t *testing.T) {
 	r := newRigOn(t, dbustest.Start(t))
 	r.bluez = dbustest.StartBlueZ(t, r.bus)
 	r.bluez.Hang("RegisterApplication", 1)
-	r.start(Config{})
+	r.start("", gatt.NoPairing)
 	r.expect("down register the GATT services: context deadline exceeded", "up hci0")
 }
 
 func TestAgentIsReleased(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	if err := r.bluez.AskAgent("Release"); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestWhichAdapter(t *testing.T) {
 			r.bluez = dbustest.NewBlueZ(t, r.bus)
 			add(r.bluez, test.before...)
 			r.bluez.Start()
-			r.start(Config{Adapter: test.configured})
+			r.start(test.configured, gatt.NoPairing)
 			r.expect(test.want[0])
 			add(r.bluez, test.after...)
 			r.expect(test.want[1:]...)
@@ -235,7 +235,7 @@ func TestFirstAdapterComesLast(t *testing.T) {
 	r := newRigOn(t, dbustest.Start(t))
 	r.bluez = dbustest.NewBlueZ(t, r.bus)
 	r.bluez.Start()
-	r.start(Config{})
+	r.start("", gatt.NoPairing)
 	r.eventually("the list of adapters is read", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") == 1 })
 	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
 	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
@@ -249,17 +249,17 @@ func TestFirstAdapterComesLast(t *testing.T) {
 	}
 }
 
-// After a restart of bluetoothd the gateway stays on its adapter, however late that
-// one comes.
+// After a restart of bluetoothd the gateway stays on its adapter, even if another one comes
+// first; TestChooserWaits has how long it waits.
 func TestSameAdapterAgain(t *testing.T) {
-	r := newRig(t, Encrypt)
+	r := newRig(t, gatt.Encrypt)
 	r.bluez.Stop()
 	r.expect(noDaemon)
 	r.bluez.RemoveAdapter("hci0")
 	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
 	r.bluez.Start()
 	r.eventually("the list of adapters is read", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") == 2 })
-	time.Sleep(2 * adoptTime) // what would be enough for another adapter at the start
+	r.bluez.Sync()
 	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
 	r.expect("up hci0")
 	r.quiet()
@@ -272,7 +272,7 @@ func TestRunEndsAfterTheStepThatRuns(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			r := newRigOn(t, dbustest.Start(t))
 			r.bluez = dbustest.StartBlueZ(t, r.bus)
-			r.start(Config{Security: Encrypt})
+			r.start("", gatt.Encrypt)
 			r.eventually("a registration", func() bool { return count(r.bluez.Requests(), "RegisterApplication") == 1 })
 			if err := r.end(); err != nil {
 				t.Errorf("got %v, want nil", err)

@@ -9,12 +9,12 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 func TestWritesKeepOrder(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	var got []byte
 	r.locked(func() {
 		r.write = func(_ gatt.Request, value []byte) error { got = append(got, value...); return nil }
@@ -44,7 +44,7 @@ func TestWritesKeepOrder(t *testing.T) {
 // A central that writes faster than it is served is answered with errors; the
 // writes that were accepted are all handled.
 func TestWritesAreBounded(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	entered, leave := make(chan struct{}, 1), make(chan struct{})
 	var handled atomic.Int32
 	r.locked(func() {
@@ -80,7 +80,7 @@ func TestWritesAreBounded(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	var answer error
 	r.locked(func() {
 		r.write = func(gatt.Request, []byte) error { return answer }
@@ -117,7 +117,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestRequestOptions(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	requests := make(chan gatt.Request, 1)
 	r.locked(func() {
 		r.write = func(q gatt.Request, _ []byte) error { requests <- q; return nil }
@@ -153,7 +153,7 @@ func TestRequestOptions(t *testing.T) {
 }
 
 func TestWhatIsNotDeclaredIsRefused(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	device := r.bluez.Connect("hci0", phone)
 	for what, call := range map[string]*dbus.Call{
 		"read of a write-only characteristic": r.bluez.Read(device, inUUID),
@@ -170,7 +170,7 @@ func TestWhatIsNotDeclaredIsRefused(t *testing.T) {
 
 // On the system bus every program that runs as root may call us.
 func TestOnlyBlueZMayCall(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	r.locked(func() {
 		r.write = func(gatt.Request, []byte) error { t.Error("the handler was called"); return nil }
 	})

@@ -12,8 +12,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 const (
@@ -26,6 +26,8 @@ const (
 	patience = 30 * time.Second // for what must happen; far beyond what it takes
 )
 
+var testAdvert = gatt.Advert{ServiceUUIDs: []string{serviceUUID}, Name: "Test"}
+
 // rig is a peripheral on a fake BlueZ. What the peripheral reports comes out of
 // events, in order.
 type rig struct {
@@ -37,17 +39,20 @@ type rig struct {
 	ended  chan struct{} // closed when Run has returned
 	end    func() error  // ends the peripheral and returns what Run returned
 	notify gatt.Notifier
+	gone   gatt.Central // the last one, as the application was told
 
 	mu    sync.Mutex // held while a handler runs
 	write func(gatt.Request, []byte) error
 	read  func(gatt.Request) ([]byte, error)
+
+	logged []string // events, also under mu
 }
 
 // newRig starts a peripheral that advertises, on a BlueZ with one adapter.
-func newRig(t *testing.T, security Security) *rig {
+func newRig(t *testing.T, pairing gatt.Pairing) *rig {
 	r := newRigOn(t, dbustest.Start(t))
 	r.bluez = dbustest.StartBlueZ(t, r.bus)
-	r.start(Config{Security: security})
+	r.start("", pairing)
 	r.expect("up hci0")
 	return r
 }
@@ -61,11 +66,36 @@ func newRigOn(t *testing.T, bus string) *rig {
 	}
 }
 
-// start starts a peripheral of cfg with the rig's services and callbacks.
-func (r *rig) start(cfg Config) {
-	say := func(words ...string) { r.events <- strings.Join(words, " ") }
-	cfg.Name, cfg.BusAddress = "Test", r.bus
-	cfg.Log = slog.New(slog.NewTextHandler(r.t.Output(), nil))
+// start starts a peripheral on adapter with the rig's services and advertises them.
+func (r *rig) start(adapter string, pairing gatt.Pairing) {
+	r.startServices(adapter, r.services(pairing))
+}
+
+func (r *rig) startServices(adapter string, services []gatt.Service) {
+	r.p = New(Config{
+		Adapter: adapter, BusAddress: r.bus,
+		Log:     slog.New(&recorder{Handler: slog.NewTextHandler(r.t.Output(), nil), rig: r}),
+		Passkey: func(c gatt.Central, digits string) { r.say("passkey", string(c), digits) },
+	})
+	r.p.Advertise([]gatt.Advert{testAdvert})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	r.ended = ended
+	var err error
+	p := r.p
+	go func() {
+		err = p.Run(ctx, Application{Services: services, Gone: func(c gatt.Central) { r.gone = c }}, r)
+		close(ended)
+	}()
+	r.end = func() error {
+		stop()
+		<-ended
+		return err
+	}
+	r.t.Cleanup(func() { stop(); <-ended })
+}
+
+func (r *rig) services(pairing gatt.Pairing) []gatt.Service {
 	write := func(q gatt.Request, v []byte) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -76,33 +106,50 @@ func (r *rig) start(cfg Config) {
 		defer r.mu.Unlock()
 		return r.read(q)
 	}
-	cfg.Services = []gatt.Service{{UUID: serviceUUID, Characteristics: []*gatt.Characteristic{
+	return []gatt.Service{{UUID: serviceUUID, Pairing: pairing, Characteristics: []*gatt.Characteristic{
 		{UUID: inUUID, Write: write},
 		{UUID: outUUID, Read: read, Notify: &r.notify},
 		{UUID: bothUUID, Write: write, Notify: &gatt.Notifier{}},
 	}}}
-	cfg.CentralConnected = func(address string) { say("connected", address) }
-	cfg.CentralDisconnected = func(address string) { say("disconnected", address) }
-	cfg.Passkey = func(address, passkey string) { say("passkey", address, passkey) }
-	cfg.Bonded = func(b Bond) { say("bonded", b.Adapter, b.Address) }
-	cfg.AdvertisingUp = func(adapter string) { say("up", adapter) }
-	cfg.AdvertisingDown = func(why string) { say("down", why) }
-	r.p = New(cfg)
-	r.p.Advertise(true)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	r.ended = ended
-	var err error
-	go func() {
-		err = r.p.Run(ctx)
-		close(ended)
-	}()
-	r.end = func() error {
-		stop()
-		<-ended
-		return err
+}
+
+// The rig is the handler of its peripheral.
+
+func (r *rig) say(words ...string) { r.events <- strings.Join(words, " ") }
+
+func (r *rig) Connected(c gatt.Central) { r.say("connected", string(c)) }
+func (r *rig) Disconnected(c gatt.Central) {
+	if r.gone != c {
+		r.t.Errorf("the application was not told before that %s has gone", c)
 	}
-	r.t.Cleanup(func() { stop(); <-ended })
+	r.say("disconnected", string(c))
+}
+func (r *rig) Bonded(b gatt.Bond)    { r.say("bonded", b.Adapter, string(b.Central), b.Pairing.String()) }
+func (r *rig) OnAir(adapter string)  { r.say("up", adapter) }
+func (r *rig) OffAir(problem string) { r.say("down", problem) }
+
+// recorder keeps the events that are logged.
+type recorder struct {
+	slog.Handler
+	rig *rig
+}
+
+func (h *recorder) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *recorder) Handle(ctx context.Context, record slog.Record) error {
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "event" {
+			h.rig.locked(func() { h.rig.logged = append(h.rig.logged, a.Value.String()) })
+		}
+		return true
+	})
+	return h.Handler.Handle(ctx, record)
+}
+
+// logs returns how often an event was logged.
+func (r *rig) logs(event string) (n int) {
+	r.locked(func() { n = count(r.logged, event) })
+	return n
 }
 
 // locked runs f while no handler runs.

@@ -1,9 +1,6 @@
 package bluez
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // The pause after a failed step doubles from firstPause to longestPause.
 const (
@@ -11,80 +8,51 @@ const (
 	longestPause = 30 * time.Second
 )
 
-// lastStepTime is how long the step that runs when Run is to end may take.
-const lastStepTime = 2 * time.Second
-
 // step is one slow thing to do on the way to being on the air.
 type step struct {
-	what string       // register advertisement
+	what string       // register the advertisement
 	do   func() error // in a goroutine of its own
 	done func()       // in the loop, when do has succeeded
 }
 
-// steps runs one step at a time.
+// steps runs one step at a time, and backs off when one fails.
 type steps struct {
-	running  sync.WaitGroup
-	busy     bool
-	ending   bool        // no more steps
-	failures int         // in a row
-	pause    *time.Timer // until the next try
-	round    int         // of what runs; an outcome of an earlier round is old news
+	loop     *loop
+	running  *step // nil: none
+	ending   bool  // no more steps
+	failures int   // in a row
+	pause    alarm // until the next try
 }
 
-// advance starts the next step, if there is one and nothing is in the way.
-func (p *Peripheral) advance() {
-	if p.steps.busy || p.steps.ending || p.steps.pause != nil {
-		return
-	}
-	next := p.next()
-	if next == nil {
-		return
-	}
-	p.steps.busy = true
-	round := p.steps.round
-	p.steps.running.Go(func() {
+// idle reports whether a step may be run.
+func (s *steps) idle() bool { return s.running == nil && !s.ending && !s.pause.set() }
+
+// run runs next; finished is called in the loop with its outcome.
+func (s *steps) run(next *step, finished func(*step, error)) {
+	s.running = next
+	s.loop.workers.Go(func() {
 		err := next.do()
-		p.inbox.post(func() { p.finished(round, next, err) })
+		s.loop.post(func() { finished(next, err) })
 	})
 }
 
-func (p *Peripheral) finished(round int, s *step, err error) {
-	if round != p.steps.round {
-		return
+// end takes in the outcome of a step. It returns false if the step was given up.
+func (s *steps) end(finished *step, err error) bool {
+	if finished != s.running {
+		return false
 	}
-	p.steps.busy = false
-	if err != nil {
-		p.retry(s.what, err)
-		return
+	s.running = nil
+	if err == nil {
+		s.failures = 0
+		return true
 	}
-	p.steps.failures = 0
-	s.done()
-	p.settle()
+	s.pause.start(min(firstPause<<min(s.failures, 10), longestPause), func() {})
+	s.failures++
+	return true
 }
 
-// retry says what went wrong and tries again after a pause.
-func (p *Peripheral) retry(what string, err error) {
-	pause := min(firstPause<<min(p.steps.failures, 10), longestPause)
-	p.steps.failures++
-	p.registration.advertised = false // nobody knows how far the step came
-	p.trouble(what + ": " + plain(err).Error())
-	round := p.steps.round
-	p.steps.pause = time.AfterFunc(pause, func() {
-		p.inbox.post(func() {
-			if round == p.steps.round {
-				p.steps.pause = nil
-				p.advance()
-			}
-		})
-	})
-}
-
-// startOver forgets the step that runs and the pause: what they were for has
-// changed.
-func (p *Peripheral) startOver() {
-	if p.steps.pause != nil {
-		p.steps.pause.Stop()
-	}
-	p.steps.round++
-	p.steps.busy, p.steps.pause, p.steps.failures = false, nil, 0
+// startOver gives up the step that runs and the pause: what they were for has changed.
+func (s *steps) startOver() {
+	s.pause.stop()
+	s.running, s.failures = nil, 0
 }

@@ -5,21 +5,21 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
-// Attribute handles are asked for and not left to BlueZ, which hands out higher
-// ones each time a service comes back (src/shared/gatt-db.c). Phones that have
-// bonded keep the handles they saw. BlueZ fills a service's handles in the order
-// of the GetManagedObjects reply; the Handle property of a characteristic means
-// different things in 5.66 and 5.82 and is left out.
+// Attribute handles are asked for and not left to BlueZ, which hands out higher ones each
+// time a service comes back (src/shared/gatt-db.c). Phones that have bonded keep the
+// handles they saw. BlueZ fills a service's handles in the order of the GetManagedObjects
+// reply; the Handle property of a characteristic means different things in 5.66 and 5.82
+// and is left out.
 const (
 	firstHandle  uint16 = 0x1000 // far above those that BlueZ hands out itself
 	handleStride uint16 = 0x0100 // room for a service to grow without moving the next
 )
 
-// The reply of GetManagedObjects, in order. It is announced as
-// managedObjectsSignature.
+// The reply of GetManagedObjects, in order: godbus encodes maps in random order. It is
+// announced as managedObjectsSignature.
 type (
 	object struct {
 		Path       dbus.ObjectPath
@@ -27,9 +27,9 @@ type (
 	}
 	objectInterface struct {
 		Name       string
-		Properties []property
+		Properties []namedValue
 	}
-	property struct {
+	namedValue struct {
 		Name  string
 		Value dbus.Variant
 	}
@@ -40,64 +40,69 @@ const (
 	propertiesSignature     = "a{sv}"
 )
 
-// tree is what this package exports of the declared services.
+// tree is what this package exports of the declared services. BlueZ refuses all of it for
+// one flag that it does not know.
 type tree struct {
 	objects         []object
 	characteristics map[dbus.ObjectPath]*gatt.Characteristic
+	descriptors     map[dbus.ObjectPath]gatt.Descriptor
+	pairing         gatt.Pairing // the strongest that a service requires
 }
 
-func newTree(services []gatt.Service, security Security) *tree {
-	t := &tree{characteristics: map[dbus.ObjectPath]*gatt.Characteristic{}}
+func newTree(services []gatt.Service) *tree {
+	t := &tree{
+		characteristics: map[dbus.ObjectPath]*gatt.Characteristic{},
+		descriptors:     map[dbus.ObjectPath]gatt.Descriptor{},
+	}
 	handle := firstHandle
 	for i, service := range services {
+		t.pairing = max(t.pairing, service.Pairing)
 		path := dbus.ObjectPath(fmt.Sprintf("%s/service%d", applicationPath, i))
 		t.add(path, serviceInterface,
-			property{"UUID", dbus.MakeVariant(service.UUID)},
-			property{"Primary", dbus.MakeVariant(true)},
-			property{"Handle", dbus.MakeVariant(handle)})
+			namedValue{"UUID", dbus.MakeVariant(service.UUID)},
+			namedValue{"Primary", dbus.MakeVariant(true)},
+			namedValue{"Handle", dbus.MakeVariant(handle)})
 		for j, c := range service.Characteristics {
-			characteristic := dbus.ObjectPath(fmt.Sprintf("%s/char%d", path, j))
-			t.characteristics[characteristic] = c
-			t.add(characteristic, characteristicInterface,
-				property{"UUID", dbus.MakeVariant(c.UUID)},
-				property{"Service", dbus.MakeVariant(path)},
-				property{"Flags", dbus.MakeVariant(characteristicFlags(c, security))})
+			below := dbus.ObjectPath(fmt.Sprintf("%s/char%d", path, j))
+			t.addCharacteristic(below, path, c, flags[service.Pairing])
 		}
 		handle += handleStride
 	}
 	return t
 }
 
-func (t *tree) add(path dbus.ObjectPath, name string, properties ...property) {
-	t.objects = append(t.objects, object{path, []objectInterface{{name, properties}}})
-}
-
-func characteristicFlags(c *gatt.Characteristic, security Security) []string {
+// addCharacteristic adds a characteristic and its descriptors. It exports no Value, which
+// every program on the bus could read, and neither WriteAcquired nor NotifyAcquired, which
+// make BlueZ pass values through sockets. It does not allow write-without-response: BlueZ
+// then drops the errors of write requests, too.
+func (t *tree) addCharacteristic(
+	path, service dbus.ObjectPath, c *gatt.Characteristic, f levelFlags,
+) {
+	t.characteristics[path] = c
 	var list []string
 	if c.Read != nil {
-		list = append(list, flags[security].read)
+		list = append(list, f.read)
 	}
 	if c.Write != nil {
-		list = append(list, flags[security].write)
+		list = append(list, f.write)
 	}
 	if c.Notify != nil {
-		list = append(list, flags[security].notify)
+		list = append(list, f.notify)
 	}
-	return list
+	t.add(path, characteristicInterface,
+		namedValue{"UUID", dbus.MakeVariant(c.UUID)},
+		namedValue{"Service", dbus.MakeVariant(service)},
+		namedValue{"Flags", dbus.MakeVariant(list)})
+	for i, d := range c.Descriptors {
+		descriptor := dbus.ObjectPath(fmt.Sprintf("%s/desc%d", path, i))
+		t.descriptors[descriptor] = d
+		t.add(descriptor, descriptorInterface,
+			namedValue{"UUID", dbus.MakeVariant(d.UUID)},
+			namedValue{"Characteristic", dbus.MakeVariant(path)},
+			namedValue{"Flags", dbus.MakeVariant([]string{f.read})})
+	}
 }
 
-// advertisement returns the properties of the advertisement. Only what is set is
-// exported: BlueZ takes the mere presence of some properties as a wish.
-func advertisement(name string, services []gatt.Service) []property {
-	list := []property{
-		{"Type", dbus.MakeVariant("peripheral")},
-		{"Discoverable", dbus.MakeVariant(true)},
-	}
-	if len(services) > 0 {
-		list = append(list, property{"ServiceUUIDs", dbus.MakeVariant([]string{services[0].UUID})})
-	}
-	if name != "" {
-		list = append(list, property{"LocalName", dbus.MakeVariant(name)})
-	}
-	return list
+func (t *tree) add(path dbus.ObjectPath, name string, properties ...namedValue) {
+	t.objects = append(t.objects, object{path, []objectInterface{{name, properties}}})
 }

@@ -6,16 +6,17 @@ import (
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
-func TestTreePerSecurity(t *testing.T) {
-	for security, want := range map[Security][3]string{
-		None:          {"write", "read,notify", "write,notify"},
-		Encrypt:       {"encrypt-write", "encrypt-read,encrypt-notify", "encrypt-write,encrypt-notify"},
-		Authenticated: {"secure-write", "secure-read,secure-notify", "secure-write,secure-notify"},
+func TestTreePerPairing(t *testing.T) {
+	for pairing, want := range map[gatt.Pairing][3]string{
+		gatt.NoPairing:     {"write", "read,notify", "write,notify"},
+		gatt.Encrypt:       {"encrypt-write", "encrypt-read,encrypt-notify", "encrypt-write,encrypt-notify"},
+		gatt.Authenticated: {"secure-write", "secure-read,secure-notify", "secure-write,secure-notify"},
 	} {
 		t.Run(want[0], func(t *testing.T) {
-			r := newRig(t, security)
+			r := newRig(t, pairing)
 			tree := []string{serviceUUID, inUUID + " " + want[0], outUUID + " " + want[1], bothUUID + " " + want[2]}
 			if got := r.bluez.Tree("hci0"); !slices.Equal(got, tree) {
 				t.Errorf("got %q, want %q", got, tree)
@@ -30,7 +31,7 @@ func TestTreeOrderAtEveryStart(t *testing.T) {
 	r := newRigOn(t, dbustest.Start(t))
 	r.bluez = dbustest.StartBlueZ(t, r.bus)
 	for range 10 {
-		r.start(Config{})
+		r.start("", gatt.NoPairing)
 		r.expect("up hci0")
 		want := []string{serviceUUID, inUUID + " write", outUUID + " read,notify", bothUUID + " write,notify"}
 		if got := r.bluez.Tree("hci0"); !slices.Equal(got, want) {
@@ -49,7 +50,7 @@ func TestTreeOrderAtEveryStart(t *testing.T) {
 
 // Whatever a characteristic exports as a property, every program may read.
 func TestNoValueIsExported(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	device := r.bluez.Connect("hci0", phone)
 	for _, uuid := range []string{inUUID, bothUUID} {
 		if name := r.errorName(r.bluez.Write(device, uuid, []byte("correct horse"))); name != "" {
@@ -67,27 +68,8 @@ func TestNoValueIsExported(t *testing.T) {
 	}
 }
 
-func TestAdvertisement(t *testing.T) {
-	r := newRig(t, None)
-	got := r.bluez.Advertisement("hci0")
-	want := map[string]any{"Type": "peripheral", "Discoverable": true, "LocalName": "Test"}
-	uuids, _ := got["ServiceUUIDs"].Value().([]string)
-	if !slices.Equal(uuids, []string{serviceUUID}) {
-		t.Errorf("ServiceUUIDs %q", uuids)
-	}
-	delete(got, "ServiceUUIDs")
-	for name, value := range got {
-		if value.Value() != want[name] {
-			t.Errorf("%s is %v, want %v", name, value, want[name])
-		}
-	}
-	if len(got) != len(want) {
-		t.Errorf("properties %v, want %v only", got, want)
-	}
-}
-
 func TestNotificationsKeepOrder(t *testing.T) {
-	r := newRig(t, None)
+	r := newRig(t, gatt.NoPairing)
 	device := r.bluez.Connect("hci0", phone)
 	if name := r.errorName(r.bluez.Subscribe(device, outUUID)); name != "" {
 		t.Fatal(name)
@@ -100,5 +82,72 @@ func TestNotificationsKeepOrder(t *testing.T) {
 		if n.UUID != outUUID || !slices.Equal(n.Value, []byte{byte(i)}) {
 			t.Fatalf("notification %d is %v", i, n)
 		}
+	}
+}
+
+// A pairing requirement belongs to a service; the strongest one says who may pair.
+func TestPairingOfServices(t *testing.T) {
+	r := newRigOn(t, dbustest.Start(t))
+	r.bluez = dbustest.StartBlueZ(t, r.bus)
+	services := r.services(gatt.NoPairing)
+	const uuid, in = "8b840011-f6fa-4e33-9a0c-e14d9f35f201", "8b840012-f6fa-4e33-9a0c-e14d9f35f201"
+	services = append(services, gatt.Service{UUID: uuid, Pairing: gatt.Authenticated, Characteristics: []*gatt.Characteristic{
+		{UUID: in, Write: func(gatt.Request, []byte) error { return nil }},
+	}})
+	r.startServices("", services)
+	r.expect("up hci0")
+	tree := []string{serviceUUID, inUUID + " write", outUUID + " read,notify", bothUUID + " write,notify", uuid, in + " secure-write"}
+	if got := r.bluez.Tree("hci0"); !slices.Equal(got, tree) {
+		t.Errorf("got %q, want %q", got, tree)
+	}
+	if got := r.bluez.Capability(); got != "DisplayOnly" || count(r.bluez.Requests(), "Set Pairable") != 1 {
+		t.Errorf("capability %q, requests %q", got, r.bluez.Requests())
+	}
+	device := r.bluez.Connect("hci0", phone)
+	r.expect("connected " + phone)
+	if r.bluez.AskAgent("RequestAuthorization", device) == nil {
+		t.Error("a pairing without a passkey was allowed")
+	}
+	r.writes(device)
+	r.bluez.Bond(device)
+	r.expect("bonded " + adapterAddr + " " + phone + " authenticated")
+}
+
+func TestDescriptors(t *testing.T) {
+	const description = "00002901-0000-1000-8000-00805f9b34fb"
+	for pairing, flag := range map[gatt.Pairing]string{
+		gatt.NoPairing: "read", gatt.Encrypt: "encrypt-read", gatt.Authenticated: "secure-read",
+	} {
+		t.Run(pairing.String(), func(t *testing.T) {
+			r := newRigOn(t, dbustest.Start(t))
+			r.bluez = dbustest.StartBlueZ(t, r.bus)
+			services := r.services(pairing)
+			services[0].Characteristics[1].Descriptors = []gatt.Descriptor{{UUID: description, Value: []byte("0123456789")}}
+			r.startServices("", services)
+			r.expect("up hci0")
+			tree := r.bluez.Tree("hci0")
+			if len(tree) != 5 || tree[3] != description+" "+flag {
+				t.Fatalf("got %q", tree)
+			}
+			properties := r.bluez.Properties("hci0", description)
+			if got, want := properties["Characteristic"].Value(), applicationPath+"/service0/char1"; got != want || len(properties) != 3 {
+				t.Errorf("exported below %v, want %v: %v", got, want, properties)
+			}
+			device := r.bluez.Connect("hci0", phone)
+			r.expect("connected " + phone)
+			for offset, want := range map[uint16]string{0: "0123456789", 4: "456789", 10: ""} {
+				call := r.bluez.Read(device, description, "offset", offset)
+				var value []byte
+				if name := r.errorName(call); name != "" || call.Store(&value) != nil || string(value) != want {
+					t.Errorf("read at %d: got %q %q, want %q", offset, name, value, want)
+				}
+			}
+			if name := r.errorName(r.bluez.Read(device, description, "offset", uint16(11))); name != "InvalidOffset" {
+				t.Errorf("read after the end: answered %q", name)
+			}
+			if name := r.errorName(r.bluez.Write(device, description, []byte("x"))); name != "org.freedesktop.DBus.Error.UnknownMethod" {
+				t.Errorf("write: answered %q", name)
+			}
+		})
 	}
 }

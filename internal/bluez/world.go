@@ -7,14 +7,25 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
-// world mirrors what BlueZ's object manager shows: of each object the interfaces
-// in kept, of each interface the properties.
-type world map[dbus.ObjectPath]map[string]map[string]dbus.Variant
+// objects is what an object manager shows: of each object the interfaces, of each
+// interface the properties.
+type objects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
 
-// kept names what the loop looks at. Nothing else is remembered: whoever is in
-// radio range adds devices and properties.
+// world mirrors bluetoothd: its name on the bus, and what of its objects is in kept.
+type world struct {
+	owner   string // unique name; empty: it is not running
+	listed  bool   // objects is all there is
+	objects objects
+	missed  []*dbus.Message // signals since the objects were asked for, while they are not listed
+}
+
+// kept names what the loop looks at. Nothing else is remembered: whoever is in radio
+// range adds devices and properties.
 var kept = map[string][]string{
 	adapterInterface:            {"Address", "Powered", "Pairable"},
 	advertisingManagerInterface: {"ActiveInstances", "SupportedInstances"},
@@ -22,33 +33,75 @@ var kept = map[string][]string{
 	deviceInterface:             {"Adapter", "Address", "Connected", "Paired", "Bonded"},
 }
 
-// add takes in an object of GetManagedObjects or InterfacesAdded.
-func (w world) add(path dbus.ObjectPath, interfaces map[string]map[string]dbus.Variant) {
+// list takes in the answer to GetManagedObjects. A signal that is older than the answer
+// does no harm: it is followed by those that led to the answer.
+func (w *world) list(all objects) {
+	w.objects, w.listed = nil, true
+	for path, interfaces := range all {
+		w.add(path, interfaces)
+	}
+	missed := w.missed
+	w.missed = nil
+	for _, message := range missed {
+		w.follow(message)
+	}
+}
+
+// follow takes in a signal of bluetoothd.
+func (w *world) follow(message *dbus.Message) {
+	if !w.listed {
+		w.missed = append(w.missed, message)
+	}
+	var (
+		path       = dbus.ObjectPath(header(message, dbus.FieldPath))
+		interfaces map[string]map[string]dbus.Variant
+		properties map[string]dbus.Variant
+		names      []string
+		name       string
+	)
+	switch member(message) {
+	case msgbus.ObjectManager + ".InterfacesAdded":
+		if dbus.Store(message.Body, &path, &interfaces) == nil {
+			w.add(path, interfaces)
+		}
+	case msgbus.ObjectManager + ".InterfacesRemoved":
+		if dbus.Store(message.Body, &path, &names) == nil {
+			w.remove(path, names)
+		}
+	case msgbus.PropertiesChanged:
+		if dbus.Store(message.Body, &name, &properties, &names) == nil {
+			w.change(path, name, properties)
+		}
+	}
+}
+
+func (w *world) add(path dbus.ObjectPath, interfaces map[string]map[string]dbus.Variant) {
 	for name, properties := range interfaces {
 		if _, ok := kept[name]; !ok {
 			continue
 		}
-		if w[path] == nil {
-			w[path] = map[string]map[string]dbus.Variant{}
+		if w.objects == nil {
+			w.objects = objects{}
 		}
-		w[path][name] = map[string]dbus.Variant{}
+		if w.objects[path] == nil {
+			w.objects[path] = map[string]map[string]dbus.Variant{}
+		}
+		w.objects[path][name] = map[string]dbus.Variant{}
 		w.change(path, name, properties)
 	}
 }
 
-// remove takes out what InterfacesRemoved names.
-func (w world) remove(path dbus.ObjectPath, interfaces []string) {
+func (w *world) remove(path dbus.ObjectPath, interfaces []string) {
 	for _, name := range interfaces {
-		delete(w[path], name)
+		delete(w.objects[path], name)
 	}
-	if len(w[path]) == 0 {
-		delete(w, path)
+	if len(w.objects[path]) == 0 {
+		delete(w.objects, path)
 	}
 }
 
-// change takes in a PropertiesChanged.
-func (w world) change(path dbus.ObjectPath, name string, properties map[string]dbus.Variant) {
-	known := w[path][name]
+func (w *world) change(path dbus.ObjectPath, name string, properties map[string]dbus.Variant) {
+	known := w.objects[path][name]
 	if known == nil {
 		return
 	}
@@ -59,51 +112,22 @@ func (w world) change(path dbus.ObjectPath, name string, properties map[string]d
 	}
 }
 
-// follow takes in a signal of BlueZ.
-func (w world) follow(signal string, path dbus.ObjectPath, body []any) {
-	var (
-		interfaces map[string]map[string]dbus.Variant
-		properties map[string]dbus.Variant
-		names      []string
-		name       string
-	)
-	switch signal {
-	case objectManager + ".InterfacesAdded":
-		if dbus.Store(body, &path, &interfaces) == nil {
-			w.add(path, interfaces)
-		}
-	case objectManager + ".InterfacesRemoved":
-		if dbus.Store(body, &path, &names) == nil {
-			w.remove(path, names)
-		}
-	case propertiesInterface + ".PropertiesChanged":
-		if dbus.Store(body, &name, &properties, &names) == nil {
-			w.change(path, name, properties)
-		}
-	}
+// become notes that a property is true, of which BlueZ's signal may come late.
+func (w *world) become(path dbus.ObjectPath, name, property string) {
+	w.change(path, name, map[string]dbus.Variant{property: dbus.MakeVariant(true)})
 }
 
-func (w world) has(path dbus.ObjectPath, name string) bool { return w[path][name] != nil }
+func (w *world) has(path dbus.ObjectPath, name string) bool { return w.objects[path][name] != nil }
 
-func (w world) flag(path dbus.ObjectPath, name, property string) bool {
-	value, _ := w[path][name][property].Value().(bool)
-	return value
-}
-
-func (w world) text(path dbus.ObjectPath, name, property string) string {
-	value, _ := w[path][name][property].Value().(string)
-	return value
-}
-
-func (w world) number(path dbus.ObjectPath, name, property string) int {
-	value, _ := w[path][name][property].Value().(byte)
-	return int(value)
+// property returns a property, T's zero value if it is unknown or of another type.
+func property[T any](w *world, path dbus.ObjectPath, iface, name string) T {
+	return msgbus.Value[T](w.objects[path][iface], name)
 }
 
 // adapters returns the paths of the adapters, by name: hci2 before hci10.
-func (w world) adapters() []dbus.ObjectPath {
+func (w *world) adapters() []dbus.ObjectPath {
 	var list []dbus.ObjectPath
-	for path := range w {
+	for path := range w.objects {
 		if w.has(path, adapterInterface) {
 			list = append(list, path)
 		}
@@ -114,55 +138,78 @@ func (w world) adapters() []dbus.ObjectPath {
 	return list
 }
 
-// canAdvertise reports whether the adapter at path can be a peripheral.
-func (w world) canAdvertise(path dbus.ObjectPath) bool {
-	return w.has(path, gattManagerInterface) && w.has(path, advertisingManagerInterface)
-}
-
-// instances returns how many advertisements the adapter at path has, used and
-// free. BlueZ shows 0 until the kernel has told it, and does not say when it has.
-func (w world) instances(path dbus.ObjectPath) int {
-	return w.number(path, advertisingManagerInterface, "SupportedInstances") +
-		w.number(path, advertisingManagerInterface, "ActiveInstances")
-}
-
-// adapterAt returns the path of the adapter whose address this is, or an empty path.
-func (w world) adapterAt(address string) dbus.ObjectPath {
+// adapterAt returns the path of the adapter with this address, empty if there is none.
+func (w *world) adapterAt(address string) dbus.ObjectPath {
 	for _, path := range w.adapters() {
-		if w.text(path, adapterInterface, "Address") == address {
+		if w.adapterAddress(path) == address {
 			return path
 		}
 	}
 	return ""
 }
 
+func (w *world) adapterAddress(adapter dbus.ObjectPath) string {
+	return property[string](w, adapter, adapterInterface, "Address")
+}
+
+// canAdvertise reports whether the adapter at path can be a peripheral.
+func (w *world) canAdvertise(path dbus.ObjectPath) bool {
+	return w.has(path, gattManagerInterface) && w.has(path, advertisingManagerInterface)
+}
+
+// radio is the state of an adapter.
+type radio struct {
+	powered, pairable bool
+	active, free      int // advertising instances, of all programs
+}
+
+// radio returns the state of the adapter at path. BlueZ shows no instances until the
+// kernel has told it, and does not say when it has.
+func (w *world) radio(path dbus.ObjectPath) radio {
+	return radio{
+		powered:  property[bool](w, path, adapterInterface, "Powered"),
+		pairable: property[bool](w, path, adapterInterface, "Pairable"),
+		active:   int(property[byte](w, path, advertisingManagerInterface, "ActiveInstances")),
+		free:     int(property[byte](w, path, advertisingManagerInterface, "SupportedInstances")),
+	}
+}
+
 // devices returns the paths of the adapter's devices, in order.
-func (w world) devices(adapter dbus.ObjectPath) []dbus.ObjectPath {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(w)), func(path dbus.ObjectPath) bool {
-		return !w.has(path, deviceInterface) || !strings.HasPrefix(string(path), string(adapter)+"/")
+func (w *world) devices(adapter dbus.ObjectPath) []dbus.ObjectPath {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(w.objects)), func(path dbus.ObjectPath) bool {
+		return !w.has(path, deviceInterface) || !isBelow(path, adapter)
 	})
 }
 
-// address returns a device's address: the Address property or, if the device is
-// not known, what its path says (/org/bluez/hci0/dev_00_AA_01_01_00_24).
-func (w world) address(device dbus.ObjectPath) string {
-	if address := w.text(device, deviceInterface, "Address"); address != "" {
-		return address
-	}
-	_, address, _ := strings.Cut(string(device), "/dev_")
-	return strings.ReplaceAll(address, "_", ":")
+func (w *world) connected(device dbus.ObjectPath) bool {
+	return property[bool](w, device, deviceInterface, "Connected")
 }
 
-// bonded reports whether keys are stored for a device. The Bonded property
-// exists from BlueZ 5.65.
-func (w world) bonded(device dbus.ObjectPath) bool {
-	if _, ok := w[device][deviceInterface]["Bonded"]; ok {
-		return w.flag(device, deviceInterface, "Bonded")
+// central returns a device as the central that it is: by its Address property or, if the
+// device is not known, what its path says (/org/bluez/hci0/dev_00_AA_01_01_00_24).
+func (w *world) central(device dbus.ObjectPath) gatt.Central {
+	if address := property[string](w, device, deviceInterface, "Address"); address != "" {
+		return gatt.Central(address)
 	}
-	return w.flag(device, deviceInterface, "Paired")
+	_, address, _ := strings.Cut(string(device), "/dev_")
+	return gatt.Central(strings.ReplaceAll(address, "_", ":"))
+}
+
+// bonded reports whether keys are stored for a device. The Bonded property exists from
+// BlueZ 5.65.
+func (w *world) bonded(device dbus.ObjectPath) bool {
+	if _, ok := w.objects[device][deviceInterface]["Bonded"]; ok {
+		return property[bool](w, device, deviceInterface, "Bonded")
+	}
+	return property[bool](w, device, deviceInterface, "Paired")
 }
 
 // adapterName returns hci0 for /org/bluez/hci0.
 func adapterName(path dbus.ObjectPath) string {
 	return string(path)[strings.LastIndex(string(path), "/")+1:]
+}
+
+// isBelow reports whether a device is one of the adapter's.
+func isBelow(device, adapter dbus.ObjectPath) bool {
+	return adapter != "" && strings.HasPrefix(string(device), string(adapter)+"/")
 }

@@ -8,20 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 // MaxSize is the largest file that is read, in bytes.
 const MaxSize = 64 << 10
-
-// Security is what a phone must do before it may provision.
-type Security string
-
-// The security modes.
-const (
-	SecurityNone          Security = "none"          // nothing; credentials travel in clear
-	SecurityEncrypt       Security = "encrypt"       // encryption, Just Works pairing
-	SecurityAuthenticated Security = "authenticated" // LE Secure Connections with a passkey
-)
 
 // Config is what the file says, with the defaults for what it leaves out.
 type Config struct {
@@ -33,10 +25,10 @@ type Config struct {
 
 // Bluetooth is how phones see the gateway.
 type Bluetooth struct {
-	Adapter          string // hci0, hci1 ...; empty: the first that can advertise
-	Name             string // 1 to 29 bytes of UTF-8, what fits into a scan response
-	Security         Security
-	KeepAfterConnect bool // advertise also while Wi-Fi is up
+	Adapter          string       // hci0, hci1 ...; empty: the first that can advertise
+	Name             string       // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
+	Security         gatt.Pairing // what a phone must do before it may provision
+	KeepAfterConnect bool         // advertise also while Wi-Fi is up
 }
 
 // Wifi is the network to provision.
@@ -60,7 +52,7 @@ type Log struct {
 // Default returns what an empty file means.
 func Default() Config {
 	return Config{
-		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: SecurityEncrypt, KeepAfterConnect: true},
+		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
 		Wifi:      Wifi{Interface: "wlan0", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},

@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 const reference = "../../configs/wifiprovd.yaml"
@@ -76,7 +78,7 @@ log:
   level: debug
 `))
 	want := Config{
-		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, SecurityAuthenticated, false},
+		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, false},
 		Wifi:      Wifi{"wlx0123456789ab", 90 * time.Second, 10 * time.Second, "NO"},
 		Store:     Store{"/data/wifiprovd"},
 		Log:       Log{slog.LevelDebug},
@@ -88,8 +90,9 @@ log:
 
 func TestValues(t *testing.T) {
 	for key, values := range map[string]struct{ good, bad []string }{
-		"bluetooth.adapter":  {[]string{`""`, "hci0", "hci12"}, []string{"hci", `"hci0 "`, "/hci0", "hci123456", "eth0", "[hci0]"}},
-		"bluetooth.name":     {[]string{"x", `"` + strings.Repeat("x", 29) + `"`, "5"}, []string{`""`, "", strings.Repeat("x", 30), strings.Repeat("ü", 15), `"a\nb"`, `"\x1b[1m"`, "[a]", "!!binary aGk="}},
+		"bluetooth.adapter": {[]string{`""`, "hci0", "hci12"}, []string{"hci", `"hci0 "`, "/hci0", "hci123456", "eth0", "[hci0]"}},
+		"bluetooth.name": {[]string{"x", `"Gate #1"`, "'Gate #1'", "Gate # what phones show", "Gate#1", `"` + strings.Repeat("x", 29) + `"`, "5"}, []string{`""`, "", strings.Repeat("x", 30), strings.Repeat("ü", 15), `"a\nb"`, `"\x1b[1m"`, "[a]", "!!binary aGk=",
+			`"  "`, `"\u00a0"`, `"a\u202eb"`, `"\u2066a"`, `"a\u200f"`, `"a\u2028b"`}},
 		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
 		"bluetooth.keep_after_connect": {[]string{"true", "false"},
 			[]string{"yes", "True", "1", "", "{a: b}"}},
@@ -200,5 +203,17 @@ func TestManualHasEveryKey(t *testing.T) {
 		if !strings.Contains(string(data), "\n.B "+k.section+"."+k.name+"\n") {
 			t.Errorf("%s.%s is missing", k.section, k.name)
 		}
+	}
+}
+
+// TestNameCutByComment: YAML would silently make Gate of Gate #1.
+func TestNameCutByComment(t *testing.T) {
+	_, err := Parse("f", []byte("bluetooth:\n  name: Gate #1\n"))
+	if err == nil || !strings.HasPrefix(err.Error(), "f:2: ") || !strings.Contains(err.Error(), "in quotes") {
+		t.Errorf("got %v", err)
+	}
+	c, err := Parse("f", []byte("bluetooth:\n  name: \"Gate #1\" #2\n"))
+	if err != nil || c.Bluetooth.Name != "Gate #1" {
+		t.Errorf("quoted: %q, %v", c.Bluetooth.Name, err)
 	}
 }

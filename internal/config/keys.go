@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 // Limits of values.
@@ -30,7 +32,7 @@ type key struct {
 // keys are all settings there are, in the order of the reference.
 var keys = []key{
 	{"bluetooth", "adapter", "hci0, hci1 ..., or empty for the first that can advertise", setAdapter},
-	{"bluetooth", "name", fmt.Sprintf("a name of 1 to %d bytes without control characters", maxNameLen), setName},
+	{"bluetooth", "name", fmt.Sprintf("a name of 1 to %d bytes that is not blank and has no control or direction characters", maxNameLen), setName},
 	{"bluetooth", "security", "none, encrypt, authenticated", setSecurity},
 	{"bluetooth", "keep_after_connect", "true, false", setKeepAfterConnect},
 	{"wifi", "interface", fmt.Sprintf("an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
@@ -66,18 +68,21 @@ func setAdapter(c *Config, v string) bool {
 	return adapterForm.MatchString(v)
 }
 
+// setName refuses what would deceive whoever reads a list of names: a name that cannot
+// be seen, control characters, and those that change the direction of the text
+// (Unicode Standard Annex #9, 2).
 func setName(c *Config, v string) bool {
 	c.Bluetooth.Name = v
-	return 0 < len(v) && len(v) <= maxNameLen && !strings.ContainsFunc(v, unicode.IsControl)
+	deceptive := func(r rune) bool {
+		return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
+	}
+	return len(v) <= maxNameLen && strings.TrimSpace(v) != "" && !strings.ContainsFunc(v, deceptive)
 }
 
 func setSecurity(c *Config, v string) bool {
-	c.Bluetooth.Security = Security(v)
-	switch c.Bluetooth.Security {
-	case SecurityNone, SecurityEncrypt, SecurityAuthenticated:
-		return true
-	}
-	return false
+	mode, err := gatt.ParsePairing(v)
+	c.Bluetooth.Security = mode
+	return err == nil
 }
 
 func setKeepAfterConnect(c *Config, v string) bool {

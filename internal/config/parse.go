@@ -119,6 +119,10 @@ func (p *parser) value(section, name string, k, v *yaml.Node) error {
 		if v.Kind != yaml.ScalarNode || v.Style&yaml.TaggedStyle != 0 {
 			return p.errorf(v.Line, "%s.%s is not a plain value; allowed: %s", section, name, known.allowed)
 		}
+		if name == "name" && cutByComment(v) {
+			return p.errorf(v.Line, "%s.%s is cut off by %s, which YAML takes for a comment; put the name in quotes",
+				section, name, shorten(v.LineComment))
+		}
 		value := v.Value
 		if v.ShortTag() == "!!null" {
 			value = ""
@@ -129,6 +133,13 @@ func (p *parser) value(section, name string, k, v *yaml.Node) error {
 		return nil
 	}
 	return p.errorf(k.Line, "unknown key %s in %s; allowed are %s", shorten(name), section, allowedKeys(section))
+}
+
+// cutByComment reports whether a # in an unquoted value began a comment that was hardly
+// meant as one, as in Gate #1.
+func cutByComment(v *yaml.Node) bool {
+	comment, ok := strings.CutPrefix(v.LineComment, "#")
+	return ok && v.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) == 0 && comment != "" && !strings.HasPrefix(comment, " ")
 }
 
 // shorten returns s quoted, and cut if it is long.

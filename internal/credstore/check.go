@@ -9,26 +9,31 @@ import (
 	"syscall"
 )
 
-// RefusedError says that the store is not used because others may have read it
-// or put it there, and how to mend it.
+// RefusedError says why the store is not used, and what to do about it. Others may
+// have read or replaced it, or a newer wifiprovd wrote it (ErrNewer).
 type RefusedError struct {
 	Path    string
-	Problem string
+	Problem string // follows Path in a sentence
 	Remedy  string // a command, or what else to do
+	Err     error  // ErrNewer, or nil
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("store refused: %s %s; to mend it: %s", e.Path, e.Problem, e.Remedy)
+	return fmt.Sprintf("store refused: %s %s; to fix it: %s", e.Path, e.Problem, e.Remedy)
 }
 
-// Check returns a *RefusedError if Open would return one for the store in dir. It
-// changes nothing and reads no content; a store that is not there yet is good.
+// Unwrap returns e.Err.
+func (e *RefusedError) Unwrap() error { return e.Err }
+
+// Check returns a *RefusedError if Open, or later an operation, would return one for
+// the store in dir. It changes nothing. A store that is not there yet is good, and
+// so is a corrupt one, which Open sets aside.
 func Check(dir string) error {
-	s := &Store{dir: filepath.Clean(dir), uid: uint32(os.Geteuid())}
-	err := s.checkDir()
+	d := disk{dir: filepath.Clean(dir), uid: uint32(os.Geteuid())}
+	err := d.checkDir()
 	var info os.FileInfo
 	if err == nil {
-		info, err = os.Lstat(s.path())
+		info, err = os.Lstat(d.path())
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -36,34 +41,61 @@ func Check(dir string) error {
 	case err != nil:
 		return err
 	}
-	return s.checkFile(info)
+	// Before it is opened: that may not be permitted.
+	if err := d.checkFile(info); err != nil {
+		return err
+	}
+	data, err := d.readFile()
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	c, err := decode(data)
+	c.wipe()
+	if errors.Is(err, ErrNewer) {
+		return d.refuseNewer(err)
+	}
+	return nil
 }
 
-func (s *Store) checkDir() error {
-	info, err := os.Lstat(s.dir)
+// refuseNewer returns what the store answers while its file is too new, as err says.
+// The file stays, as an update that was taken back may be made again.
+func (d disk) refuseNewer(err error) error {
+	return &RefusedError{
+		Path:    d.path(),
+		Problem: err.Error(),
+		Remedy:  "install that version again, or ERASE to start over",
+		Err:     ErrNewer,
+	}
+}
+
+// checkDir returns a *RefusedError if the directory is not as the store makes it:
+// whoever can write there can replace the file, whatever the file's mode.
+func (d disk) checkDir() error {
+	info, err := os.Lstat(d.dir)
 	if err != nil {
-		return fmt.Errorf("look at the store's folder: %w", err)
+		return fmt.Errorf("look at the store's directory: %w", err)
 	}
 	refuse := func(problem, remedy string) error {
-		return &RefusedError{Path: s.dir, Problem: problem, Remedy: remedy}
+		return &RefusedError{Path: d.dir, Problem: problem, Remedy: remedy}
 	}
 	switch {
 	case info.Mode()&os.ModeSymlink != 0:
-		return refuse("is a symbolic link", "name the folder it leads to as store.dir in the configuration")
+		return refuse("is a symbolic link", "set store.dir to the directory it points to")
 	case !info.IsDir():
-		return refuse("is not a folder", "rm "+s.dir)
+		return refuse("is not a directory", "rm "+d.dir)
 	}
-	return s.checkOwnerMode(s.dir, info, dirMode)
+	return d.checkOwnerMode(d.dir, info, dirMode)
 }
 
 // checkOwnerMode returns a *RefusedError if info, of what is at path, does not
 // have the store's owner and the given permissions.
-func (s *Store) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) error {
-	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != s.uid {
+func (d disk) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) error {
+	if uid := info.Sys().(*syscall.Stat_t).Uid; uid != d.uid {
 		return &RefusedError{
 			Path:    path,
-			Problem: fmt.Sprintf("belongs to user %d, not to %d", uid, s.uid),
-			Remedy:  fmt.Sprintf("chown %d %s", s.uid, path),
+			Problem: fmt.Sprintf("belongs to user %d, not to %d", uid, d.uid),
+			Remedy:  fmt.Sprintf("chown %d %s", d.uid, path),
 		}
 	}
 	if mode := info.Mode().Perm(); mode != want {
@@ -76,10 +108,13 @@ func (s *Store) checkOwnerMode(path string, info os.FileInfo, want os.FileMode) 
 	return nil
 }
 
-// read returns the file's bytes, or nil if there is no file.
-func (s *Store) read() ([]byte, error) {
-	path := s.path()
-	// O_NONBLOCK: a FIFO must not hold the daemon up.
+// readFile returns the file's bytes, or nil if there is no file.
+func (d disk) readFile() ([]byte, error) {
+	if err := d.step("read"); err != nil {
+		return nil, err
+	}
+	path := d.path()
+	// O_NONBLOCK: a FIFO must not block the daemon.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -92,11 +127,11 @@ func (s *Store) read() ([]byte, error) {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
 	defer func() { _ = f.Close() }() // read only: nothing is lost
-	info, err := f.Stat()
+	info, err := f.Stat()            // not by its name, which may be another file's by now
 	if err != nil {
 		return nil, fmt.Errorf("look at the store: %w", err)
 	}
-	if err := s.checkFile(info); err != nil {
+	if err := d.checkFile(info); err != nil {
 		return nil, err
 	}
 	data := make([]byte, info.Size())
@@ -107,14 +142,17 @@ func (s *Store) read() ([]byte, error) {
 	return data, nil
 }
 
-func (s *Store) checkFile(info os.FileInfo) error {
-	path := s.path()
+// checkFile returns a *RefusedError if info is not that of a file as the store makes
+// it: then somebody else has made or changed it.
+func (d disk) checkFile(info os.FileInfo) error {
+	path := d.path()
 	if !info.Mode().IsRegular() {
 		return &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm -r " + path}
 	}
-	if err := s.checkOwnerMode(path, info, fileMode); err != nil {
+	if err := d.checkOwnerMode(path, info, fileMode); err != nil {
 		return err
 	}
+	// Under another name the secrets would outlive an erase.
 	if n := info.Sys().(*syscall.Stat_t).Nlink; n != 1 {
 		return &RefusedError{
 			Path:    path,

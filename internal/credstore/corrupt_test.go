@@ -2,6 +2,7 @@ package credstore
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -9,38 +10,56 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 const secretBase64 = "Y29ycmVjdCBob3JzZQ==" // correct horse
 
+// home is a network as the file has it, but for its end.
+const home = `{"id":1,"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"wpa2"`
+
 var corrupt = map[string]string{
-	"empty file":     "",
-	"cut off":        `{"version":1,"active":{"ssid":"aG9tZQ==","passphrase":"` + secretBase64,
-	"zeros":          strings.Repeat("\x00", 512),
-	"not an object":  `[]`,
-	"null":           `null`,
-	"other version":  `{"version":2}`,
-	"no version":     `{}`,
-	"trailing":       `{"version":1}{"version":1}`,
-	"not base64":     `{"version":1,"active":{"ssid":"aG9tZQ==","passphrase":"correct horse","security":"wpa2"}}`,
-	"security":       `{"version":1,"active":{"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"correct horse"}}`,
-	"no SSID":        `{"version":1,"active":{"passphrase":"` + secretBase64 + `","security":"wpa2"}}`,
-	"short password": `{"version":1,"candidate":{"ssid":"aG9tZQ==","passphrase":"c2gwcnQh","security":"wpa2"}}`,
-	"good active, bad candidate": `{"version":1,"active":{"ssid":"aG9tZQ==","passphrase":"` + secretBase64 +
-		`","security":"wpa2"},"candidate":{"ssid":"","passphrase":"","security":"wpa2"}}`,
-	"bond":  `{"version":1,"bonds":[{"address":"` + strings.Repeat("x", 65) + `"}]}`,
-	"bonds": `{"version":1,"bonds":[` + strings.Repeat(`{},`, MaxBonds) + `{}]}`,
+	"empty file":      "",
+	"cut off":         `{"version":2,"networks":[{"ssid":"aG9tZQ==","passphrase":"` + secretBase64,
+	"newer, cut off":  `{"version":3,"networks":[{"ssid":"aG9tZQ==","passphrase":"` + secretBase64,
+	"zeros":           strings.Repeat("\x00", 512),
+	"not an object":   `[]`,
+	"null":            `null`,
+	"version 0":       `{"version":0}`,
+	"version -1":      `{"version":-1}`,
+	"version 2.5":     `{"version":2.5}`,
+	"no version":      `{}`,
+	"trailing":        `{"version":2}{"version":2}`,
+	"trailing newer":  `{"version":3}{"version":3}`,
+	"not base64":      `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"correct horse","security":"wpa2"}]}`,
+	"security":        `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"correct horse"}]}`,
+	"no SSID":         `{"version":2,"networks":[{"id":1,"passphrase":"` + secretBase64 + `","security":"wpa2"}]}`,
+	"no network":      `{"version":2,"networks":[null]}`,
+	"no ID":           `{"version":2,"networks":[{"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"wpa2"}]}`,
+	"ID too large":    `{"version":2,"networks":[{"id":4294967296,"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"wpa2"}]}`,
+	"same ID":         `{"version":2,"networks":[` + home + `,"proven":true},` + home + `}]}`,
+	"two proven":      `{"version":2,"networks":[` + home + `,"proven":true},{"id":2,` + home[8:] + `,"proven":true}]}`,
+	"two candidates":  `{"version":2,"networks":[` + home + `},{"id":2,` + home[8:] + `}]}`,
+	"BSSID":           `{"version":2,"networks":[` + home + `,"bssid":"` + strings.Repeat("x", 65) + `"}]}`,
+	"short password":  `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"c2gwcnQh","security":"wpa2"}]}`,
+	"good, then bad":  `{"version":2,"networks":[` + home + `},{"id":2,"ssid":"","passphrase":"","security":"wpa2","proven":true}]}`,
+	"bond":            `{"version":2,"bonds":[{"address":"` + strings.Repeat("x", 65) + `"}]}`,
+	"bonds":           `{"version":2,"bonds":[` + strings.Repeat(`{},`, maxStoredBonds) + `{}]}`,
+	"version 1":       `{"version":1,"active":{"ssid":"","passphrase":"` + secretBase64 + `","security":"wpa2"}}`,
+	"1: not base64":   `{"version":1,"active":{"ssid":"aG9tZQ==","passphrase":"correct horse","security":"wpa2"}}`,
+	"1: security":     `{"version":1,"active":{"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"correct horse"}}`,
+	"1: no SSID":      `{"version":1,"active":{"passphrase":"` + secretBase64 + `","security":"wpa2"}}`,
+	"1: short":        `{"version":1,"candidate":{"ssid":"aG9tZQ==","passphrase":"c2gwcnQh","security":"wpa2"}}`,
+	"1: second wrong": `{"version":1,"active":` + home + `},"candidate":{"ssid":"","passphrase":"","security":"wpa2"}}`,
 }
 
 func TestCorruptIsSetAside(t *testing.T) {
 	for name, text := range corrupt {
 		t.Run(name, func(t *testing.T) {
 			s, log := openStore(t)
-			if err := os.WriteFile(s.path(), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if got := load(t, s); !reflect.DeepEqual(got, Contents{}) {
+			write(t, s, text)
+			if got := load(t, s); !reflect.DeepEqual(got, contents{}) {
 				t.Errorf("got %+v", got)
 			}
 			aside := names(t, s.dir)
@@ -58,10 +77,10 @@ func TestCorruptIsSetAside(t *testing.T) {
 					t.Errorf("the log quotes the file: %s", log)
 				}
 			}
-			c := Contents{Active: entry("new", "12345678", wifi.WPA2PSK)}
+			c := holding(network(1, "new", "12345678", wifi.WPA2PSK))
 			save(t, s, c)
 			if got := load(t, s); !reflect.DeepEqual(got, c) {
-				t.Errorf("after Save: got %+v", got)
+				t.Errorf("after a write: got %+v", got)
 			}
 		})
 	}
@@ -70,49 +89,60 @@ func TestCorruptIsSetAside(t *testing.T) {
 func TestFewAreKeptAside(t *testing.T) {
 	s, _ := openStore(t)
 	for range maxAside + 2 {
-		if err := os.WriteFile(s.path(), []byte("corrupt"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		write(t, s, "corrupt")
 		load(t, s)
 	}
-	if got := s.list(asidePrefix); len(got) != maxAside {
-		t.Errorf("kept %q", got)
+	if got, err := s.list(asidePrefix); err != nil || len(got) != maxAside {
+		t.Errorf("kept %q, %v", got, err)
 	}
 }
 
-// Erasing leaves the password in no file of the folder, set aside or not.
+// Erasing leaves the password in no file of the directory, set aside or not, even
+// if the file is found to be corrupt only now.
 func TestEraseLeavesNoSecret(t *testing.T) {
-	s, _ := openStore(t)
-	save(t, s, Contents{Candidate: entry("home", "correct horse", wifi.WPA2PSK)})
-	if err := os.Truncate(s.path(), 100); err != nil { // cut off: corrupt
-		t.Fatal(err)
-	}
-	load(t, s)
-	save(t, s, Contents{Active: entry("home", "correct horse", wifi.WPA2PSK)})
-	if got := names(t, s.dir); len(got) != 2 {
-		t.Fatalf("files before: %q", got)
-	}
-
-	bonds := Contents{Bonds: []Bond{{Adapter: "a", Address: "b", Mode: "encrypt", Forget: true}}, Leave: true}
-	save(t, s, bonds)
-	if got := names(t, s.dir); len(got) != 2 {
-		t.Errorf("what was set aside went with a Save: %q", got)
-	}
-	if err := s.RemoveAside(); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, s.dir); !reflect.DeepEqual(got, []string{fileName}) {
-		t.Errorf("files after: %q", got)
-	}
-	data, err := os.ReadFile(s.path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Contains(data, []byte(secretBase64)) || bytes.Contains(data, []byte("correct horse")) {
-		t.Errorf("the secret is still there: %s", data)
-	}
-	if got := load(t, s); !reflect.DeepEqual(got, bonds) {
-		t.Errorf("got %+v", got)
+	bond := gatt.Bond{Adapter: "a", Central: "b", Pairing: gatt.Encrypt}
+	kept := bond
+	kept.Erased = true
+	for name, want := range map[string]contents{
+		"":          {bonds: []gatt.Bond{kept}, leave: true},
+		", corrupt": {leave: true},
+	} {
+		t.Run("erase"+name, func(t *testing.T) {
+			s, _ := openStore(t)
+			c := holding(candidate(1, "home", "correct horse", wifi.WPA2PSK))
+			c.bonds = []gatt.Bond{bond}
+			save(t, s, c)
+			cutOff := func() {
+				if err := os.Truncate(s.path(), 120); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cutOff()
+			load(t, s)
+			save(t, s, c)
+			if got := names(t, s.dir); len(got) != 2 {
+				t.Fatalf("files before: %q", got)
+			}
+			if name != "" {
+				cutOff()
+			}
+			if err := s.Erase(); err != nil {
+				t.Fatal(err)
+			}
+			if got := names(t, s.dir); !reflect.DeepEqual(got, []string{fileName}) {
+				t.Errorf("files after: %q", got)
+			}
+			data, err := os.ReadFile(s.path())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(data, []byte(secretBase64)) || bytes.Contains(data, []byte("correct horse")) {
+				t.Errorf("the secret is still there: %s", data)
+			}
+			if got := load(t, s); !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }
 
@@ -122,10 +152,14 @@ func FuzzDecode(f *testing.F) {
 	for _, text := range corrupt {
 		f.Add([]byte(text))
 	}
-	for _, c := range []Contents{
+	for _, text := range newer {
+		f.Add([]byte(text))
+	}
+	f.Add([]byte(version1(f)))
+	for _, c := range []contents{
 		{},
-		{Active: entry("home", "correct horse", wifi.AutoDetect), Candidate: entry("b", "", wifi.Open)},
-		{Bonds: []Bond{{Adapter: "a", Address: "b", Mode: "encrypt", Forget: true}}},
+		holding(network(1, "home", "correct horse", wifi.AutoDetect), candidate(2, "b", "", wifi.Open)),
+		{bonds: []gatt.Bond{{Adapter: "a", Central: "b", Pairing: gatt.Encrypt, Erased: true}}, leave: true},
 	} {
 		data, err := encode(c)
 		if err != nil {
@@ -140,10 +174,10 @@ func FuzzDecode(f *testing.F) {
 			if text := err.Error(); strings.ContainsFunc(text, unseen) || len(text) > 1000 {
 				t.Errorf("error %q", text)
 			}
+			if c.networks != nil || c.bonds != nil && !errors.Is(err, ErrNewer) || validateBonds(c.bonds) != nil {
+				t.Errorf("with the error %v: %+v", err, c)
+			}
 			return
-		}
-		if len(c.Bonds) == 0 {
-			c.Bonds = nil // [] and null are the same
 		}
 		again, err := encode(c)
 		if err != nil {

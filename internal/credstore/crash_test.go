@@ -16,21 +16,28 @@ import (
 )
 
 var (
-	before = Contents{Active: entry("old", "old password", wifi.WPA2PSK)}
-	after  = Contents{Active: entry("old", "old password", wifi.WPA2PSK), Candidate: entry("new", "new password", wifi.WPA3SAE)}
+	old    = network(1, "old", "old password", wifi.WPA2PSK)
+	added  = candidate(2, "new", "new password", wifi.WPA3SAE)
+	before = holding(old)
+	after  = holding(old, added)
 )
 
-// steps are those of Save.
-var steps = []string{"create", "write", "sync file", "rename", "sync folder"}
+// steps are those of an operation that changes something.
+var steps = []string{"read", "create", "write", "sync file", "rename", "sync directory"}
+
+func saveAdded(s *Store) error {
+	_, err := s.SaveCandidate(added.Credentials)
+	return err
+}
 
 // Whichever step fails, what was stored stands, were it nothing.
 func TestFailureAtEachStep(t *testing.T) {
 	failure := errors.New("input/output error")
 	for _, step := range steps {
-		for name, held := range map[string]Contents{"": before, " of the first": {}} {
+		for name, held := range map[string]contents{"": before, " of the first": {}} {
 			t.Run(step+name, func(t *testing.T) {
 				s, _ := openStore(t)
-				if held.Active != nil {
+				if held.networks != nil {
 					save(t, s, held)
 				}
 				files, reached := names(t, s.dir), false
@@ -41,12 +48,13 @@ func TestFailureAtEachStep(t *testing.T) {
 					reached = true
 					return failure
 				}
-				if err := s.Save(after); !errors.Is(err, failure) {
+				if err := saveAdded(s); !errors.Is(err, failure) {
 					t.Errorf("got %v", err)
 				}
 				if !reached {
 					t.Error("the step was not reached")
 				}
+				s.before = nil
 				if got := load(t, s); !reflect.DeepEqual(got, held) {
 					t.Errorf("the store holds %+v", got)
 				}
@@ -58,21 +66,22 @@ func TestFailureAtEachStep(t *testing.T) {
 	}
 }
 
-// TestCannotPutBack: the folder cannot be synced, and then nothing be written. The
+// TestCannotPutBack: the directory cannot be synced, and after that nothing written. The
 // error says what to expect.
 func TestCannotPutBack(t *testing.T) {
 	s, _ := openStore(t)
 	save(t, s, before)
 	failure, fails := errors.New("input/output error"), false
 	s.before = func(name string) error {
-		if fails = fails || name == "sync folder"; fails {
+		if fails = fails || name == "sync directory"; fails {
 			return failure
 		}
 		return nil
 	}
-	if err := s.Save(after); err == nil || !strings.Contains(err.Error(), "cannot be put back") {
+	if err := saveAdded(s); err == nil || !strings.Contains(err.Error(), "cannot be put back") {
 		t.Errorf("got %v", err)
 	}
+	s.before = nil
 	if got := load(t, s); !reflect.DeepEqual(got, after) {
 		t.Errorf("the store holds %+v", got)
 	}
@@ -82,20 +91,20 @@ func TestCrashAtEachStep(t *testing.T) {
 	for _, step := range steps {
 		t.Run(step, func(t *testing.T) {
 			want := before
-			if step == "sync folder" { // the file has its name already
+			if step == "sync directory" { // the file has its name already
 				want = after
 			}
 			s, _ := openStore(t)
 			save(t, s, before)
 			s.before = func(name string) error {
 				if name == step {
-					panic("crash") // nothing of Save runs after it
+					panic("crash") // nothing of the operation runs after it
 				}
 				return nil
 			}
 			func() {
 				defer func() { _ = recover() }()
-				_ = s.Save(after)
+				_ = saveAdded(s)
 				t.Error("no crash")
 			}()
 			again, log := openStore(t, s.dir)

@@ -6,161 +6,199 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"unicode/utf8"
 
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// version is that of the file's format. A file of another version counts as
-// corrupt.
-const version = 1
+// version is that of the format that is written. Version 1, which had one field
+// for each of the two networks, is read. A change that this version's decode would
+// take for corruption needs a new number: a wifiprovd that does not know it keeps
+// the file, and the gateway its network once it is updated again.
+const version = 2
 
-// maxText is the longest text beside the credentials, in bytes: an address, the
-// name of an adapter or of a mode.
-const maxText = 64
+// ErrNewer is what a *RefusedError wraps if a newer wifiprovd wrote the file.
+var ErrNewer = errors.New("was written by a newer wifiprovd")
 
-// document is the file as JSON. SSID and passphrase are base64, so that any
-// bytes survive.
+// document is the file as JSON. SSID and passphrase are base64, so that any bytes
+// survive.
 type document struct {
-	Version   int       `json:"version"`
-	Active    *docEntry `json:"active"`
-	Candidate *docEntry `json:"candidate"`
-	Bonds     []Bond    `json:"bonds"`
-	Leave     bool      `json:"leave,omitempty"`
+	Version  int          `json:"version"`
+	Networks []docNetwork `json:"networks"`
+	Bonds    []docBond    `json:"bonds"`
+	Leave    bool         `json:"leave"`
+
+	// In place of Networks in version 1: the proven network and the candidate.
+	Active    *docNetwork `json:"active"`
+	Candidate *docNetwork `json:"candidate"`
 }
 
-type docEntry struct {
-	SSID         []byte `json:"ssid"`
-	Passphrase   []byte `json:"passphrase"`
-	Security     string `json:"security"`
-	BSSID        string `json:"bssid"`
-	FrequencyMHz int    `json:"frequency_mhz"`
+type docNetwork struct {
+	ID           wifi.ID `json:"id"` // from 1 on
+	SSID         []byte  `json:"ssid"`
+	Passphrase   []byte  `json:"passphrase"`
+	Security     string  `json:"security"`
+	Proven       bool    `json:"proven"`
+	BSSID        string  `json:"bssid"`
+	FrequencyMHz int     `json:"frequency_mhz"`
 }
 
-// decode returns what data holds. Its errors quote nothing of data: what looks
-// like a key may be half a password.
-func decode(data []byte) (Contents, error) {
+type docBond struct {
+	Adapter string `json:"adapter"`
+	Address string `json:"address"`
+	Mode    string `json:"mode"`             // pairing mode it was made in
+	Forget  bool   `json:"forget,omitempty"` // gatt.Bond.Erased
+}
+
+// decode returns what data holds. Of a newer version it returns an error that is
+// ErrNewer, and the bonds if they are as in this one, for Erase. Its errors quote
+// nothing of data: what looks like a key may be half a password.
+func decode(data []byte) (contents, error) {
 	var doc document
+	// What does not fit its field leaves the others filled, and what is not JSON leaves
+	// all of them empty (encoding/json, Unmarshal): a version that was read is one.
 	err := json.Unmarshal(data, &doc)
 	defer doc.wipe()
-	var c Contents
+	c := contents{bonds: doc.bonds(), leave: doc.Leave}
 	switch {
+	case doc.Version > version:
+		if validateBonds(c.bonds) != nil {
+			c.bonds = nil
+		}
+		return contents{bonds: c.bonds},
+			fmt.Errorf("%w: its format is version %d, not %d", ErrNewer, doc.Version, version)
 	case err != nil:
-		return c, errors.New("it is not the JSON that this program writes")
+		return contents{}, errors.New("it is not the JSON that this program writes")
+	case doc.Version == 1:
+		doc.Networks = doc.version1()
 	case doc.Version != version:
-		return c, fmt.Errorf("its version is %d, not %d", doc.Version, version)
+		return contents{}, fmt.Errorf("its version is %d", doc.Version)
 	}
-	c.Bonds, c.Leave = doc.Bonds, doc.Leave
-	if c.Active, err = doc.Active.entry(); err == nil {
-		c.Candidate, err = doc.Candidate.entry()
-	}
-	if err == nil {
+	if c.networks, err = targets(doc.Networks); err == nil {
 		err = c.validate()
 	}
 	if err != nil {
-		c.Wipe()
-		return Contents{}, err
+		c.wipe()
+		return contents{}, err
 	}
 	return c, nil
 }
 
+// version1 returns the networks of a file of version 1, which had no IDs.
+func (d document) version1() []docNetwork {
+	var networks []docNetwork
+	if d.Active != nil {
+		d.Active.ID, d.Active.Proven = 1, true
+		networks = append(networks, *d.Active)
+	}
+	if d.Candidate != nil {
+		d.Candidate.ID, d.Candidate.Proven = 2, false
+		networks = append(networks, *d.Candidate)
+	}
+	return networks
+}
+
 func (d document) wipe() {
-	for _, e := range []*docEntry{d.Active, d.Candidate} {
-		if e != nil {
-			clear(e.Passphrase)
+	for _, n := range d.Networks {
+		clear(n.Passphrase)
+	}
+	for _, n := range []*docNetwork{d.Active, d.Candidate} {
+		if n != nil {
+			clear(n.Passphrase)
 		}
 	}
 }
 
-func (e *docEntry) entry() (*Entry, error) {
-	if e == nil {
-		return nil, nil
+func (d document) bonds() (bonds []gatt.Bond) {
+	for _, b := range d.Bonds {
+		// A mode that is not known is the weakest: the bond is removed where pairing
+		// is required, and the phone pairs again.
+		pairing, _ := gatt.ParsePairing(b.Mode)
+		bonds = append(bonds, gatt.Bond{
+			Adapter: b.Adapter,
+			Central: gatt.Central(b.Address),
+			Pairing: pairing,
+			Erased:  b.Forget,
+		})
 	}
-	security, err := wifi.ParseSecurity(e.Security)
-	if err != nil {
-		return nil, errors.New("a security type is unknown")
-	}
-	return &Entry{
-		Credentials: wifi.Credentials{
-			SSID:       wifi.SSID(e.SSID),
-			Passphrase: wifi.NewPassphrase(e.Passphrase),
-			Security:   security,
-		},
-		Hint: wifi.Hint{BSSID: e.BSSID, FrequencyMHz: e.FrequencyMHz},
-	}, nil
+	return bonds
 }
 
-// validate returns an error if c could not be stored and come back the same.
-func (c Contents) validate() error {
-	for _, e := range []*Entry{c.Active, c.Candidate} {
-		if e == nil {
-			continue
+// targets returns networks with copies of the secrets, also with an error.
+func targets(networks []docNetwork) (out []wifi.Target, err error) {
+	for _, n := range networks {
+		security, err := wifi.ParseSecurity(n.Security)
+		if err != nil {
+			return out, errors.New("a security type is unknown")
 		}
-		if err := e.Credentials.Validate(); err != nil {
-			return err
-		}
-		if !validText(e.Hint.BSSID) {
-			return errors.New("a BSSID is not valid")
-		}
+		out = append(out, wifi.Target{
+			ID: n.ID,
+			Credentials: wifi.Credentials{
+				SSID:       wifi.SSID(n.SSID),
+				Passphrase: wifi.NewPassphrase(n.Passphrase),
+				Security:   security,
+			},
+			Hint:   wifi.Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz},
+			Proven: n.Proven,
+		})
 	}
-	if len(c.Bonds) > MaxBonds {
-		return fmt.Errorf("%d bonds are more than %d", len(c.Bonds), MaxBonds)
-	}
-	for _, b := range c.Bonds {
-		if !validText(b.Adapter) || !validText(b.Address) || !validText(b.Mode) {
-			return errors.New("a bond is not valid")
-		}
-	}
-	return nil
+	return out, nil
 }
-
-func validText(s string) bool { return len(s) <= maxText && utf8.ValidString(s) }
 
 // encode returns c as the file has it, in one buffer that the caller wipes. It
-// writes the secrets itself: encoding/json keeps copies that nobody can wipe.
-func encode(c Contents) ([]byte, error) {
-	if err := c.validate(); err != nil {
-		return nil, err
+// writes the secrets itself: encoding/json puts its buffers back into a pool, where
+// nobody can wipe them.
+func encode(c contents) ([]byte, error) {
+	docBonds := []docBond{}
+	for _, b := range c.bonds {
+		docBonds = append(docBonds, docBond{b.Adapter, string(b.Central), b.Pairing.String(), b.Erased})
 	}
-	bonds, err := json.Marshal(c.Bonds)
+	bonds, err := json.Marshal(docBonds)
 	if err != nil {
 		return nil, fmt.Errorf("encode the bonds: %w", err)
 	}
-	// Large enough never to grow, which would leave a copy behind.
-	b := make([]byte, 0, 4096+len(bonds))
+	size := 256 + len(bonds)
+	for _, n := range c.networks {
+		size += 256 + 2*(len(n.Credentials.SSID)+n.Credentials.Passphrase.Len()) + 6*len(n.Hint.BSSID)
+	}
+	b := make([]byte, 0, size) // never grows, which would leave a copy behind
 	b = append(b, `{"version":`...)
 	b = strconv.AppendInt(b, version, 10)
-	b = append(b, `,"active":`...)
-	b = appendEntry(b, c.Active)
-	b = append(b, `,"candidate":`...)
-	b = appendEntry(b, c.Candidate)
-	b = append(b, `,"bonds":`...)
+	b = append(b, `,"networks":[`...)
+	for i, n := range c.networks {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendNetwork(b, n)
+	}
+	b = append(b, `],"bonds":`...)
 	b = append(b, bonds...)
-	if c.Leave {
+	if c.leave {
 		b = append(b, `,"leave":true`...)
 	}
 	b = append(b, "}\n"...)
 	if len(b) > maxSize {
 		clear(b)
-		return nil, fmt.Errorf("it would have %d bytes, more than %d", len(b), maxSize)
+		return nil, fmt.Errorf("%d bytes are more than %d", len(b), maxSize)
 	}
 	return b, nil
 }
 
-func appendEntry(b []byte, e *Entry) []byte {
-	if e == nil {
-		return append(b, "null"...)
-	}
-	b = append(b, `{"ssid":"`...)
-	b = base64.StdEncoding.AppendEncode(b, []byte(e.Credentials.SSID))
+func appendNetwork(b []byte, n wifi.Target) []byte {
+	b = append(b, `{"id":`...)
+	b = strconv.AppendUint(b, uint64(n.ID), 10)
+	b = append(b, `,"ssid":"`...)
+	b = base64.StdEncoding.AppendEncode(b, []byte(n.Credentials.SSID))
 	b = append(b, `","passphrase":"`...)
-	b = base64.StdEncoding.AppendEncode(b, e.Credentials.Passphrase.Bytes())
+	b = base64.StdEncoding.AppendEncode(b, n.Credentials.Passphrase.Bytes())
 	b = append(b, `","security":"`...)
-	b = append(b, e.Credentials.Security.String()...)
-	b = append(b, `","bssid":`...)
-	bssid, _ := json.Marshal(e.Hint.BSSID) // a string always can be
+	b = append(b, n.Credentials.Security.String()...)
+	b = append(b, `","proven":`...)
+	b = strconv.AppendBool(b, n.Proven)
+	b = append(b, `,"bssid":`...)
+	bssid, _ := json.Marshal(n.Hint.BSSID) // a string always can be
 	b = append(b, bssid...)
 	b = append(b, `,"frequency_mhz":`...)
-	b = strconv.AppendInt(b, int64(e.Hint.FrequencyMHz), 10)
+	b = strconv.AppendInt(b, int64(n.Hint.FrequencyMHz), 10)
 	return append(b, '}')
 }

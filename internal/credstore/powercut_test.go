@@ -32,8 +32,8 @@ func TestPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	if got := load(t, s); got.Active != nil {
-		if _, err := fmt.Sscan(string(got.Active.Credentials.SSID), &n); err != nil || !reflect.DeepEqual(got, numbered(n)) {
+	if got := load(t, s); got.networks != nil {
+		if _, err := fmt.Sscan(string(got.networks[0].Credentials.SSID), &n); err != nil || !reflect.DeepEqual(got, numbered(n)) {
 			t.Fatalf("the store holds %+v", got)
 		}
 	}
@@ -49,10 +49,10 @@ func TestPowerCut(t *testing.T) {
 }
 
 // numbered are contents of a size that differs from one to the next.
-func numbered(n int) Contents {
-	c := Contents{Active: entry(fmt.Sprint(n), "old password", wifi.WPA2PSK)}
+func numbered(n int) contents {
+	c := holding(network(1, fmt.Sprint(n), "old password", wifi.WPA2PSK))
 	if n%2 == 1 {
-		c.Candidate = entry("new", strings.Repeat("long password ", 4), wifi.WPA3SAE)
+		c.networks = append(c.networks, candidate(2, "new", strings.Repeat("long password ", 4), wifi.WPA3SAE))
 	}
 	return c
 }

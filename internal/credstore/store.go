@@ -1,10 +1,9 @@
-// Package credstore keeps what the gateway must remember over a power cut, the
-// Wi-Fi credentials and the bonds made with it, in one file that only root can
-// read.
+// Package credstore keeps what the gateway must remember over a power cut, its
+// Wi-Fi networks and the bonds made with it, in one file that only root can read.
 //
-// A Save is whole or did not happen: the file is always the old or the new one.
-// What stands in the file is in clear, as wpa_supplicant needs it; whoever is
-// root on the gateway, or takes its storage out, reads it.
+// Each operation is whole or did not happen: a power cut leaves the old file or
+// the new one. The file has the secrets in clear, as wpa_supplicant needs them;
+// whoever is root on the gateway, or takes its storage out, can read them.
 package credstore
 
 import (
@@ -14,74 +13,43 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
+	"sync/atomic"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// MaxBonds is how many bonds the store takes. It keeps the file below its size
-// cap however many phones pair.
-const MaxBonds = 128
-
 const (
 	fileName = "credentials.json"
-	maxSize  = 64 << 10 // of the file, in bytes
+	maxSize  = 64 << 10 // of the file, in bytes; MaxBonds of the longest take less than half
 	dirMode  = 0o700
 	fileMode = 0o600
 )
 
-// Contents are all that is stored. The zero value is what an unprovisioned
-// gateway has.
-type Contents struct {
-	Active    *Entry // the network that was joined last; nil if none
-	Candidate *Entry // credentials that have not joined yet; nil if none
-	Bonds     []Bond
-	Leave     bool // everything was erased, and the network is still to be left
-}
-
-// Entry is a network that the gateway can join.
-type Entry struct {
-	Credentials wifi.Credentials
-	Hint        wifi.Hint // where it was last joined
-}
-
-// Bond is a pairing that was made with this gateway.
-type Bond struct {
-	Adapter string `json:"adapter"`
-	Address string `json:"address"`
-	Mode    string `json:"mode"`             // security mode it was made in
-	Forget  bool   `json:"forget,omitempty"` // to be removed: erased while the phone was connected
-}
-
-// Wipe overwrites the secrets in c with zeros.
-func (c Contents) Wipe() {
-	for _, e := range []*Entry{c.Active, c.Candidate} {
-		if e != nil {
-			e.Credentials.Wipe()
-		}
-	}
-}
-
-// Store is an open store. Its methods may be called from several goroutines.
+// Store is an open store. Its methods may be called from several goroutines; each
+// one that changes something is durable when it returns nil, and after an error
+// the store holds what it held before, unless the error says otherwise.
+//
+// Nothing of the file stays in memory between two operations: secrets would have
+// to, as the file is always written whole.
 type Store struct {
-	dir string
-	uid uint32 // who must own folder and file
-	log *slog.Logger
+	disk
 
-	mu     sync.Mutex
-	before func(step string) error // for tests: called before each step of Save
+	mu       sync.Mutex
+	lastID   wifi.ID       // the highest ID seen or given out since Open
+	erasures atomic.Uint64 // changes under mu
 }
 
-// Open returns the store in the folder dir, which is made if it is missing. It
-// removes temporary files that a power cut left, sets corrupt content aside, and
-// returns a *RefusedError if folder or file could have been read or put there
-// by someone else than the user the process runs as.
+// Open returns the store in the directory dir, which it makes if it is missing. It
+// removes temporary files that a power cut left and sets a corrupt file aside. It
+// returns a *RefusedError if anyone but the process's user could have read or
+// replaced directory or file. A file that a newer wifiprovd wrote is no error here:
+// the operations return it (ErrNewer).
 func Open(dir string, log *slog.Logger) (*Store, error) {
 	return open(dir, uint32(os.Geteuid()), log)
 }
 
 func open(dir string, uid uint32, log *slog.Logger) (*Store, error) {
-	s := &Store{dir: filepath.Clean(dir), uid: uid, log: log}
+	s := &Store{disk: disk{dir: filepath.Clean(dir), uid: uid, log: log}}
 	if err := s.makeDir(); err != nil {
 		return nil, err
 	}
@@ -89,85 +57,78 @@ func open(dir string, uid uint32, log *slog.Logger) (*Store, error) {
 		return nil, err
 	}
 	s.sweep()
-	c, err := s.Load()
-	if err != nil {
+	f, err := s.load()
+	f.wipe()
+	if err != nil && !errors.Is(err, ErrNewer) {
 		return nil, err
 	}
-	c.Wipe()
 	return s, nil
 }
 
-func (s *Store) path() string { return filepath.Join(s.dir, fileName) }
-
-func (s *Store) makeDir() error {
-	err := os.Mkdir(s.dir, dirMode)
-	switch {
-	case errors.Is(err, os.ErrExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("make the store's folder: %w", err)
-	}
-	return syncDir(filepath.Dir(s.dir))
+// snapshot is the file as it was read.
+type snapshot struct {
+	contents
+	data []byte // nil if there was no file
 }
 
-// Load returns what is stored; the caller owns the secrets in it. A missing file
-// is an empty store, and so is a corrupt one, which is set aside with a warning.
-// It returns a *RefusedError as Open does.
-func (s *Store) Load() (Contents, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	data, err := s.read()
+// wipe overwrites the secrets in f with zeros.
+func (f snapshot) wipe() {
+	f.contents.wipe()
+	clear(f.data)
+}
+
+// load reads the file; the caller wipes what it returns, also with an error. No
+// file is an empty store, and so is a corrupt one, which it sets aside. Of a newer
+// wifiprovd's file it returns the bonds as far as it understands them, and a
+// *RefusedError.
+func (s *Store) load() (snapshot, error) {
+	data, err := s.readFile()
 	if err != nil || data == nil {
-		return Contents{}, err
+		return snapshot{}, err
 	}
-	defer clear(data)
-	c, err := decode(data)
-	if err != nil {
-		s.setAside(err)
-		return Contents{}, nil
+	f := snapshot{data: data}
+	f.contents, err = decode(data)
+	switch {
+	case errors.Is(err, ErrNewer):
+		return f, s.refuseNewer(err)
+	case err != nil && s.setAside(err):
+		clear(data)
+		return snapshot{}, nil
 	}
-	return c, nil
+	for _, n := range f.networks {
+		s.lastID = max(s.lastID, n.ID)
+	}
+	return f, nil
 }
 
-// Save stores c in place of what was stored, durably: after it returned nil, a
-// power cut does not undo it. After an error the store holds what it held
-// before, unless the error says that it could not be put back. c stays the caller's.
-func (s *Store) Save(c Contents) error {
+// update is one operation: it loads the file, lets change alter the contents, and
+// writes them if change returns true. What change takes out of the contents is
+// wiped, what it puts in is not.
+func (s *Store) update(change func(*contents) (bool, error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	data, err := encode(c)
-	if err != nil {
-		return fmt.Errorf("save the store: %w", err)
-	}
-	defer clear(data)
-	if err := s.replace(data); err != nil {
-		return fmt.Errorf("save the store %s: %w", s.path(), err)
-	}
-	return nil
-}
-
-// RemoveAside removes, durably, all files that were set aside: they may hold
-// passwords.
-func (s *Store) RemoveAside() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.removeAside(0); err != nil {
-		return fmt.Errorf("remove what was set aside of the store: %w", err)
-	}
-	return nil
-}
-
-// syncDir makes what was renamed, made or removed in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
+	f, err := s.load()
+	defer f.wipe()
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
-	// Some file systems cannot sync a folder, and say EINVAL (fsync(2)); they
-	// have no other way either.
-	if errors.Is(err, syscall.EINVAL) {
-		err = nil
+	c := f.contents.clone()
+	changed, err := change(&c)
+	if err != nil || !changed {
+		return err
 	}
-	return errors.Join(err, d.Close())
+	return s.save(c, f.data)
+}
+
+// save writes c in place of the file that holds old.
+func (s *Store) save(c contents, old []byte) error {
+	data, err := encode(c)
+	if err != nil {
+		return fmt.Errorf("encode the store: %w", err)
+	}
+	defer clear(data)
+	if err := s.replace(data, old); err != nil {
+		return fmt.Errorf("write the store %s: %w", s.path(), err)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -11,21 +12,33 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-func entry(ssid, passphrase string, security wifi.Security) *Entry {
-	return &Entry{
-		Credentials: wifi.Credentials{
-			SSID:       wifi.SSID(ssid),
-			Passphrase: wifi.NewPassphrase([]byte(passphrase)),
-			Security:   security,
-		},
-		Hint: wifi.Hint{BSSID: "02:00:00:00:01:00", FrequencyMHz: 2412},
+// network returns a network that was joined; candidate one that was not yet.
+func network(id wifi.ID, ssid, passphrase string, security wifi.Security) wifi.Target {
+	n := candidate(id, ssid, passphrase, security)
+	n.Proven, n.Hint = true, wifi.Hint{BSSID: "02:00:00:00:01:00", FrequencyMHz: 2412}
+	return n
+}
+
+func candidate(id wifi.ID, ssid, passphrase string, security wifi.Security) wifi.Target {
+	return wifi.Target{ID: id, Credentials: credentials(ssid, passphrase, security)}
+}
+
+func credentials(ssid, passphrase string, security wifi.Security) wifi.Credentials {
+	return wifi.Credentials{
+		SSID:       wifi.SSID(ssid),
+		Passphrase: wifi.NewPassphrase([]byte(passphrase)),
+		Security:   security,
 	}
 }
 
-// openStore opens the store in a fresh folder, or in dir if one is given.
+// holding returns contents with networks only.
+func holding(networks ...wifi.Target) contents { return contents{networks: networks} }
+
+// openStore opens the store in a fresh directory, or in dir if one is given.
 func openStore(t *testing.T, dir ...string) (*Store, *bytes.Buffer) {
 	t.Helper()
 	if len(dir) == 0 {
@@ -39,18 +52,38 @@ func openStore(t *testing.T, dir ...string) (*Store, *bytes.Buffer) {
 	return s, &log
 }
 
-func load(t *testing.T, s *Store) Contents {
+// load returns all that is stored.
+func load(t *testing.T, s *Store) (c contents) {
 	t.Helper()
-	c, err := s.Load()
+	err := s.update(func(stored *contents) (bool, error) {
+		c = stored.clone()
+		for i, n := range c.networks {
+			c.networks[i].Credentials = n.Credentials.Clone()
+		}
+		return false, nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func save(t *testing.T, s *Store, c Contents) {
+// save stores c in place of all that is stored.
+func save(t *testing.T, s *Store, c contents) {
 	t.Helper()
-	if err := s.Save(c); err != nil {
+	err := s.update(func(stored *contents) (bool, error) {
+		*stored = c
+		return true, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write puts text in the store's place.
+func write(t *testing.T, s *Store, text string) {
+	t.Helper()
+	if err := os.WriteFile(s.path(), []byte(text), fileMode); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,19 +106,22 @@ func TestSaveAndLoad(t *testing.T) {
 	for i := range every {
 		every[i] = byte(i * 8)
 	}
-	for name, c := range map[string]Contents{
+	for name, c := range map[string]contents{
 		"empty":     {},
-		"active":    {Active: entry("home", "correct horse", wifi.AutoDetect)},
-		"candidate": {Candidate: entry("home", `"quoted\" `+"\x00\xff", wifi.WPA2PSK)},
-		"open":      {Active: entry("café", "", wifi.Open)},
-		"any bytes": {Active: entry(string(every), strings.Repeat("0aF", 21)+"b", wifi.WPA2PSKSHA256)},
+		"proven":    holding(network(1, "home", "correct horse", wifi.AutoDetect)),
+		"candidate": holding(candidate(math.MaxUint32, "home", `"quoted\" `+"\x00\xff", wifi.WPA2PSK)),
+		"open":      holding(network(1, "café", "", wifi.Open)),
+		"any bytes": holding(network(1, string(every), strings.Repeat("0aF", 21)+"b", wifi.WPA2PSKSHA256)),
 		"all": {
-			Active:    entry("a", "12345678", wifi.WPA3SAE),
-			Candidate: entry("b", "87654321", wifi.WPAAutoPersonal),
-			Bonds: []Bond{
-				{Adapter: "00:AA:01:00:00:42", Address: "00:AA:01:01:00:43", Mode: "encrypt"},
-				{Adapter: "<&>", Address: "", Mode: "authenticated", Forget: true},
+			networks: []wifi.Target{
+				network(7, "a", "12345678", wifi.WPA3SAE),
+				candidate(3, "b", "87654321", wifi.WPAAutoPersonal),
 			},
+			bonds: []gatt.Bond{
+				{Adapter: "00:AA:01:00:00:42", Central: "00:AA:01:01:00:43", Pairing: gatt.Encrypt},
+				{Adapter: "<&>", Central: "", Pairing: gatt.Authenticated, Erased: true},
+			},
+			leave: true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +143,7 @@ func TestSaveAndLoad(t *testing.T) {
 
 func TestModes(t *testing.T) {
 	s, _ := openStore(t)
-	save(t, s, Contents{Active: entry("a", "12345678", wifi.WPA2PSK)})
+	save(t, s, holding(network(1, "a", "12345678", wifi.WPA2PSK)))
 	for path, want := range map[string]os.FileMode{s.dir: 0o700 | os.ModeDir, s.path(): 0o600} {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -122,27 +158,26 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestSaveRefusesWhatLoadWould(t *testing.T) {
-	good := Contents{Active: entry("good", "12345678", wifi.WPA2PSK)}
-	short := entry("a", "short", wifi.WPA2PSK)
-	hint := entry("a", "12345678", wifi.WPA2PSK)
-	hint.Hint.BSSID = strings.Repeat("x", maxText+1)
-	wide := make([]Bond, MaxBonds) // every byte becomes six
+// What would make the file unreadable is refused where it comes in.
+func TestRefusesWhatCannotBeReadAgain(t *testing.T) {
+	good := holding(network(1, "good", "12345678", wifi.WPA2PSK))
+	long := strings.Repeat("x", maxText+1)
+	wide := make([]gatt.Bond, maxStoredBonds) // every byte becomes six
 	for i := range wide {
-		wide[i] = Bond{strings.Repeat("<", maxText), strings.Repeat("<", maxText), strings.Repeat("<", maxText), false}
+		wide[i] = gatt.Bond{Adapter: strings.Repeat("<", maxText), Central: gatt.Central(strings.Repeat("<", maxText))}
 	}
-	for name, c := range map[string]Contents{
-		"credentials":    {Active: short},
-		"candidate":      {Candidate: short},
-		"BSSID":          {Active: hint},
-		"too many bonds": {Bonds: make([]Bond, MaxBonds+1)},
-		"bond":           {Bonds: []Bond{{Address: "\xff"}}},
-		"too large":      {Bonds: wide},
+	for name, operation := range map[string]func(*Store) error{
+		"BSSID that proves":   func(s *Store) error { return s.Prove(1, wifi.Hint{BSSID: long}) },
+		"BSSID to remember":   func(s *Store) error { return s.Remember(1, wifi.Hint{BSSID: "\xff"}) },
+		"adapter of a bond":   func(s *Store) error { return addBond(s, gatt.Bond{Adapter: long}) },
+		"central of a bond":   func(s *Store) error { return addBond(s, gatt.Bond{Central: "\xff"}) },
+		"more than maxSize":   func(s *Store) error { return s.save(contents{bonds: wide}, nil) },
+		"a network not there": func(s *Store) error { return s.Prove(2, wifi.Hint{}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := openStore(t)
 			save(t, s, good)
-			if err := s.Save(c); err == nil {
+			if err := operation(s); err == nil {
 				t.Error("no error")
 			}
 			if got := load(t, s); !reflect.DeepEqual(got, good) {
@@ -160,15 +195,15 @@ var refusals = []struct {
 	uid                   uint32
 	damage                func(t *testing.T, dir, file string) error
 }{
-	{"owner of the folder", "belongs to user", "chown", wrongOwner,
+	{"owner of the directory", "belongs to user", "chown", wrongOwner,
 		func(*testing.T, string, string) error { return nil }},
-	{"mode of the folder", "has mode 0750, not 0700", "chmod 0700", 0,
+	{"mode of the directory", "has mode 0750, not 0700", "chmod 0700", 0,
 		func(_ *testing.T, dir, _ string) error { return os.Chmod(dir, 0o750) }},
-	{"folder is a link", "is a symbolic link", "store.dir", 0,
+	{"directory is a link", "is a symbolic link", "store.dir", 0,
 		func(_ *testing.T, dir, _ string) error {
 			return errors.Join(os.Rename(dir, dir+".real"), os.Symlink(dir+".real", dir))
 		}},
-	{"folder is a file", "is not a folder", "rm", 0,
+	{"directory is a file", "is not a directory", "rm", 0,
 		func(_ *testing.T, dir, _ string) error {
 			return errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o700))
 		}},
@@ -186,7 +221,7 @@ var refusals = []struct {
 		func(_ *testing.T, _, file string) error {
 			return errors.Join(os.Remove(file), syscall.Mkfifo(file, 0o600))
 		}},
-	{"folder in the file's place", "is not a regular file", "rm", 0,
+	{"directory in the file's place", "is not a regular file", "rm", 0,
 		func(_ *testing.T, _, file string) error { return errors.Join(os.Remove(file), os.Mkdir(file, 0o600)) }},
 	{"too large", "has 65537 bytes, more than 65536", "mv", 0,
 		func(_ *testing.T, _, file string) error { return os.Truncate(file, maxSize+1) }},
@@ -196,7 +231,7 @@ func TestRefused(t *testing.T) {
 	for _, tt := range refusals {
 		t.Run(tt.name, func(t *testing.T) {
 			s, log := openStore(t)
-			save(t, s, Contents{Active: entry("a", "12345678", wifi.WPA2PSK)})
+			save(t, s, holding(network(1, "a", "12345678", wifi.WPA2PSK)))
 			if err := tt.damage(t, s.dir, s.path()); err != nil {
 				t.Fatal(err)
 			}
@@ -213,6 +248,9 @@ func TestRefused(t *testing.T) {
 				!strings.Contains(refused.Remedy, tt.remedy) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v", err)
 			}
+			if err := Check(s.dir); tt.uid == 0 && !errors.As(err, &refused) {
+				t.Errorf("Check: got %v, want a *RefusedError", err)
+			}
 			if log.Len() > 0 {
 				t.Errorf("unexpected log: %s", log)
 			}
@@ -220,11 +258,11 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// The owner of the file is told apart from that of the folder, which only root
+// The owner of the file is told apart from that of the directory, which only root
 // can try for real.
 func TestRefusedOwnerOfFile(t *testing.T) {
 	s, _ := openStore(t)
-	save(t, s, Contents{})
+	save(t, s, contents{})
 	info, err := os.Stat(s.path())
 	if err != nil {
 		t.Fatal(err)

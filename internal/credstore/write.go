@@ -1,62 +1,79 @@
 package credstore
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
-	"time"
+	"syscall"
 )
 
-const (
-	tempPrefix  = "." + fileName + ".tmp-"
-	asidePrefix = fileName + ".corrupt-"
-	maxAside    = 3 // files set aside that are kept
-)
+const tempPrefix = "." + fileName + ".tmp-"
 
-// replace puts data in the file's place. A power cut at any point leaves the
-// old file or the new one: the new one's bytes are on the disk before it gets
-// the name, and the folder is on the disk before replace returns. If that last
-// step fails, the old file is put back.
-func (s *Store) replace(data []byte) error {
-	old, err := s.read()
-	if err != nil {
+// disk is the store's place: one file in a directory of its own. It knows nothing of
+// what is in the file.
+type disk struct {
+	dir    string
+	uid    uint32 // who must own directory and file
+	log    *slog.Logger
+	before func(step string) error // for tests: called before each access to the file
+}
+
+func (d disk) path() string { return filepath.Join(d.dir, fileName) }
+
+func (d disk) makeDir() error {
+	err := os.Mkdir(d.dir, dirMode)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("make the store's directory: %w", err)
+	}
+	return syncDir(filepath.Dir(d.dir))
+}
+
+// replace puts data in the place of the file that holds old, or of none if old is
+// nil. A power cut at any point leaves the old file or the new one: rename(2) is
+// atomic, and the new one's bytes are on the disk before it gets the name, as a file
+// system may write names earlier than bytes. The directory, which fsync of a file
+// does not cover (fsync(2)), is on the disk before replace returns; if that last step
+// fails, the old file is put back.
+func (d disk) replace(data, old []byte) error {
+	if err := d.put(data); err != nil {
 		return err
 	}
-	defer clear(old)
-	if err := s.put(data); err != nil {
-		return err
+	err := d.step("sync directory")
+	if err == nil {
+		err = syncDir(d.dir)
 	}
-	if err = s.step("sync folder"); err == nil {
-		err = syncDir(s.dir)
+	if err == nil {
+		return nil
 	}
-	if err != nil {
-		if backErr := s.putBack(old); backErr != nil {
-			err = fmt.Errorf("%w; the old contents cannot be put back: %w", err, backErr)
-		}
+	if backErr := d.putBack(old); backErr != nil {
+		return fmt.Errorf("%w; the old contents cannot be put back: %w", err, backErr)
 	}
 	return err
 }
 
-func (s *Store) putBack(old []byte) error {
+func (d disk) putBack(old []byte) error {
 	if old == nil {
-		return os.Remove(s.path())
+		return os.Remove(d.path())
 	}
-	return s.put(old)
+	return d.put(old)
 }
 
 // put writes data to a file of its own and gives it the store's name.
-func (s *Store) put(data []byte) error {
-	if err := s.step("create"); err != nil {
+func (d disk) put(data []byte) error {
+	if err := d.step("create"); err != nil {
 		return err
 	}
 	// O_EXCL, which follows no link, and mode 0600.
-	f, err := os.CreateTemp(s.dir, tempPrefix)
+	f, err := os.CreateTemp(d.dir, tempPrefix)
 	if err != nil {
 		return err
 	}
-	if err := s.fill(f, data); err != nil {
+	if err := d.fill(f, data); err != nil {
 		_ = os.Remove(f.Name()) // if not now, then when the store is opened
 		return err
 	}
@@ -64,13 +81,13 @@ func (s *Store) put(data []byte) error {
 }
 
 // fill writes data to f and gives it the store's name.
-func (s *Store) fill(f *os.File, data []byte) error {
-	err := s.step("write")
+func (d disk) fill(f *os.File, data []byte) error {
+	err := d.step("write")
 	if err == nil {
 		_, err = f.Write(data)
 	}
 	if err == nil {
-		err = s.step("sync file")
+		err = d.step("sync file")
 	}
 	if err == nil {
 		err = f.Sync()
@@ -79,73 +96,43 @@ func (s *Store) fill(f *os.File, data []byte) error {
 		err = closeErr
 	}
 	if err == nil {
-		err = s.step("rename")
+		err = d.step("rename")
 	}
 	if err == nil {
-		err = os.Rename(f.Name(), s.path())
+		err = os.Rename(f.Name(), d.path())
 	}
 	return err
 }
 
-func (s *Store) step(name string) error {
-	if s.before == nil {
+func (d disk) step(name string) error {
+	if d.before == nil {
 		return nil
 	}
-	return s.before(name)
+	return d.before(name)
 }
 
-// sweep removes the temporary files of a Save that did not come to its end.
-func (s *Store) sweep() {
-	for _, name := range s.list(tempPrefix) {
-		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
-			s.log.Warn("cannot remove a stale temporary file of the store", "err", err)
-		}
-	}
-}
-
-// setAside renames the file because of what is wrong with it, and keeps only
-// the newest few of its kind. It cannot fail: with the file still in place the
-// store is as empty, and the next Save replaces it.
-func (s *Store) setAside(problem error) {
-	name := asidePrefix + time.Now().UTC().Format("20060102T150405.000000000Z")
-	aside := filepath.Join(s.dir, name)
-	if err := os.Rename(s.path(), aside); err != nil {
-		s.log.Warn(fmt.Sprintf("the store %s is corrupt (%v) and cannot be set aside; carrying on without stored credentials", s.path(), problem), "err", err)
-		return
-	}
-	s.log.Warn(fmt.Sprintf("the store is corrupt (%v); set aside as %s; carrying on without stored credentials", problem, aside))
-	if err := s.removeAside(maxAside); err != nil {
-		s.log.Warn("cannot remove an old corrupt store", "err", err)
-	}
-}
-
-// removeAside removes, durably, the files that were set aside but for the
-// newest few.
-func (s *Store) removeAside(keep int) error {
-	names := s.list(asidePrefix)
-	if len(names) <= keep {
-		return nil
-	}
-	for _, name := range names[:len(names)-keep] {
-		if err := os.Remove(filepath.Join(s.dir, name)); err != nil {
-			return err
-		}
-	}
-	return syncDir(s.dir)
-}
-
-// list returns the names in the folder that start with prefix, sorted.
-func (s *Store) list(prefix string) []string {
-	entries, err := os.ReadDir(s.dir)
+// syncDir makes what was renamed, made or removed in dir durable.
+func syncDir(dir string) error {
+	f, err := os.Open(dir)
 	if err != nil {
-		s.log.Warn("cannot list the store's folder", "err", err)
+		return err
 	}
-	var names []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), prefix) {
-			names = append(names, e.Name())
-		}
+	err = f.Sync()
+	// Some file systems cannot sync a directory and say EINVAL (fsync(2)); there is
+	// no other way on them.
+	if errors.Is(err, syscall.EINVAL) {
+		err = nil
 	}
-	slices.Sort(names)
-	return names
+	return errors.Join(err, f.Close())
+}
+
+// sweep removes the temporary files of writes that a crash or power cut ended.
+func (d disk) sweep() {
+	names, err := d.list(tempPrefix)
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(filepath.Join(d.dir, name)))
+	}
+	if err != nil {
+		d.log.Warn("cannot remove stale temporary files of the store", "err", err)
+	}
 }

@@ -2,82 +2,79 @@ package daemon
 
 import (
 	"net/netip"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/wifiprovd/wifiprovd/internal/credstore"
-	"github.com/wifiprovd/wifiprovd/internal/fsm"
-	"github.com/wifiprovd/wifiprovd/internal/netaddr"
-	"github.com/wifiprovd/wifiprovd/internal/profile/details"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // atHome is what one network gave.
-var atHome = netaddr.State{
+var atHome = wifi.Addresses{
 	IPv4: netip.MustParseAddr("192.0.2.7"), IPv6: netip.MustParseAddr("2001:db8::7"), Gateway: netip.MustParseAddr("192.0.2.1"),
 }
 
-// moved returns a daemon that was at home, with an address, and has joined another
-// network. The interface has the same addresses still.
-func moved(t *testing.T) *bench { return movedWith(t, atHome) }
-
-func movedWith(t *testing.T, addresses netaddr.State) *bench {
-	b := start(t, credstore.Contents{Active: &credstore.Entry{Credentials: creds("home")}})
-	wait(t, b.air.joins, "join")
-	b.air.out <- nil
-	b.expect(fsm.Connecting, fsm.Connected)
-	b.Addresses(addresses)
-	b.shows("home", atHome)
-	if err := b.Connect("A", creds("office")); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, b.air.joins, "join")
-	b.LinkLost("left")
-	b.air.out <- nil
-	b.expect(fsm.Connecting, fsm.Connected)
-	return b
+// movedWith calls test with a daemon that was at home, with these addresses, and has
+// joined another network. The interface has the same addresses still.
+func movedWith(t *testing.T, a wifi.Addresses, test func(*bench)) {
+	run(t, proven("home"), func(b *bench) {
+		b.join(nil)
+		b.expect(gateway.Connecting, gateway.Connected)
+		b.Addresses(a)
+		b.shows("home", atHome)
+		b.connect("A", "office")
+		b.join(nil)
+		b.expect(gateway.Connecting, gateway.Connected)
+		b.shows("office", wifi.Addresses{})
+		test(b)
+	})
 }
 
-// shows waits until phones are shown a network with these addresses. Until then
-// no network of that name has any.
-func (b *bench) shows(ssid wifi.SSID, want netaddr.State) {
+// shows fails if another network or other addresses are shown.
+func (b *bench) shows(ssid wifi.SSID, want wifi.Addresses) {
 	b.t.Helper()
-	for {
-		n := wait(b.t, b.screen.networks, "network")
-		if n == nil || n.SSID != ssid {
-			continue
-		}
-		switch got := addressesOf(n); {
-		case got == want:
-			return
-		case got != netaddr.State{}:
-			b.t.Fatalf("%s is shown with %v, want %v", ssid, got, want)
-		}
+	now := b.settled()
+	if now.Network == nil || now.Network.SSID != ssid || now.Addresses != want {
+		b.t.Fatalf("shown: %+v with %+v, want %s with %+v", now.Network, now.Addresses, ssid, want)
 	}
 }
 
-func addressesOf(n *details.Network) netaddr.State {
-	return netaddr.State{IPv4: n.IPv4, IPv6: n.IPv6, Gateway: n.Gateway}
+func (b *bench) reason(want wifi.Failure) {
+	b.t.Helper()
+	if now := b.settled(); now.Reason != want {
+		b.t.Errorf("reason %s, want %s", now.Reason, want)
+	}
 }
 
 // TestAddressOfFormerNetwork: what another network gave does not count, and that
 // none came is told.
 func TestAddressOfFormerNetwork(t *testing.T) {
-	b := moved(t)
-	b.shows("office", netaddr.State{})
-	if reason := wait(t, b.screen.reasons, "reason"); reason != wifi.FailureNoAddress {
-		t.Errorf("reason %s", reason)
-	}
-	b.Addresses(netaddr.State{IPv6: atHome.IPv6}) // dropped one by one
-	b.shows("office", netaddr.State{})
-	b.Addresses(netaddr.State{})
-	b.shows("office", netaddr.State{})
-	b.Addresses(atHome) // the two networks give the same ones
-	b.shows("office", atHome)
-	if reason := wait(t, b.screen.reasons, "reason"); reason != wifi.FailureNone {
-		t.Errorf("reason %s", reason)
-	}
+	given := atHome
+	given.IPv4Given, given.IPv6Given = 100, 100
+	movedWith(t, given, func(b *bench) {
+		time.Sleep(31 * time.Second)
+		b.reason(wifi.FailureNoAddress)
+		b.Addresses(wifi.Addresses{IPv6: given.IPv6, IPv6Given: 100}) // dropped one by one
+		b.shows("office", wifi.Addresses{})
+		b.Addresses(wifi.Addresses{})
+		b.shows("office", wifi.Addresses{})
+		b.Addresses(given) // the two networks give the same ones
+		b.shows("office", atHome)
+		b.reason(wifi.FailureNone)
+	})
+}
+
+// TestAddressesDroppedAtOnce: the same with addresses that carry no time: the
+// interface loses them before they would count as its own.
+func TestAddressesDroppedAtOnce(t *testing.T) {
+	movedWith(t, atHome, func(b *bench) {
+		b.Addresses(wifi.Addresses{IPv6: atHome.IPv6})
+		b.shows("office", wifi.Addresses{})
+		b.Addresses(wifi.Addresses{})
+		b.shows("office", wifi.Addresses{})
+		b.Addresses(atHome)
+		b.shows("office", atHome)
+	})
 }
 
 // TestLeaseOfFormerNetwork: a DHCP client that keeps the other network's lease does
@@ -85,48 +82,60 @@ func TestAddressOfFormerNetwork(t *testing.T) {
 func TestLeaseOfFormerNetwork(t *testing.T) {
 	leased := atHome
 	leased.IPv4Given, leased.IPv6Given = 100, 100
-	b := movedWith(t, leased)
-	b.shows("office", netaddr.State{})
-	time.Sleep(formerFor + time.Second)
-	for len(b.screen.networks) > 0 {
-		b.shows("office", netaddr.State{})
-	}
-	leased.IPv4Given = 200
-	b.Addresses(leased)
-	b.shows("office", netaddr.State{IPv4: atHome.IPv4, Gateway: atHome.Gateway})
+	movedWith(t, leased, func(b *bench) {
+		time.Sleep(formerFor + time.Second)
+		b.shows("office", wifi.Addresses{})
+		leased.IPv4Given = 200
+		b.Addresses(leased)
+		b.shows("office", wifi.Addresses{IPv4: atHome.IPv4, Gateway: atHome.Gateway})
+	})
 }
 
 // TestAddressOfItsOwn: an address that stays is the administrator's.
 func TestAddressOfItsOwn(t *testing.T) {
-	b := moved(t)
-	begin := time.Now()
-	b.shows("office", netaddr.State{})
-	b.shows("office", atHome)
-	if took := time.Since(begin); took < formerFor/2 {
-		t.Errorf("shown %s after the join", took)
-	}
+	movedWith(t, atHome, func(b *bench) {
+		time.Sleep(formerFor - time.Millisecond)
+		b.shows("office", wifi.Addresses{})
+		time.Sleep(time.Millisecond)
+		b.shows("office", atHome)
+	})
 }
 
-// TestAddressBeforeJoined: the DHCP client is quicker than wpa_supplicant's answer
-// about what was joined. The lease is of the new network all the same.
+// TestAddressBeforeJoined: the DHCP client is quicker than the back-end's answer about
+// what was joined. The lease is of the new network all the same.
 func TestAddressBeforeJoined(t *testing.T) {
-	b := start(t, credstore.Contents{Active: &credstore.Entry{Credentials: creds("home")}})
-	wait(t, b.air.joins, "join")
-	b.air.out <- nil
-	b.expect(fsm.Connecting, fsm.Connected)
-	b.Addresses(netaddr.State{IPv4: atHome.IPv4, IPv4Given: 100})
-	b.shows("home", netaddr.State{IPv4: atHome.IPv4})
-	if err := b.Connect("A", creds("office")); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, b.air.joins, "join")
-	b.Addresses(netaddr.State{}) // the carrier was lost
-	lease := netaddr.State{IPv4: netip.MustParseAddr("198.51.100.7")}
-	given := lease
-	given.IPv4Given = 500
-	b.Addresses(given)
-	waitFor(t, "lease", func() bool { return strings.Contains(b.log.String(), "198.51.100.7") })
-	b.air.out <- nil
-	b.expect(fsm.Connecting, fsm.Connected)
-	b.shows("office", lease)
+	run(t, proven("home"), func(b *bench) {
+		b.join(nil)
+		b.expect(gateway.Connecting, gateway.Connected)
+		b.Addresses(wifi.Addresses{IPv4: atHome.IPv4, IPv4Given: 100})
+		b.shows("home", wifi.Addresses{IPv4: atHome.IPv4})
+		b.connect("A", "office")
+		wait(t, b.air.joins, "join")
+		b.Addresses(wifi.Addresses{}) // the carrier was lost
+		lease := wifi.Addresses{IPv4: netip.MustParseAddr("198.51.100.7")}
+		given := lease
+		given.IPv4Given = 500
+		b.Addresses(given)
+		b.settled()
+		b.air.out <- nil
+		b.expect(gateway.Connecting, gateway.Connected)
+		b.shows("office", lease)
+	})
+}
+
+// TestSameNetworkAgain: a link that is lost for a moment costs no address.
+func TestSameNetworkAgain(t *testing.T) {
+	run(t, proven("home"), func(b *bench) {
+		b.join(nil)
+		b.expect(gateway.Connecting, gateway.Connected)
+		b.Addresses(atHome)
+		b.air.link.lost <- "gone"
+		b.expect(gateway.Provisioned, gateway.Connecting)
+		if now := b.settled(); now.Addresses.Bound() {
+			t.Errorf("no network is joined, and the addresses are %+v", now.Addresses)
+		}
+		b.join(nil)
+		b.expect(gateway.Connected)
+		b.shows("home", atHome)
+	})
 }

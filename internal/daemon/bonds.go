@@ -5,87 +5,93 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez"
-	"github.com/wifiprovd/wifiprovd/internal/credstore"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
-// forgetAfter leaves a phone that wrote ERASE the time to read IDLE: removing its
-// bond disconnects it.
-const forgetAfter = time.Second
+// bondTimeout bounds how long BlueZ may take to remove a bond.
+const bondTimeout = 15 * time.Second
 
-// modeRank orders the security modes by what a bond made in them is worth.
-var modeRank = map[string]int{"none": 0, "encrypt": 1, "authenticated": 2}
+// bonds keeps the store's list of bonds, and removes from BlueZ those that were
+// erased, are too weak, or are too many. It has a goroutine of its own: BlueZ takes
+// long at times, and may have no adapter.
+type bonds struct {
+	Config
+	work worker
+}
 
-// Bonded notes that a central has bonded with this device.
-func (d *Daemon) Bonded(b bluez.Bond) {
-	bond := credstore.Bond{Adapter: b.Adapter, Address: b.Address, Mode: d.Security}
-	erasures := d.vault.erasures.Load()
-	noted := d.bondWork.try(func() {
-		bond.Forget = d.erases(b.Address) // it is told late: ERASE came over it
-		erased, surplus, err := d.vault.addBond(bond, erasures)
+func newBonds(c Config) *bonds { return &bonds{c, newWorker()} }
+
+// note notes a bond.
+func (b *bonds) note(bond gatt.Bond) {
+	erasures := b.Store.Erasures()
+	noted := b.work.try(func() {
+		ctx := context.Background() // each removal has a deadline
+		erased, surplus, err := b.Store.AddBond(bond, erasures)
 		if err != nil {
-			d.Log.Error("a bond cannot be noted in the store", "central", b.Address, "err", err)
+			b.Log.Error("cannot note a bond in the store", "central", bond.Central, "err", err)
 			return
 		}
-		d.Log.Info(fmt.Sprintf("bonded with %s", b.Address), "central", b.Address)
+		b.Log.Info(fmt.Sprintf("bonded with %s", bond.Central), "event", "bonded", "central", bond.Central)
 		if erased {
-			time.AfterFunc(forgetAfter, func() { d.forgetBonds(context.Background()) })
+			b.removeErasedAfter(ctx, eraseGrace)
 		}
-		d.removeBonds(context.Background(), surplus, fmt.Sprintf("more than %d phones have bonded", maxBonds))
+		b.remove(ctx, surplus, "too many phones have bonded")
 	})
 	if !noted {
-		d.Log.Error("a bond is not noted: too many phones bond at once; an erase will not remove it", "central", b.Address)
+		b.Log.Error("a bond is not noted: too many phones bond at once; an erase will not remove it", "central", bond.Central)
 	}
 }
 
-// erases reports whether the last ERASE came from this central, which has not
-// connected again since.
-func (d *Daemon) erases(address string) bool {
-	eraser := d.eraser.Load()
-	return eraser != nil && *eraser == address
-}
-
-// dropStaleBonds removes the bonds that an ERASE left for later, and those weaker
-// than the security mode: a phone that keeps one could not get in, nor would it
-// pair again. If much waits already, that is left for the next time.
-func (d *Daemon) dropStaleBonds(ctx context.Context) {
-	d.bondWork.try(func() {
-		d.removeMatching(ctx, "erased", func(b credstore.Bond) bool { return b.Forget })
-		d.removeMatching(ctx, "weaker than security mode "+d.Security, func(b credstore.Bond) bool {
-			return !b.Forget && modeRank[b.Mode] < modeRank[d.Security]
-		})
+// removeStale removes the bonds that an ERASE left for later, and those that are too
+// weak: a phone that keeps one could not get in, nor would it pair again. If much
+// waits already, that is left for the next time.
+func (b *bonds) removeStale(ctx context.Context) {
+	b.removeErased(ctx)
+	b.work.try(func() {
+		b.removeMatching(ctx, fmt.Sprintf("weaker than security mode %s", b.Pairing),
+			func(bond gatt.Bond) bool { return !bond.Erased && bond.Pairing < b.Pairing })
 	})
 }
 
-func (d *Daemon) forgetBonds(ctx context.Context) {
-	d.bondWork.try(func() {
-		d.removeMatching(ctx, "erased", func(b credstore.Bond) bool { return b.Forget })
+func (b *bonds) removeErased(ctx context.Context) {
+	b.work.try(func() {
+		b.removeMatching(ctx, "erased", func(bond gatt.Bond) bool { return bond.Erased })
 	})
 }
 
-func (d *Daemon) removeMatching(ctx context.Context, why string, match func(credstore.Bond) bool) {
-	found, err := d.vault.bonds(match)
+func (b *bonds) removeErasedAfter(ctx context.Context, pause time.Duration) {
+	time.AfterFunc(pause, func() { b.removeErased(ctx) })
+}
+
+func (b *bonds) removeMatching(ctx context.Context, why string, match func(gatt.Bond) bool) {
+	all, err := b.Store.Bonds()
 	if err != nil {
-		d.Log.Error("the bonds cannot be read from the store", "err", err)
+		b.Log.Error("cannot read the bonds from the store", "err", err)
 		return
 	}
-	d.removeBonds(ctx, found, why)
+	var found []gatt.Bond
+	for _, bond := range all {
+		if match(bond) {
+			found = append(found, bond)
+		}
+	}
+	b.remove(ctx, found, why)
 }
 
-// removeBonds deletes bonds from BlueZ, then from the book. What fails is tried
-// again when the adapter is up the next time.
-func (d *Daemon) removeBonds(ctx context.Context, bonds []credstore.Bond, why string) {
-	for _, b := range bonds {
-		ctx, cancel := context.WithTimeout(ctx, bondTimeout)
-		err := d.Peripheral.RemoveBond(ctx, bluez.Bond{Adapter: b.Adapter, Address: b.Address})
+// remove deletes bonds from BlueZ, then from the store. What fails is tried again when
+// the adapter is up the next time.
+func (b *bonds) remove(ctx context.Context, found []gatt.Bond, why string) {
+	for _, bond := range found {
+		within, cancel := context.WithTimeout(ctx, bondTimeout)
+		err := b.Peripheral.RemoveBond(within, bond)
 		cancel()
 		if err == nil {
-			err = d.vault.dropBond(b)
+			err = b.Store.DropBond(bond)
 		}
 		if err != nil {
-			d.Log.Error("a bond cannot be removed", "central", b.Address, "err", err)
+			b.Log.Error("cannot remove a bond", "central", bond.Central, "err", err)
 			continue
 		}
-		d.Log.Info(fmt.Sprintf("bond with %s removed: %s", b.Address, why), "central", b.Address)
+		b.Log.Info(fmt.Sprintf("bond with %s removed: %s", bond.Central, why), "event", "bond-removed", "central", bond.Central)
 	}
 }

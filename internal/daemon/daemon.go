@@ -1,208 +1,160 @@
-// Package daemon runs the state machine: one loop takes events, asks internal/fsm
-// what to do, and has it done by the ports: wpa_supplicant, the store, BlueZ,
-// systemd. The loop is the only writer of the state and never blocks.
+// Package daemon runs the state machine: one loop takes what happened, asks
+// internal/fsm what follows, has it done by the ports, and publishes a Snapshot to
+// the observers. The loop is the only writer of the state and never blocks.
 package daemon
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez"
-	"github.com/wifiprovd/wifiprovd/internal/fsm"
-	"github.com/wifiprovd/wifiprovd/internal/netaddr"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
-	"github.com/wifiprovd/wifiprovd/internal/wpa"
 )
-
-// Supplicant joins networks; internal/wpa is one.
-type Supplicant interface {
-	// Join returns the network it joined, or an error that carries a wifi.Failure.
-	Join(ctx context.Context, r wpa.Request) (wifi.Network, error)
-	// Watch allows LinkLost to be told of what Join has joined.
-	Watch()
-	// Leave disconnects and removes what Join added.
-	Leave(ctx context.Context) error
-	// Look scans ahead of a Join that is likely to come.
-	Look(ctx context.Context)
-	// LookFor does so for one network, if it was not heard of lately.
-	LookFor(ctx context.Context, ssid wifi.SSID)
-	// Around returns the networks that can be heard.
-	Around(ctx context.Context) ([]wifi.Offer, error)
-	// Current returns the network that is joined, as it is now.
-	Current(ctx context.Context) (wifi.Network, error)
-	// Check finds out whether wpa_supplicant still answers, without waiting for it.
-	Check()
-}
-
-// Peripheral is the gateway's Bluetooth LE side; internal/bluez is one.
-type Peripheral interface {
-	// Advertise switches advertising on or off, without waiting for it.
-	Advertise(on bool)
-	// Check finds out whether bluetoothd still answers, without waiting for it.
-	Check()
-	// RemoveBond deletes the keys shared with a central. No such bond is no error.
-	RemoveBond(ctx context.Context, b bluez.Bond) error
-}
 
 // Config is what a Daemon needs.
 type Config struct {
 	Log             *slog.Logger
 	Store           Store
-	Supplicant      Supplicant
+	Networks        Networks
 	Peripheral      Peripheral
-	Publish         func(fsm.Status, wifi.Failure) // shows the status to phones, without waiting for it
-	Report          func(Report)                   // shows operators the state, without waiting for it; may be nil
-	Trying          func(wifi.SSID)                // tells them which network is tried; may be nil
-	PublishReason   func(wifi.Failure)             // shows another reason for the same status, as Publish does
-	Details         Details                        // shows phones the network, and what else is around
-	CentralGone     func(address string)           // tells the profiles that a central has left
-	ConnectTimeout  time.Duration                  // for one attempt to join
-	AddressTimeout  time.Duration                  // for an IP address after that
-	KeepAdvertising bool                           // after CONNECTED
-	Name            string                         // what is advertised
-	Security        string                         // the security mode, by its name in the configuration
+	Pairing         gatt.Pairing  // bonds that are weaker are removed
+	ConnectTimeout  time.Duration // for one attempt to join
+	AddressTimeout  time.Duration // for an IP address after that
+	KeepAdvertising bool          // after CONNECTED
+	Watchdog        time.Duration // within which Alive has to be called again; 0: never
+	Alive           func()        // called by the loop as long as it turns
 }
 
-// Deadlines of slow work.
-const (
-	leaveTimeout = 10 * time.Second
-	lookTimeout  = 15 * time.Second
-	bondTimeout  = 15 * time.Second
-	askTimeout   = 5 * time.Second
-)
+// askTimeout bounds how long a request waits for the loop. The loop never blocks, so
+// the deadline is only met when the daemon is ending or wedged.
+const askTimeout = 5 * time.Second
 
-// Daemon is the loop with its state.
+// inboxLen is far above what can be under way at once.
+const inboxLen = 64
+
+// Daemon is the gateway: what can be asked of it (gateway.Control), and what its
+// neighbours report to it. Its methods may be called from any goroutine.
 type Daemon struct {
-	Config
-	vault    vault
-	notify   notifier
-	events   chan fsm.Event
-	requests chan request
-	findable chan struct{} // the advertisement is up
-	bound    chan netaddr.State
-	seen     chan wifi.Network // the joined network, as it is now
-	done     chan struct{}     // closed when Run returns
-
-	// Of the loop alone.
-	state      fsm.State
-	timers     map[fsm.TimerKind]*time.Timer
-	cancelJoin context.CancelFunc
-	joined     bool // since the daemon has started
-	reported   Report
-	network    joinedNetwork
-
-	snapshot   atomic.Pointer[fsm.State]
-	latestSSID atomic.Pointer[wifi.SSID] // of the latest attempt
-	refreshed  atomic.Int64              // when the joined network was looked at last, ns after the start
-	centrals   atomic.Int32              // that are connected
-	eraser     atomic.Pointer[string]    // who wrote the last ERASE
-	storeWork  worker
-	wifiWork   worker
-	bondWork   worker
+	cfg    Config
+	inbox  chan func(*loop) // in the order in which things happened
+	done   chan struct{}    // closed when Run returns
+	latest atomic.Pointer[gateway.Snapshot]
 }
 
-// New returns a daemon that Run starts.
-func New(c Config) *Daemon {
-	d := &Daemon{
-		Config:     c,
-		vault:      vault{store: c.Store},
-		notify:     notifier{log: c.Log},
-		events:     make(chan fsm.Event, queueLen),
-		requests:   make(chan request),
-		findable:   make(chan struct{}, queueLen),
-		bound:      make(chan netaddr.State, queueLen),
-		seen:       make(chan wifi.Network, queueLen),
-		done:       make(chan struct{}),
-		timers:     map[fsm.TimerKind]*time.Timer{},
-		cancelJoin: func() {},
-		storeWork:  newWorker(),
-		wifiWork:   newWorker(),
-		bondWork:   newWorker(),
-	}
-	d.state.KeepAdvertising, d.state.AddressTimeout = c.KeepAdvertising, c.AddressTimeout
-	d.network.settled = time.NewTimer(0)
-	d.network.settled.Stop()
-	d.state.Bound = true // until the kernel says otherwise
-	first := d.state
-	d.snapshot.Store(&first)
+var _ gateway.Control = (*Daemon)(nil)
+
+// New returns a daemon that waits for Run.
+func New(cfg Config) *Daemon {
+	d := &Daemon{cfg: cfg, inbox: make(chan func(*loop), inboxLen), done: make(chan struct{})}
+	d.latest.Store(&gateway.Snapshot{
+		Message: "wifiprovd starts", Next: "the store is read", Since: time.Now(),
+		WifiProblem: notYet, Advertising: gateway.Advertising{Problem: notYet},
+	})
 	return d
 }
 
-// Run reads the store and serves until ctx ends. A store that must not be used is
-// an error.
-func (d *Daemon) Run(ctx context.Context) error {
-	stored, leave, err := d.vault.stored()
-	if err != nil {
-		return fmt.Errorf("read the stored credentials: %w", err)
-	}
+// Run serves until ctx ends. The observers are told of each Snapshot, one after the
+// other.
+func (d *Daemon) Run(ctx context.Context, observers ...gateway.Observer) error {
 	defer close(d.done)
 	group, ctx := errgroup.WithContext(ctx)
-	for _, w := range []worker{d.storeWork, d.wifiWork, d.bondWork} {
-		group.Go(func() error { return w.run(ctx) })
-	}
-	if leave {
-		d.wifiWork.do(func() { d.leaveErased(ctx) })
-	}
-	group.Go(func() error { return d.loop(ctx, stored) })
+	l := newLoop(ctx, d, observers)
+	group.Go(func() error { return l.attempts.work.run(ctx) })
+	group.Go(func() error { return l.bonds.work.run(ctx) })
+	group.Go(func() error { l.run(ctx); return nil })
 	return group.Wait()
 }
 
-func (d *Daemon) loop(ctx context.Context, stored fsm.Stored) error {
-	ticks, stop := watchdogTicks(d.Log)
-	defer stop()
-	defer d.notify.stopping()
-	late := time.NewTimer(readyAtLatest)
-	defer late.Stop()
-	d.step(ctx, fsm.Started{Stored: stored})
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case event := <-d.events:
-			d.disown(ctx, event)
-			d.step(ctx, event)
-		case r := <-d.requests:
-			d.answer(ctx, r)
-		case <-d.findable:
-			d.advertised(ctx)
-		case state := <-d.bound:
-			d.addressed(ctx, state, d.network.former)
-		case <-d.network.settled.C:
-			d.addressed(ctx, d.network.addresses, leased(d.network.former))
-		case network := <-d.seen:
-			d.refresh(network)
-		case <-late.C:
-			d.lateReady()
-		case <-ticks:
-			d.notify.watchdog()
-			d.Peripheral.Check()
-			d.Supplicant.Check()
-		}
+// post has f run by the loop, unless that has ended.
+func (d *Daemon) post(f func(*loop)) {
+	select {
+	case d.inbox <- f:
+	case <-d.done:
 	}
 }
 
-// step is the only place where the state changes. It reports whether the event,
-// if it was a request, is accepted.
-func (d *Daemon) step(ctx context.Context, event fsm.Event) (accepted bool) {
-	before := d.state
-	next, actions := fsm.Step(d.state, event)
-	d.state = next
-	d.snapshot.Store(&next)
-	d.Log.Debug(fmt.Sprintf("%T %v: %s to %s", event, event, before.Phase, next.Phase))
-	d.followLink(event)
-	accepted = !slices.Contains(actions, fsm.Action(fsm.Refuse{}))
-	if e, ok := event.(fsm.ConnectRequested); ok && accepted {
-		d.latestSSID.Store(&e.Credentials.SSID)
+// ask is post for requests: it returns what the loop answers.
+func (d *Daemon) ask(request func(*loop) error) error {
+	timeout := time.NewTimer(askTimeout)
+	defer timeout.Stop()
+	reply := make(chan error, 1)
+	select {
+	case d.inbox <- func(l *loop) { reply <- request(l) }:
+	case <-d.done:
+		return gateway.ErrBusy
+	case <-timeout.C:
+		return gateway.ErrBusy
 	}
-	for _, action := range actions {
-		d.perform(ctx, action)
+	select {
+	case err := <-reply:
+		return err
+	case <-d.done:
+		return gateway.ErrBusy
 	}
-	d.tellOperators()
-	return accepted
 }
+
+// Snapshot implements gateway.Control.
+func (d *Daemon) Snapshot() *gateway.Snapshot { return d.latest.Load() }
+
+// Busy implements gateway.Control.
+func (d *Daemon) Busy(r gateway.Requester) bool { return d.Snapshot().Busy(r) }
+
+// Connect implements gateway.Control.
+func (d *Daemon) Connect(r gateway.Requester, c wifi.Credentials) error {
+	err := gateway.ErrNobody
+	if r.Known() {
+		err = d.ask(func(l *loop) error { return l.connect(r, c) })
+	}
+	if err != nil {
+		c.Wipe()
+	}
+	return err
+}
+
+// Erase implements gateway.Control.
+func (d *Daemon) Erase(r gateway.Requester) error {
+	if !r.Known() {
+		return gateway.ErrNobody
+	}
+	d.cfg.Log.Info(fmt.Sprintf("ERASE requested by %s", r), "event", "erase-requested", "requester", r)
+	return d.ask(func(l *loop) error { return l.erase(r) })
+}
+
+// Prepare implements gateway.Control.
+func (d *Daemon) Prepare(ssid wifi.SSID) { d.cfg.Networks.Prepare(ssid) }
+
+// Refresh implements gateway.Control.
+func (d *Daemon) Refresh() { d.post((*loop).refresh) }
+
+// Scan implements gateway.Control.
+func (d *Daemon) Scan(ctx context.Context) ([]wifi.Offer, error) { return d.cfg.Networks.Scan(ctx) }
+
+// Connected reports a central. It has come to provision, most likely.
+func (d *Daemon) Connected(c gatt.Central) {
+	d.post(func(l *loop) { l.centralConnected(c) })
+	d.cfg.Networks.Prepare("")
+}
+
+// Disconnected reports that a central has left.
+func (d *Daemon) Disconnected(c gatt.Central) { d.post(func(l *loop) { l.centralDisconnected(c) }) }
+
+// Bonded reports a bond that was made with this gateway, or is used.
+func (d *Daemon) Bonded(b gatt.Bond) { d.post(func(l *loop) { l.bonded(b) }) }
+
+// OnAir reports that phones can find the gateway on adapter.
+func (d *Daemon) OnAir(adapter string) { d.post(func(l *loop) { l.onAir(adapter) }) }
+
+// OffAir reports why phones cannot find the gateway.
+func (d *Daemon) OffAir(problem string) { d.post(func(l *loop) { l.offAir(problem) }) }
+
+// WifiUsable reports why no network can be joined; empty: one can.
+func (d *Daemon) WifiUsable(problem string) { d.post(func(l *loop) { l.wifiUsable(problem) }) }
+
+// Addresses reports what the Wi-Fi interface has.
+func (d *Daemon) Addresses(a wifi.Addresses) { d.post(func(l *loop) { l.addressed(a) }) }

@@ -2,266 +2,266 @@ package daemon
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez"
-	"github.com/wifiprovd/wifiprovd/internal/credstore"
-	"github.com/wifiprovd/wifiprovd/internal/fsm"
-	"github.com/wifiprovd/wifiprovd/internal/profile/native"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
-	"github.com/wifiprovd/wifiprovd/internal/wpa"
 )
 
-const canary = "canary-Passw0rd"
-
-// air is a supplicant: a join blocks until the test answers it.
-type air struct {
-	joins chan wpa.Request
-	out   chan error
-	left  chan struct{}
-	looks chan struct{}
-}
-
-func (a *air) Join(ctx context.Context, r wpa.Request) (wifi.Network, error) {
-	r.Credentials = r.Credentials.Clone()
-	a.joins <- r
-	select {
-	case err := <-a.out:
-		return wifi.Network{SSID: r.Credentials.SSID, BSSID: "02:00:00:00:00:01", FrequencyMHz: 2412}, err
-	case <-ctx.Done():
-		return wifi.Network{}, ctx.Err()
-	}
-}
-
-func (*air) Watch() {}
-
-func (a *air) Leave(context.Context) error {
-	a.left <- struct{}{}
-	return nil
-}
-
-func (a *air) Check()                             {}
-func (a *air) Look(context.Context)               { a.looks <- struct{}{} }
-func (a *air) LookFor(context.Context, wifi.SSID) { a.looks <- struct{}{} }
-
-// radio is a peripheral.
-type radio struct {
-	on      chan bool
-	removed chan string
-}
-
-func (r *radio) Advertise(on bool) { r.on <- on }
-func (r *radio) Check()            {}
-func (r *radio) RemoveBond(_ context.Context, b bluez.Bond) error {
-	r.removed <- b.Address
-	return nil
-}
-
-type bench struct {
-	*Daemon
-	t        *testing.T
-	store    *memStore
-	air      *air
-	radio    *radio
-	statuses chan fsm.Status
-	screen   *screen
-	log      *lockedBuffer
-	report   atomic.Pointer[Report] // the latest
-	trying   atomic.Pointer[wifi.SSID]
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func start(t *testing.T, contents credstore.Contents) *bench {
-	t.Helper()
-	b := &bench{
-		t:        t,
-		store:    &memStore{contents: contents},
-		air:      &air{joins: make(chan wpa.Request, 8), out: make(chan error), left: make(chan struct{}, 8), looks: make(chan struct{}, 8)},
-		radio:    &radio{on: make(chan bool, 8), removed: make(chan string, 8)},
-		statuses: make(chan fsm.Status, 16),
-		screen:   newScreen(),
-		log:      &lockedBuffer{},
-	}
-	b.Daemon = New(Config{
-		Log:             slog.New(slog.NewTextHandler(io.MultiWriter(b.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Store:           b.store,
-		Supplicant:      b.air,
-		Peripheral:      b.radio,
-		Publish:         func(s fsm.Status, _ wifi.Failure) { b.statuses <- s },
-		Report:          func(r Report) { b.report.Store(&r) },
-		Trying:          func(ssid wifi.SSID) { b.trying.Store(&ssid) },
-		PublishReason:   func(f wifi.Failure) { b.screen.reasons <- f },
-		Details:         b.screen,
-		CentralGone:     func(string) {},
-		AddressTimeout:  20 * time.Millisecond,
-		ConnectTimeout:  time.Minute,
-		KeepAdvertising: true,
-		Security:        "encrypt",
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- b.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-		if strings.Contains(b.log.String(), canary) {
-			t.Error("the log holds the password")
-		}
-	})
-	return b
-}
-
-func wait[T any](t *testing.T, from <-chan T, what string) T {
-	t.Helper()
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(10 * time.Second):
-		t.Fatalf("no %s within 10 s", what)
-		panic("unreachable")
-	}
-}
-
-func (b *bench) expect(want ...fsm.Status) {
+// holds fails if the store holds other networks.
+func (b *bench) holds(proven, candidate string) {
 	b.t.Helper()
-	for _, w := range want {
-		if got := wait(b.t, b.statuses, "status "+w.String()); got != w {
-			b.t.Fatalf("status %s, want %s", got, w)
-		}
+	synctest.Wait()
+	if p, c := b.store.holds(); p != proven || c != candidate {
+		b.t.Errorf("the store holds %q and the candidate %q, want %q and %q", p, c, proven, candidate)
 	}
-}
-
-func creds(ssid string) wifi.Credentials {
-	return wifi.Credentials{SSID: wifi.SSID(ssid), Passphrase: wifi.NewPassphrase([]byte(canary)), Security: wifi.AutoDetect}
 }
 
 func TestProvisionStoresBeforeItJoins(t *testing.T) {
-	b := start(t, credstore.Contents{})
-	b.expect(fsm.Idle)
-	given := creds("home")
-	if err := b.Connect("A", given); err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Contains(given.Passphrase.Bytes(), []byte("canary")) {
-		t.Error("the phone's copy of the password is not wiped")
-	}
-	b.expect(fsm.Connecting)
-	r := wait(t, b.air.joins, "join")
-	if string(r.Credentials.Passphrase.Bytes()) != canary || r.Adopt {
-		t.Errorf("join of %v", r)
-	}
-	if c, _ := b.store.Load(); c.Candidate == nil || c.Active != nil {
-		t.Errorf("while joining the store holds %+v", c)
-	}
-	if err := b.Connect("B", creds("other")); !errors.Is(err, native.ErrBusy) {
-		t.Errorf("a second central is answered %v", err)
-	}
-	if !b.Busy("B") || b.Busy("A") {
-		t.Error("busy for the wrong central")
-	}
-	b.air.out <- nil
-	b.expect(fsm.Connected)
-	c, _ := b.store.Load()
-	if c.Candidate != nil || c.Active == nil || c.Active.Hint.FrequencyMHz != 2412 {
-		t.Errorf("after the join the store holds %+v", c)
-	}
+	run(t, &memStore{}, func(b *bench) {
+		b.expect(gateway.Idle)
+		given := creds("home")
+		if err := b.Connect(gateway.Phone("A"), given); err != nil {
+			t.Fatal(err)
+		}
+		b.expect(gateway.Connecting)
+		target := wait(t, b.air.joins, "join")
+		if string(target.Credentials.Passphrase.Bytes()) != canary || target.Proven || target.ID == 0 {
+			t.Errorf("join of %+v", target)
+		}
+		b.holds("", "home")
+		if b.store.writes != 1 {
+			t.Errorf("%d writes of the store before the join, want 1", b.store.writes)
+		}
+		if err := b.Connect(gateway.Phone("B"), creds("other")); !errors.Is(err, gateway.ErrBusy) {
+			t.Errorf("a second central is answered %v", err)
+		}
+		if now := b.settled(); now.Trying.SSID != "home" {
+			t.Errorf("a refused request is shown: %+v", now.Trying)
+		}
+		if !b.Busy(gateway.Phone("B")) || b.Busy(gateway.Phone("A")) || b.Busy(gateway.Operator()) {
+			t.Error("busy for the wrong requester")
+		}
+		b.air.out <- nil
+		b.expect(gateway.Connected)
+		b.holds("home", "")
+		if target, _ := b.store.Target(target.ID); target.Hint.FrequencyMHz != 2412 {
+			t.Errorf("the store's hint is %+v", target.Hint)
+		}
+		if bytes.Contains(given.Passphrase.Bytes(), []byte("canary")) {
+			t.Error("the phone's copy of the password is not wiped")
+		}
+	})
 }
 
-func TestWrongPasswordGoesBackToTheActiveNetwork(t *testing.T) {
-	b := start(t, credstore.Contents{Active: &credstore.Entry{Credentials: creds("home")}})
-	b.expect(fsm.Connecting)
-	if r := wait(t, b.air.joins, "join"); !r.Adopt {
-		t.Error("a network that is still joined is not adopted at start")
-	}
-	b.air.out <- nil
-	b.expect(fsm.Connected)
-	if err := b.Connect("A", creds("other")); err != nil {
-		t.Fatal(err)
-	}
-	b.expect(fsm.Connecting)
-	wait(t, b.air.joins, "join")
-	b.air.out <- &wifi.Error{Failure: wifi.FailureWrongPassword, Detail: "the access point refused the key"}
-	b.expect(fsm.Failed, fsm.Connecting)
-	if r := wait(t, b.air.joins, "join"); r.Credentials.SSID != "home" || r.Adopt {
-		t.Errorf("went back to %s, adopt %v", r.Credentials.SSID, r.Adopt)
-	}
-	b.air.out <- nil
-	b.expect(fsm.Connected)
-	if c, _ := b.store.Load(); c.Candidate != nil || c.Active == nil || c.Active.Credentials.SSID != "home" {
-		t.Errorf("the store holds %+v", c)
-	}
+// TestNobody: a request whose requester is not known, such as a GATT call without a
+// device, is not taken for the operator's.
+func TestNobody(t *testing.T) {
+	run(t, proven("home"), func(b *bench) {
+		b.join(nil)
+		b.expect(gateway.Connecting, gateway.Connected)
+		given := creds("other")
+		if err := b.Connect(gateway.Phone(""), given); !errors.Is(err, gateway.ErrNobody) {
+			t.Errorf("CONNECT is answered %v", err)
+		}
+		if bytes.Contains(given.Passphrase.Bytes(), []byte("canary")) {
+			t.Error("the refused password is not wiped")
+		}
+		if err := b.Erase(gateway.Requester{}); !errors.Is(err, gateway.ErrNobody) {
+			t.Errorf("ERASE is answered %v", err)
+		}
+		b.holds("home", "")
+	})
+}
+
+func TestInvalidCredentials(t *testing.T) {
+	run(t, &memStore{}, func(b *bench) {
+		b.expect(gateway.Idle)
+		given := creds("")
+		if err := b.Connect(gateway.Phone("A"), given); err != nil {
+			t.Errorf("answered %v; they are accepted, and fail", err)
+		}
+		b.expect(gateway.Failed)
+		if now := b.settled(); now.Reason != wifi.FailureInvalidCredentials || now.Message != "no SSID was written" {
+			t.Errorf("reason %s: %s", now.Reason, now.Message)
+		}
+		if bytes.Contains(given.Passphrase.Bytes(), []byte("canary")) {
+			t.Error("the password is not wiped")
+		}
+		if b.store.writes > 0 {
+			t.Error("they were stored")
+		}
+	})
+}
+
+func TestWrongPasswordGoesBackToTheProvenNetwork(t *testing.T) {
+	run(t, proven("home"), func(b *bench) {
+		b.expect(gateway.Connecting)
+		if target := b.join(nil); !target.Proven {
+			t.Error("a network that is still joined cannot be adopted at start")
+		}
+		b.expect(gateway.Connected)
+		b.connect("A", "other")
+		b.expect(gateway.Connecting)
+		b.join(&wifi.Error{Failure: wifi.FailureWrongPassword, Detail: "the access point refused the key"})
+		b.expect(gateway.Failed, gateway.Connecting)
+		if target := b.join(nil); target.Credentials.SSID != "home" {
+			t.Errorf("went back to %s", target.Credentials.SSID)
+		}
+		b.expect(gateway.Connected)
+		b.holds("home", "")
+	})
 }
 
 func TestEraseDuringAnAttempt(t *testing.T) {
-	b := start(t, credstore.Contents{})
-	b.expect(fsm.Idle)
-	b.Bonded(bluez.Bond{Address: "AA:AA:AA:AA:AA:01"})
-	if err := b.Connect("A", creds("home")); err != nil {
-		t.Fatal(err)
-	}
-	b.expect(fsm.Connecting)
-	wait(t, b.air.joins, "join")
-	if err := b.Erase("A"); err != nil {
-		t.Fatal(err)
-	}
-	b.expect(fsm.Idle)
-	wait(t, b.air.left, "leave")
-	if got := wait(t, b.radio.removed, "bond removal"); got != "AA:AA:AA:AA:AA:01" {
-		t.Errorf("removed the bond of %s", got)
-	}
-	waitFor(t, "an empty store", func() bool {
-		c, _ := b.store.Load()
-		return c.Active == nil && c.Candidate == nil && len(c.Bonds) == 0
+	const phone = "AA:AA:AA:AA:AA:01"
+	run(t, &memStore{}, func(b *bench) {
+		b.expect(gateway.Idle)
+		b.Bonded(gatt.Bond{Central: phone})
+		b.connect(phone, "home")
+		b.expect(gateway.Connecting)
+		wait(t, b.air.joins, "join")
+		if err := b.Erase(gateway.Phone(phone)); err != nil {
+			t.Fatal(err)
+		}
+		b.expect(gateway.Idle)
+		wait(t, b.air.left, "leave")
+		if got := wait(t, b.radio.removed, "bond removal"); got != phone {
+			t.Errorf("removed the bond of %s", got)
+		}
+		b.holds("", "")
+		if len(b.store.bonds) > 0 {
+			t.Errorf("the store has the bonds %v", b.store.bonds)
+		}
 	})
 }
 
 func TestDiskFull(t *testing.T) {
-	b := start(t, credstore.Contents{})
-	b.expect(fsm.Idle)
-	b.store.mu.Lock()
-	b.store.fail = errors.New("no space left on device")
-	b.store.mu.Unlock()
-	if err := b.Connect("A", creds("home")); err != nil {
-		t.Fatal(err)
-	}
-	b.expect(fsm.Connecting, fsm.Failed)
-	if !strings.Contains(b.log.String(), "no space left on device") {
-		t.Error("the log does not say why")
-	}
+	run(t, &memStore{fail: errors.New("no space left on device")}, func(b *bench) {
+		b.expect(gateway.Idle)
+		b.connect("A", "home")
+		b.expect(gateway.Connecting, gateway.Failed)
+		if now := b.settled(); !strings.Contains(now.Message, "no space left on device") || now.Reason != wifi.FailureInternal {
+			t.Errorf("reason %s: %s", now.Reason, now.Message)
+		}
+	})
 }
 
-func waitFor(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		if cond() {
-			return
+// TestStoreThatCannotBeUsed: a newer version has written it. The gateway says so, does
+// not overwrite it, and can be provisioned once it is erased.
+func TestStoreThatCannotBeUsed(t *testing.T) {
+	run(t, &memStore{unusable: errors.New("a newer wifiprovd has written it")}, func(b *bench) {
+		b.expect(gateway.Failed)
+		if now := b.settled(); now.Reason != wifi.FailureInternal || !strings.Contains(now.Message, "a newer wifiprovd has written it") {
+			t.Errorf("reason %s: %s", now.Reason, now.Message)
 		}
-	}
-	t.Fatalf("no %s within 10 s", what)
+		b.connect("A", "home")
+		b.expect(gateway.Connecting, gateway.Failed)
+		if err := b.Erase(gateway.Phone("A")); err != nil {
+			t.Fatal(err)
+		}
+		b.expect(gateway.Idle)
+		b.connect("A", "home")
+		b.expect(gateway.Connecting)
+		b.join(nil)
+		b.expect(gateway.Connected)
+	})
+}
+
+// TestOperator: the Snapshot says why, since when, what next, and which network; and
+// an operator's erase ends a central's attempt.
+func TestOperator(t *testing.T) {
+	run(t, &memStore{}, func(b *bench) {
+		shown := func(phase gateway.Phase, status gateway.Status) *gateway.Snapshot {
+			t.Helper()
+			now := b.settled()
+			if now.Phase != phase || now.Status != status || now.Message == "" || now.Next == "" || now.Since.IsZero() {
+				t.Errorf("%s is shown as %+v", phase, now)
+			}
+			return now
+		}
+		idle := shown(gateway.Resting, gateway.Idle)
+		time.Sleep(time.Second)
+		b.connect("A", "home")
+		if now := shown(gateway.Joining, gateway.Connecting); !now.Since.After(idle.Since) || now.Network != nil || now.Trying.SSID != "home" || now.Trying.Begun == 0 {
+			t.Errorf("joining is shown as %+v", now)
+		}
+		b.join(nil)
+		if now := shown(gateway.Online, gateway.Connected); now.Network == nil || now.Network.FrequencyMHz != 2412 || now.Joined.IsZero() {
+			t.Errorf("the network is shown as %+v", now.Network)
+		}
+		b.Addresses(atHome)
+		if now := b.settled(); now.Addresses != atHome {
+			t.Errorf("the addresses are shown as %+v", now.Addresses)
+		}
+		b.connect("A", "other")
+		synctest.Wait()
+		if err := b.Erase(gateway.Operator()); err != nil {
+			t.Errorf("the operator's erase is answered %v", err)
+		}
+		if now := shown(gateway.Resting, gateway.Idle); now.Network != nil || now.Addresses.Bound() || now.Trying.SSID != "" || now.Message != "everything was erased" {
+			t.Errorf("erased, and shown as %+v", now)
+		}
+	})
+}
+
+// TestNeighboursAreShown: whatever BlueZ and the back-end report is in the Snapshot.
+func TestNeighboursAreShown(t *testing.T) {
+	run(t, &memStore{}, func(b *bench) {
+		if now := b.settled(); now.Advertising != (gateway.Advertising{Wanted: true, Problem: notYet}) || now.WifiProblem != notYet {
+			t.Errorf("at the start: %+v", now)
+		}
+		b.OnAir("hci0")
+		b.WifiUsable("blocked")
+		b.Connected("A")
+		b.Connected("B")
+		if ssid := wait(t, b.air.prepared, "preparation"); ssid != "" {
+			t.Errorf("prepared for %s", ssid)
+		}
+		now := b.settled()
+		if now.Advertising != (gateway.Advertising{Wanted: true, Adapter: "hci0"}) || now.WifiProblem != "blocked" || len(now.Centrals) != 2 {
+			t.Errorf("got %+v", now)
+		}
+		b.OffAir("the adapter was pulled out")
+		b.WifiUsable("")
+		b.Disconnected("A")
+		now = b.settled()
+		if now.Advertising != (gateway.Advertising{Wanted: true, Problem: "the adapter was pulled out"}) || now.WifiProblem != "" || len(now.Centrals) != 1 {
+			t.Errorf("got %+v", now)
+		}
+	})
+}
+
+func TestAdvertisingEnds(t *testing.T) {
+	off := func(_ *bench, c *Config) { c.KeepAdvertising = false }
+	runWith(t, proven("home"), off, func(b *bench) {
+		b.OnAir("hci0")
+		b.join(nil)
+		time.Sleep(time.Minute)
+		if now := b.settled(); now.Advertising != (gateway.Advertising{Problem: switchedOff}) {
+			t.Errorf("while connected: %+v", now.Advertising)
+		}
+		b.air.link.lost <- "gone"
+		for range 90 {
+			time.Sleep(time.Second)
+			select {
+			case <-b.air.joins:
+				b.air.out <- &wifi.Error{Failure: wifi.FailureNotFound}
+			case <-b.statuses:
+			default:
+			}
+		}
+		if now := b.settled(); now.Advertising != (gateway.Advertising{Wanted: true, Problem: notYet}) {
+			t.Errorf("after the loss: %+v", now.Advertising)
+		}
+		b.OnAir("hci0")
+		if now := b.settled(); now.Advertising.Adapter != "hci0" {
+			t.Errorf("on the air again: %+v", now.Advertising)
+		}
+	})
 }

@@ -2,86 +2,77 @@ package daemon
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 
-	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// What the ports report, from goroutines of their own. None of it waits for slow
-// work.
+// What the daemon drives. All of it is said in domain types: a back-end is a value of
+// Networks, whatever runs underneath.
 
-// tell hands an event to the loop, unless that has ended.
-func (d *Daemon) tell(event fsm.Event) {
-	select {
-	case d.events <- event:
-	case <-d.done:
-	}
+// Networks joins Wi-Fi networks.
+type Networks interface {
+	// Join leaves the network that is joined and joins t, which it neither keeps nor
+	// wipes. An error carries a wifi.Failure. A target that is proven may be found
+	// joined already, by an earlier run. ctx has a deadline.
+	Join(ctx context.Context, t wifi.Target) (wifi.Link, error)
+
+	// Leave disconnects and removes what Join added.
+	Leave(ctx context.Context) error
+
+	// Scan returns the networks that can be heard, one per SSID.
+	Scan(ctx context.Context) ([]wifi.Offer, error)
+
+	// Prepare says that a Join of ssid is likely to come, or of some network if it is
+	// empty. It does not block.
+	Prepare(ssid wifi.SSID)
+
+	// Check finds out, without waiting, whether the back-end's daemon still answers.
+	Check()
 }
 
-// LinkLost reports that the joined network is gone, and how.
-func (d *Daemon) LinkLost(detail string) { d.tell(fsm.LinkLost{Detail: detail}) }
+// Peripheral is the gateway's Bluetooth LE side.
+type Peripheral interface {
+	// RemoveBond deletes the keys shared with a central, which is disconnected. No such
+	// bond is no error.
+	RemoveBond(ctx context.Context, b gatt.Bond) error
 
-// WifiAvailable reports that wpa_supplicant and the radio are there, or not.
-func (d *Daemon) WifiAvailable(up bool, _ string) {
-	if !up {
-		return
-	}
-	d.tell(fsm.WifiAvailable{})
-	if d.centrals.Load() > 0 {
-		go d.look(d.Supplicant.Look) // it could not when the central came
-	}
+	// Check finds out, without waiting, whether bluetoothd still answers.
+	Check()
 }
 
-// AdvertisingUp reports that phones can find the gateway on adapter.
-func (d *Daemon) AdvertisingUp(adapter string) {
-	d.Log.Info(fmt.Sprintf("advertising as %q on %s", d.Name, adapter), "adapter", adapter, "name", d.Name)
-	select {
-	case d.findable <- struct{}{}:
-	case <-d.done:
-	}
-}
+// Store keeps the credentials and the bonds. What an operation has changed is durable
+// when it returns nil; after an error nothing has changed. The candidate is the one
+// network that is not proven.
+type Store interface {
+	// Networks returns what is stored without the secrets, and whether an ERASE was cut
+	// off before the network was left.
+	Networks() (known []wifi.Known, leave bool, err error)
 
-// AdvertisingDown reports that phones cannot find the gateway, and why.
-func (d *Daemon) AdvertisingDown(why string) {
-	d.Log.Warn("not advertising: " + why)
-}
+	// Target returns a stored network with its secret, which the caller wipes.
+	Target(id wifi.ID) (wifi.Target, error)
 
-// CentralConnected reports a central. It has come to provision, most likely: the
-// networks around are looked at meanwhile.
-func (d *Daemon) CentralConnected(address string) {
-	d.Log.Info(fmt.Sprintf("central connected: %s", address), "central", address)
-	d.centrals.Add(1)
-	if d.erases(address) {
-		d.eraser.Store(nil) // that was an earlier connection
-	}
-	go d.look(d.Supplicant.Look)
-}
+	// SaveCandidate stores c, which stays the caller's, in place of an earlier candidate.
+	SaveCandidate(c wifi.Credentials) (wifi.ID, error)
 
-// Expect reports that a central has named the network that it is going to ask for.
-func (d *Daemon) Expect(ssid wifi.SSID) {
-	go d.look(func(ctx context.Context) { d.Supplicant.LookFor(ctx, ssid) })
-}
+	// DropCandidate removes the candidate, if there is one.
+	DropCandidate() error
 
-// look scans ahead.
-func (d *Daemon) look(scan func(context.Context)) {
-	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
-	defer cancel()
-	scan(ctx)
-}
+	// Prove notes that a network was joined, in place of the one that was proven before.
+	Prove(id wifi.ID, h wifi.Hint) error
 
-// CentralDisconnected reports that a central has left, with all that it staged.
-func (d *Daemon) CentralDisconnected(address string) {
-	d.Log.Info(fmt.Sprintf("central disconnected: %s", address), "central", address)
-	d.CentralGone(address)
-	if d.centrals.Add(-1) == 0 {
-		go debug.FreeOSMemory() // the next one may come in a year
-	}
-}
+	// Remember notes where a network was found.
+	Remember(id wifi.ID, h wifi.Hint) error
 
-// Passkey shows the passkey that the user of the phone has to type there.
-func (d *Daemon) Passkey(address string, passkey string) {
-	d.Log.Info(fmt.Sprintf("passkey for %s: %s; type it on the phone", address, passkey),
-		messageIDKey, MessagePasskey, "central", address, "passkey", passkey)
+	// Erase removes all networks and marks all bonds erased, until Left is noted and the
+	// bonds are dropped. Erasures counts how often it did.
+	Erase() error
+	Erasures() uint64
+	Left() error
+
+	// AddBond notes a bond that was made when Erasures was erasures, and returns whether
+	// it was erased since, and those that make room for it.
+	AddBond(b gatt.Bond, erasures uint64) (erased bool, surplus []gatt.Bond, err error)
+	Bonds() ([]gatt.Bond, error)
+	DropBond(b gatt.Bond) error
 }

@@ -1,63 +1,47 @@
 package daemon
 
 import (
-	"bytes"
-	"net"
-	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/wifiprovd/wifiprovd/internal/credstore"
-	"github.com/wifiprovd/wifiprovd/internal/fsm"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 )
 
 // TestWatchdog: a loop that hangs feeds systemd's watchdog no more.
 func TestWatchdog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "notify")
-	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer socket.Close()
-	const interval = 200 * time.Millisecond
-	t.Setenv("NOTIFY_SOCKET", path)
-	t.Setenv("WATCHDOG_USEC", "200000")
-	fed := func(within time.Duration) bool {
-		buffer := make([]byte, 4096)
-		if err := socket.SetReadDeadline(time.Now().Add(within)); err != nil {
-			t.Fatal(err)
-		}
-		for {
-			n, err := socket.Read(buffer)
-			if err != nil {
-				return false
-			}
-			if bytes.Contains(buffer[:n], []byte("WATCHDOG=1")) {
-				return true
+	const interval = 30 * time.Second
+	var fed atomic.Int32
+	hang := make(chan struct{})
+	prepare := func(b *bench, c *Config) {
+		c.Watchdog, c.Alive = interval, func() { fed.Add(1) }
+		b.watch = func(_, now *gateway.Snapshot) {
+			if now.WifiProblem == "hang" {
+				<-hang
 			}
 		}
 	}
-	b := start(t, credstore.Contents{})
-	for range 3 {
-		if !fed(10 * time.Second) {
-			t.Fatal("the watchdog is not fed")
+	runWith(t, &memStore{}, prepare, func(b *bench) {
+		hang = make(chan struct{}) // of the bubble
+		b.expect(gateway.Idle)
+		time.Sleep(10 * interval)
+		if n := fed.Load(); n < 19 || n > 21 {
+			t.Errorf("fed %d times in 10 intervals, want twice in each", n)
 		}
-	}
-	b.expect(fsm.Idle)
-	for range cap(b.statuses) {
-		b.statuses <- fsm.Idle
-	}
-	b.tell(fsm.EraseRequested{}) // its status finds no room: the loop hangs
-	wait(t, b.air.left, "leave")
-	for n := 0; fed(5 * interval); n++ {
-		if n == 100 {
-			t.Fatal("the watchdog is fed for ever")
+		if len(b.air.checks) == 0 {
+			t.Error("the neighbours are not checked")
 		}
-	}
-	for range cap(b.statuses) {
-		b.expect(fsm.Idle)
-	}
-	if !fed(10 * time.Second) {
-		t.Error("the watchdog is not fed again")
-	}
+		b.WifiUsable("hang")
+		time.Sleep(interval)
+		before := fed.Load()
+		time.Sleep(10 * interval)
+		if n := fed.Load(); n != before {
+			t.Errorf("fed %d times while the loop hangs", n-before)
+		}
+		close(hang)
+		time.Sleep(interval)
+		if fed.Load() == before {
+			t.Error("not fed again")
+		}
+	})
 }

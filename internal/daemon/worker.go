@@ -2,12 +2,9 @@ package daemon
 
 import "context"
 
-// queueLen is far above what the state machine can have under way as long as
-// phones are refused at maxBacklog: a full queue is an internal error.
-const (
-	queueLen   = 64
-	maxBacklog = 8
-)
+// queueLen is far above what the state machine can have under way as long as phones
+// are refused at maxBacklog: a full queue is an internal error.
+const queueLen = 64
 
 // worker does slow work in order, one piece at a time.
 type worker chan func()

@@ -34,8 +34,8 @@ type BlueZ struct {
 	wire     *recorder
 	client   string // who has asked for the objects last
 	objects  managedObjects
-	apps     map[dbus.ObjectPath]*app // by adapter
-	adverts  map[dbus.ObjectPath]export
+	apps     map[dbus.ObjectPath]*app     // by adapter
+	adverts  map[dbus.ObjectPath][]advert // by adapter, in the order of registration
 	agent    agent
 	requests []string
 	faults   map[string]*fault
@@ -60,6 +60,12 @@ func copyObjects(objects managedObjects) managedObjects {
 type export struct {
 	owner string
 	path  dbus.ObjectPath
+}
+
+// advert is an advertisement, with the properties that it had when it was registered.
+type advert struct {
+	export
+	properties map[string]dbus.Variant
 }
 
 type agent struct {
@@ -105,7 +111,7 @@ func (b *BlueZ) Start() {
 	}
 	b.mu.Lock()
 	b.conn, b.wire = conn, wire
-	b.apps, b.adverts = map[dbus.ObjectPath]*app{}, map[dbus.ObjectPath]export{}
+	b.apps, b.adverts = map[dbus.ObjectPath]*app{}, map[dbus.ObjectPath][]advert{}
 	b.agent = agent{}
 	for path, interfaces := range b.objects {
 		if interfaces[device1] != nil {

@@ -1,6 +1,7 @@
 package dbustest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -178,34 +179,49 @@ func (o object) unregisterApplication(dbus.ObjectPath) *dbus.Error {
 	return nil
 }
 
+// registerAdvertisement reads the advertisement before it answers, as BlueZ does.
 func (o object) registerAdvertisement(path dbus.ObjectPath, _ map[string]dbus.Variant, sender dbus.Sender) *dbus.Error {
 	if err := o.b.begin("RegisterAdvertisement"); err != nil {
 		return err
 	}
+	a := advert{export: export{string(sender), path}}
 	o.b.mu.Lock()
-	_, registered := o.b.adverts[o.path]
-	if !registered {
-		o.b.adverts[o.path] = export{string(sender), path}
-	}
+	registered, conn := o.index(a.export) >= 0, o.b.conn
 	o.b.mu.Unlock()
 	if registered {
 		return bluezFailure(bluezErrors + "AlreadyExists")
 	}
-	o.b.Set(o.path, advMgr1, "ActiveInstances", byte(1))
+	if conn == nil || askOn(conn, a.export, properties+".GetAll", advertisement1).Store(&a.properties) != nil {
+		return bluezFailure(bluezErrors + "Failed")
+	}
+	o.b.mu.Lock()
+	o.b.adverts[o.path] = append(o.b.adverts[o.path], a)
+	active := byte(len(o.b.adverts[o.path]))
+	o.b.mu.Unlock()
+	o.b.Set(o.path, advMgr1, "ActiveInstances", active)
 	return nil
 }
 
-func (o object) unregisterAdvertisement(dbus.ObjectPath) *dbus.Error {
+func (o object) unregisterAdvertisement(path dbus.ObjectPath, sender dbus.Sender) *dbus.Error {
 	if err := o.b.begin("UnregisterAdvertisement"); err != nil {
 		return err
 	}
 	o.b.mu.Lock()
-	_, registered := o.b.adverts[o.path]
-	delete(o.b.adverts, o.path)
+	i := o.index(export{string(sender), path})
+	if i >= 0 {
+		o.b.adverts[o.path] = slices.Delete(o.b.adverts[o.path], i, i+1)
+	}
+	active := byte(len(o.b.adverts[o.path]))
 	o.b.mu.Unlock()
-	if !registered {
+	if i < 0 {
 		return bluezFailure(bluezErrors + "DoesNotExist")
 	}
-	o.b.Set(o.path, advMgr1, "ActiveInstances", byte(0))
+	o.b.Set(o.path, advMgr1, "ActiveInstances", active)
 	return nil
+}
+
+// index returns the place of an advertisement, -1 if it is not registered. o.b.mu must be
+// held.
+func (o object) index(e export) int {
+	return slices.IndexFunc(o.b.adverts[o.path], func(a advert) bool { return a.export == e })
 }

@@ -1,6 +1,7 @@
 package dbustest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 const (
 	gattChar1      = "org.bluez.GattCharacteristic1"
+	gattDesc1      = "org.bluez.GattDescriptor1"
 	advertisement1 = "org.bluez.LEAdvertisement1"
 	agent1         = "org.bluez.Agent1"
 	answerTimeout  = 10 * time.Second
@@ -68,42 +70,45 @@ func (b *BlueZ) Advertising(adapter string) bool {
 	powered := b.flag(path, adapter1, "Powered")
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	_, ok := b.adverts[path]
-	return ok && powered
+	return len(b.adverts[path]) > 0 && powered
 }
 
-// Advertisement returns the properties of what adapter (hci0) advertises.
-func (b *BlueZ) Advertisement(adapter string) map[string]dbus.Variant {
-	b.t.Helper()
+// Advertisements returns the properties of what adapter (hci0) advertises, as they were
+// registered, in the order of the paths.
+func (b *BlueZ) Advertisements(adapter string) []map[string]dbus.Variant {
 	b.mu.Lock()
-	e := b.adverts[bluezRoot+"/"+dbus.ObjectPath(adapter)]
-	b.mu.Unlock()
-	var values map[string]dbus.Variant
-	if err := b.ask(e, properties+".GetAll", advertisement1).Store(&values); err != nil {
-		b.t.Fatalf("read the advertisement: %v", err)
+	defer b.mu.Unlock()
+	registered := slices.SortedFunc(slices.Values(b.adverts[bluezRoot+"/"+dbus.ObjectPath(adapter)]), func(x, y advert) int {
+		return cmp.Compare(x.path, y.path)
+	})
+	var list []map[string]dbus.Variant
+	for _, a := range registered {
+		list = append(list, a.properties)
 	}
-	return values
+	return list
 }
 
-// Release ends an advertisement: BlueZ tells its owner.
+// Release ends the last advertisement that was registered: BlueZ tells its owner.
 func (b *BlueZ) Release(adapter string) {
 	path := bluezRoot + "/" + dbus.ObjectPath(adapter)
 	b.mu.Lock()
-	e := b.adverts[path]
-	delete(b.adverts, path)
+	last := len(b.adverts[path]) - 1
+	e := b.adverts[path][last].export
+	b.adverts[path] = b.adverts[path][:last]
 	b.mu.Unlock()
 	if err := b.ask(e, advertisement1+".Release").Err; err != nil {
 		b.t.Errorf("release the advertisement: %v", err)
 	}
 }
 
-// Drop ends an advertisement without telling its owner.
+// Drop ends the last advertisement that was registered, without telling its owner.
 func (b *BlueZ) Drop(adapter string) {
 	path := bluezRoot + "/" + dbus.ObjectPath(adapter)
 	b.mu.Lock()
-	delete(b.adverts, path)
+	last := len(b.adverts[path]) - 1
+	b.adverts[path] = b.adverts[path][:last]
 	b.mu.Unlock()
-	b.Set(path, advMgr1, "ActiveInstances", byte(0))
+	b.Set(path, advMgr1, "ActiveInstances", byte(last))
 }
 
 // AskAgent calls a method of the default agent and returns its error.
@@ -145,7 +150,8 @@ func (b *BlueZ) Tree(adapter string) []string {
 	return list
 }
 
-// Properties returns the properties of the service or characteristic with this UUID.
+// Properties returns the properties of the service, characteristic or descriptor with
+// this UUID.
 func (b *BlueZ) Properties(adapter, uuid string) map[string]dbus.Variant {
 	a := b.app(adapter)
 	for _, interfaces := range a.objects {
@@ -165,36 +171,39 @@ func (b *BlueZ) Write(device dbus.ObjectPath, uuid string, value []byte, options
 	return b.request(device, uuid, "WriteValue", []any{value}, options)
 }
 
-// Read starts to read a characteristic as the phone at device.
+// Read starts to read a characteristic or descriptor as the phone at device.
 func (b *BlueZ) Read(device dbus.ObjectPath, uuid string, options ...any) *dbus.Call {
 	return b.request(device, uuid, "ReadValue", nil, options)
 }
 
 // Subscribe starts to subscribe to a characteristic.
 func (b *BlueZ) Subscribe(device dbus.ObjectPath, uuid string) *dbus.Call {
-	a, path := b.find(device, uuid)
+	a, path, _ := b.find(device, uuid)
 	return b.connection().Object(a.owner, path).Go(gattChar1+".StartNotify", 0, nil)
 }
 
 func (b *BlueZ) request(device dbus.ObjectPath, uuid, method string, args []any, options []any) *dbus.Call {
-	a, path := b.find(device, uuid)
+	a, path, iface := b.find(device, uuid)
 	dict := map[string]dbus.Variant{"device": dbus.MakeVariant(device), "link": dbus.MakeVariant("LE"), "mtu": dbus.MakeVariant(uint16(23))}
 	for i := 0; i+1 < len(options); i += 2 {
 		dict[options[i].(string)] = dbus.MakeVariant(options[i+1])
 	}
-	return b.connection().Object(a.owner, path).Go(gattChar1+"."+method, 0, nil, append(args, dict)...)
+	return b.connection().Object(a.owner, path).Go(iface+"."+method, 0, nil, append(args, dict)...)
 }
 
-func (b *BlueZ) find(device dbus.ObjectPath, uuid string) (*app, dbus.ObjectPath) {
+// find returns the characteristic or descriptor with this UUID, and which of the two it is.
+func (b *BlueZ) find(device dbus.ObjectPath, uuid string) (a *app, path dbus.ObjectPath, iface string) {
 	adapter := strings.TrimPrefix(string(device[:strings.LastIndex(string(device), "/")]), string(bluezRoot)+"/")
-	a := b.app(adapter)
-	i := slices.IndexFunc(a.order, func(path dbus.ObjectPath) bool {
-		return text(a.objects[path][gattChar1]["UUID"]) == uuid
-	})
-	if i < 0 {
-		b.t.Fatalf("there is no characteristic %s", uuid)
+	a = b.app(adapter)
+	for _, path := range a.order {
+		for _, iface := range []string{gattChar1, gattDesc1} {
+			if text(a.objects[path][iface]["UUID"]) == uuid {
+				return a, path, iface
+			}
+		}
 	}
-	return a, a.order[i]
+	b.t.Fatalf("there is no characteristic or descriptor %s", uuid)
+	return nil, "", ""
 }
 
 func (b *BlueZ) app(adapter string) *app {
@@ -221,7 +230,10 @@ func (b *BlueZ) ask(e export, method string, args ...any) *dbus.Call {
 	if e.owner == "" {
 		return &dbus.Call{Err: fmt.Errorf("nobody to ask for %s", method)}
 	}
-	conn := b.connection()
+	return askOn(b.connection(), e, method, args...)
+}
+
+func askOn(conn *dbus.Conn, e export, method string, args ...any) *dbus.Call {
 	ctx, cancel := context.WithTimeout(conn.Context(), answerTimeout)
 	defer cancel()
 	return conn.Object(e.owner, e.path).CallWithContext(ctx, method, 0, args...)

@@ -3,56 +3,41 @@ package fsm
 import (
 	"time"
 
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// Event is something that happened. Its String says no secret.
+// Event is something that happened.
 type Event interface{ event() }
 
 // The events.
 type (
-	// Started comes once, first: the store was read.
-	Started struct{ Stored Stored }
-
-	// ConnectRequested is a CONNECT that Central wrote, with what it had staged.
-	ConnectRequested struct {
-		Central     string
-		Credentials wifi.Credentials
+	// Started comes once, first: the store was read. Problem says why it cannot be
+	// used, and what to do; empty: it can.
+	Started struct {
+		Stored  Stored
+		Problem string
 	}
 
-	// EraseRequested is an ERASE that Central wrote. Without a central it is the
-	// operator's, who may end the attempt of any central.
-	EraseRequested struct{ Central string }
+	// ConnectRequested is a CONNECT. Invalid says why no network can have what was
+	// given; empty: one can.
+	ConnectRequested struct {
+		By      gateway.Requester
+		Invalid string
+	}
 
-	// Saved is the outcome of SaveCandidate. Failure is FailureNone on success.
+	// EraseRequested is an ERASE. The operator's ends anybody's attempt.
+	EraseRequested struct{ By gateway.Requester }
+
+	// Saved is half of Try: the candidate is stored as ID, and its join has begun.
 	Saved struct {
 		Attempt uint64
-		Failure wifi.Failure
-		Detail  string
+		ID      wifi.ID
 	}
 
-	// Joined is the good outcome of Join.
-	Joined struct {
-		Attempt uint64
-		Network wifi.Network
-	}
-
-	// JoinFailed is the other one.
-	JoinFailed struct {
-		Attempt uint64
-		Failure wifi.Failure
-		Detail  string
-	}
-
-	// Promoted is the outcome of Promote.
-	Promoted struct {
-		Attempt uint64
-		Failure wifi.Failure
-		Detail  string
-	}
-
-	// Erased is the outcome of Erase.
-	Erased struct {
+	// Ended is the outcome of Try, Join, Promote or Erase. Failure is FailureNone on
+	// success; Detail tells a person why it is not.
+	Ended struct {
 		Attempt uint64
 		Failure wifi.Failure
 		Detail  string
@@ -61,7 +46,7 @@ type (
 	// LinkLost: the joined network is gone.
 	LinkLost struct{ Detail string }
 
-	// WifiAvailable: wpa_supplicant and the radio are back.
+	// WifiAvailable: networks can be joined again.
 	WifiAvailable struct{}
 
 	// AddressBound: the Wi-Fi interface has an IP address.
@@ -81,32 +66,15 @@ func (Started) event()          {}
 func (ConnectRequested) event() {}
 func (EraseRequested) event()   {}
 func (Saved) event()            {}
-func (Joined) event()           {}
-func (JoinFailed) event()       {}
-func (Promoted) event()         {}
-func (Erased) event()           {}
+func (Ended) event()            {}
 func (LinkLost) event()         {}
 func (WifiAvailable) event()    {}
 func (AddressBound) event()     {}
 func (AddressLost) event()      {}
 func (TimerFired) event()       {}
 
-// TimerKind tells the machine's timers apart; there is at most one of a kind.
-type TimerKind uint8
-
-// The timers.
-const (
-	RetryTimer       TimerKind = 0 // ends Holding and Waiting
-	AdvertisingTimer TimerKind = 1 // switches advertising off or on
-	AddressTimer     TimerKind = 2 // ends the wait for an IP address
-
-	timers = 3
-)
-
-func (k TimerKind) String() string { return name([]string{"retry", "advertising", "address"}, int(k)) }
-
-// Action is something to do. Actions are carried out in order; slow ones answer
-// with exactly one event that carries their attempt.
+// Action is something to do. Actions are carried out in order; those that carry an
+// attempt are slow, and end with exactly one Ended of that number.
 type Action interface{ action() }
 
 // The actions.
@@ -115,51 +83,32 @@ type (
 	// without Refuse is accepted.
 	Refuse struct{}
 
-	// Publish shows Status to phones and in the journal.
-	Publish struct {
-		Status Status
-		Reason wifi.Failure
-		Why    string // why it is so
-		Next   string // what happens next
-	}
+	// Try stores the credentials of the request as the candidate, which Saved tells,
+	// and then joins it. A running join is ended first.
+	Try struct{ Attempt uint64 }
 
-	// Explain shows another Reason for the same status.
-	Explain struct {
-		Status Status
-		Reason wifi.Failure
-		Why    string // why it is so
-		Next   string // what happens next
-	}
-
-	// SaveCandidate stores the credentials beside the active ones; answered by Saved.
-	SaveCandidate struct {
-		Attempt     uint64
-		Credentials wifi.Credentials
-	}
-
-	// DropCandidate removes the candidate from the store.
-	DropCandidate struct{}
-
-	// Join joins the network in Slot; answered by Joined or JoinFailed. A running
-	// Join is ended first.
+	// Join joins a stored network. A running join is ended first.
 	Join struct {
 		Attempt uint64
-		Slot    Slot
+		ID      wifi.ID
 	}
 
-	// CancelJoin ends a running Join and leaves its network.
+	// CancelJoin ends a running Try or Join and leaves its network.
 	CancelJoin struct{}
 
-	// Promote makes the candidate active, durably; answered by Promoted.
+	// Promote notes, durably, that ID is proven, in place of the network that was.
 	Promote struct {
 		Attempt uint64
-		Network wifi.Network
+		ID      wifi.ID
 	}
 
-	// Remember keeps where the active network was found.
-	Remember struct{ Network wifi.Network }
+	// Remember keeps where the network was found.
+	Remember struct{ ID wifi.ID }
 
-	// Erase empties the store, then leaves the network; answered by Erased.
+	// DropCandidate removes the network that is not proven from the store.
+	DropCandidate struct{}
+
+	// Erase empties the store, then leaves the network.
 	Erase struct{ Attempt uint64 }
 
 	// ForgetBonds removes the bonds made with this device.
@@ -174,22 +123,16 @@ type (
 
 	// StopTimer stops the timer of its kind.
 	StopTimer struct{ Kind TimerKind }
-
-	// Advertise switches advertising on or off.
-	Advertise struct{ On bool }
 )
 
 func (Refuse) action()        {}
-func (Publish) action()       {}
-func (Explain) action()       {}
-func (SaveCandidate) action() {}
-func (DropCandidate) action() {}
+func (Try) action()           {}
 func (Join) action()          {}
 func (CancelJoin) action()    {}
 func (Promote) action()       {}
 func (Remember) action()      {}
+func (DropCandidate) action() {}
 func (Erase) action()         {}
 func (ForgetBonds) action()   {}
 func (StartTimer) action()    {}
 func (StopTimer) action()     {}
-func (Advertise) action()     {}

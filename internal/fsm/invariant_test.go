@@ -2,96 +2,150 @@ package fsm
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// alphabet is every kind of event, with the outcomes that make a difference.
-var alphabet = []any{
-	connect, invalid, other, erase, EraseRequested{"B"}, EraseRequested{},
-	saved{}, saved{wifi.FailureInternal}, joined{},
-	failed{wifi.FailureWrongPassword}, failed{wifi.FailureNotFound}, failed{wifi.FailureHardware},
-	promoted{}, promoted{wifi.FailureInternal}, erased{}, erased{wifi.FailureInternal},
-	LinkLost{"gone"}, WifiAvailable{}, retry{}, advertTime{}, noAddress{}, AddressBound{}, AddressLost{},
-	Saved{Attempt: 1 << 60}, Joined{Attempt: 1 << 60}, Promoted{Attempt: 1 << 60}, Erased{Attempt: 1 << 60}, TimerFired{RetryTimer, 1 << 60},
+// happening makes an event of the latest attempt or timer of a state.
+type happening func(State) Event
+
+func event(e Event) happening { return func(State) Event { return e } }
+
+func ended(f wifi.Failure) happening {
+	return func(s State) Event { return Ended{Attempt: s.Attempt.Number, Failure: f, Detail: "detail"} }
 }
 
-// world checks what must hold whatever happens.
-type world struct{ t *testing.T }
+var (
+	phoneA = gateway.Phone(gatt.Central("A"))
+	phoneB = gateway.Phone(gatt.Central("B"))
+)
 
-func (w *world) check(before, after State, event Event, actions []Action) {
-	fail := func(format string, args ...any) {
-		w.t.Helper()
-		w.t.Fatalf("%s in %s/%s: %s\nactions: %v", kind(event), before.Phase, before.Status, fmt.Sprintf(format, args...), actions)
+// alphabet is every kind of event, with the outcomes that make a difference. The fuzz
+// corpus names them by their place.
+var alphabet = []happening{
+	event(ConnectRequested{By: phoneA}), event(ConnectRequested{By: phoneA, Invalid: "invalid"}), event(ConnectRequested{By: phoneB}),
+	event(EraseRequested{phoneA}), event(EraseRequested{phoneB}), event(EraseRequested{gateway.Operator()}),
+	func(s State) Event { return Saved{Attempt: s.Attempt.Number, ID: 2} }, ended(wifi.FailureInternal), ended(wifi.FailureNone),
+	ended(wifi.FailureWrongPassword), ended(wifi.FailureNotFound), ended(wifi.FailureHardware),
+	ended(wifi.FailureNone), ended(wifi.FailureInternal), ended(wifi.FailureNone), ended(wifi.FailureInternal),
+	event(LinkLost{"gone"}), event(WifiAvailable{}),
+	func(s State) Event { return TimerFired{RetryTimer, s.Attempt.Timer.ID} },
+	func(s State) Event { return TimerFired{AdvertisingTimer, s.Advertising.Timer.ID} },
+	func(s State) Event { return TimerFired{AddressTimer, s.Address.Timer.ID} },
+	event(AddressBound{}), event(AddressLost{}),
+	event(Saved{Attempt: 1 << 60, ID: 3}), event(Ended{Attempt: 1 << 60}), event(ConnectRequested{}), event(EraseRequested{}),
+	event(TimerFired{RetryTimer, 1 << 60}),
+}
+
+// check fails if a step breaks what must hold whatever happens.
+func check(t *testing.T, before, after State, event Event, actions []Action) {
+	t.Helper()
+	if problem := broken(before, after, event, actions); problem != "" {
+		t.Fatalf("%T %v in %s/%s: %s\nactions: %v\nstate: %+v", event, event, before.Attempt.Phase, before.Shown.Status, problem, actions, after)
 	}
+}
+
+func broken(before, after State, event Event, actions []Action) string {
+	for _, test := range []func(State, State, Event, []Action) string{brokenActions, brokenShown, brokenAttempt, brokenWait} {
+		if problem := test(before, after, event, actions); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+func brokenActions(before, after State, event Event, actions []Action) string {
 	slow := 0
 	for _, a := range actions {
-		switch a := a.(type) {
+		switch a.(type) {
 		case Promote:
-			if _, ok := event.(Joined); !ok {
-				fail("the candidate becomes active without having been joined")
+			if e, ok := event.(Ended); !ok || e.Failure != wifi.FailureNone || before.Attempt.Phase != gateway.Joining {
+				return "the candidate becomes proven without having been joined"
 			}
 			slow++
-		case SaveCandidate, Join, Erase:
+		case Try, Join, Erase:
 			slow++
-		case Publish:
-			if a.Why == "" || a.Next == "" {
-				fail("a status without why or next")
-			}
-			if a.Status != Provisioned && (a.Status == Failed) != (a.Reason != wifi.FailureNone) {
-				fail("status %s with reason %s", a.Status, a.Reason)
-			}
-		}
-		if e, ok := a.(Explain); ok && (e.Why == "" || e.Next == "" || e.Status != before.Status || e.Status != Connected) {
-			fail("explained %v", e)
-		}
-		if strings.Contains(fmt.Sprintf("%v %+v", a, a), canary) {
-			fail("a secret is printed")
 		}
 	}
+	refused := slices.Contains(actions, Action(Refuse{}))
+	request, known := isRequest(event)
 	switch {
 	case slow > 1:
-		fail("more than one slow action at once")
-	case after.Status == Idle && after.Stored.Any() && after.Phase != Starting:
-		fail("IDLE with credentials stored")
-	case (after.Status == Provisioned || after.Status == Connected) && !after.Stored.Any():
-		fail("%s with nothing stored", after.Status)
-	case before.Stored.Active && !after.Stored.Active && !isErased(event):
-		fail("the active network was lost")
-	case after.Status == Connected && after.Reason != wifi.FailureNone && (after.Reason != wifi.FailureNoAddress || after.Bound):
-		fail("CONNECTED with reason %s, bound %v", after.Reason, after.Bound)
-	case after.Status == Connected && !after.Bound && after.Reason == wifi.FailureNone && !w.waits(before, after, actions):
-		fail("nothing ends the wait for an address")
-	case after.Phase == Waiting && after.Link, after.Phase == Online && !after.Link:
-		fail("phase %s, link %v", after.Phase, after.Link)
-	case (after.Phase == Waiting || after.Phase == Holding) && after.Phase != before.Phase && !starts(actions):
-		fail("nothing ends phase %s", after.Phase)
+		return "more than one slow action at once"
+	case refused && (before != after || len(actions) > 1):
+		return "a refused request changes something"
+	case request && !known && !refused:
+		return "a request of nobody is accepted"
 	}
+	return ""
 }
 
-// waits reports whether the timer of the address runs: it does since before, or it
-// was started.
-func (w *world) waits(before, after State, actions []Action) bool {
-	if before.lacksAddress() && before.Timer[AddressTimer] == after.Timer[AddressTimer] {
-		return true
+func isRequest(event Event) (request, known bool) {
+	switch e := event.(type) {
+	case ConnectRequested:
+		return true, e.By.Known()
+	case EraseRequested:
+		return true, e.By.Known()
 	}
-	return slices.ContainsFunc(actions, func(a Action) bool { s, ok := a.(StartTimer); return ok && s.Kind == AddressTimer })
+	return false, false
 }
 
-func isErased(e Event) bool { _, ok := e.(Erased); return ok }
-
-func starts(actions []Action) bool {
-	for _, a := range actions {
-		if s, ok := a.(StartTimer); ok && s.Kind == RetryTimer {
-			return true
-		}
+func brokenShown(before, after State, _ Event, _ []Action) string {
+	shown := after.Shown
+	switch turns := shown.Turn - before.Shown.Turn; {
+	case turns > 1:
+		return "two statuses in one step: observers would miss one"
+	case turns == 0 && shown.Status != before.Shown.Status:
+		return "another status is no turn"
+	case turns == 0 && shown != before.Shown && shown.Status != gateway.Connected:
+		return fmt.Sprintf("explained %+v", shown)
+	case shown.Turn > 0 && (shown.Message == "" || shown.Next == ""):
+		return "a status without message or next"
+	case shown.Status == gateway.Failed && shown.Reason == wifi.FailureNone,
+		(shown.Status == gateway.Idle || shown.Status == gateway.Connecting) && shown.Reason != wifi.FailureNone:
+		return fmt.Sprintf("status %s with reason %s", shown.Status, shown.Reason)
+	case shown.Status == gateway.Connected && shown.Reason != wifi.FailureNone && (shown.Reason != wifi.FailureNoAddress || after.Address.Bound):
+		return fmt.Sprintf("CONNECTED with reason %s, bound %v", shown.Reason, after.Address.Bound)
 	}
-	return false
+	return ""
+}
+
+func brokenAttempt(before, after State, event Event, _ []Action) string {
+	a, status := after.Attempt, after.Shown.Status
+	_, isEnded := event.(Ended)
+	switch {
+	case status == gateway.Idle && a.Stored.Any() && a.Phase != gateway.Starting:
+		return "IDLE with credentials stored"
+	case (status == gateway.Provisioned || status == gateway.Connected) && !a.Stored.Any():
+		return fmt.Sprintf("%s with nothing stored", status)
+	case before.Attempt.Stored.Proven != 0 && a.Stored.Proven == 0 && !(isEnded && before.Attempt.Phase == gateway.Erasing):
+		return "the proven network was lost"
+	case a.Phase == gateway.Waiting && a.Link, a.Phase == gateway.Online && !a.Link:
+		return fmt.Sprintf("phase %s, link %v", a.Phase, a.Link)
+	case a.Owner.Known() && a.Phase != gateway.Saving && a.Phase != gateway.Joining && a.Phase != gateway.Promoting:
+		return fmt.Sprintf("phase %s is owned", a.Phase)
+	}
+	return ""
+}
+
+// brokenWait: each wait has an end.
+func brokenWait(_, after State, _ Event, _ []Action) string {
+	waits := after.Attempt.Phase == gateway.Waiting || after.Attempt.Phase == gateway.Holding
+	lacks := after.Shown.Status == gateway.Connected && !after.Address.Bound && after.Shown.Reason == wifi.FailureNone
+	switch {
+	case waits && !after.Attempt.Timer.Runs:
+		return fmt.Sprintf("nothing ends phase %s", after.Attempt.Phase)
+	case lacks && !after.Address.Timer.Runs:
+		return "nothing ends the wait for an address"
+	case !after.Advertising.Keep && !after.Advertising.On && after.Attempt.Phase == gateway.Resting && after.Shown.Status == gateway.Idle:
+		return "IDLE, and phones cannot find the gateway"
+	}
+	return ""
 }
 
 func FuzzInvariants(f *testing.F) {
@@ -102,83 +156,83 @@ func FuzzInvariants(f *testing.F) {
 		if len(script) == 0 {
 			return
 		}
-		w := &world{t: t}
-		start := Started{Stored{Active: script[0]&1 != 0, Candidate: script[0]&2 != 0}}
-		s, _ := Step(State{KeepAdvertising: script[0]&4 != 0}, start)
+		start := Started{Stored: Stored{Proven: wifi.ID(script[0] & 1), Candidate: wifi.ID(script[0] & 2)}}
+		s, _ := Step(State{Advertising: Advertising{Keep: script[0]&4 != 0}}, start)
 		for _, b := range script[1:] {
-			event := concrete(s, alphabet[int(b)%len(alphabet)])
-			next, actions := Step(s, event)
-			w.check(s, next, event, actions)
+			e := alphabet[int(b)%len(alphabet)](s)
+			next, actions := Step(s, e)
+			check(t, s, next, e, actions)
 			s = next
 		}
 	})
 }
 
-// explore visits every reachable state, counters aside, and returns the phases
-// that each event leads to from each phase.
-func explore(t *testing.T) map[Phase]map[string]map[string]bool {
-	table := map[Phase]map[string]map[string]bool{}
-	key := func(s State) State { s.Attempt, s.Timer = 0, [timers]uint64{}; s.Tries = min(s.Tries, 2); return s }
-	seen := map[State]bool{}
-	queue := []State{{KeepAdvertising: true}, {}}
-	events := append([]any{none, active, Started{Stored{Candidate: true}}, Started{Stored{Active: true, Candidate: true}}}, alphabet...)
+// edge is where an event led from a phase.
+type edge struct {
+	from  gateway.Phase
+	event string
+	to    string // phase (STATUS), or In Progress
+	phase gateway.Phase
+}
+
+// explore visits every reachable state, counters aside, and returns all edges that
+// change something.
+func explore(t *testing.T) map[edge]bool {
+	key := func(s State) State {
+		s.Attempt.Number, s.Shown.Turn = 0, 0
+		s.Attempt.Timer.ID, s.Advertising.Timer.ID, s.Address.Timer.ID = 0, 0, 0
+		s.Attempt.Tries = min(s.Attempt.Tries, 2)
+		return s
+	}
+	edges, seen := map[edge]bool{}, map[State]bool{}
+	queue := []State{{Advertising: Advertising{Keep: true}}, {}}
+	events := append([]happening{event(Started{}), event(Started{Stored: Stored{Proven: 1}}), event(Started{Stored: Stored{Candidate: 2}}),
+		event(Started{Stored: Stored{Proven: 1, Candidate: 2}}), event(Started{Problem: "problem"})}, alphabet...)
 	for len(queue) > 0 {
 		s := queue[0]
 		queue = queue[1:]
 		for _, h := range events {
-			event := concrete(s, h)
-			next, actions := Step(s, event)
-			(&world{t: t}).check(s, next, event, actions)
-			label := "–"
-			if next.Phase != s.Phase || len(actions) > 0 {
-				label = next.Phase.String() + " (" + next.Status.String() + ")"
+			e := h(s)
+			next, actions := Step(s, e)
+			check(t, s, next, e, actions)
+			if to, ok := leads(s, next, e, actions); ok {
+				edges[edge{s.Attempt.Phase, label(e), to, next.Attempt.Phase}] = true
 			}
-			if len(actions) > 0 && kind(actions[0]) == "Refuse" {
-				label = "In Progress"
-			}
-			row := table[s.Phase]
-			if row == nil {
-				row = map[string]map[string]bool{}
-				table[s.Phase] = row
-			}
-			if row[kind(event)] == nil {
-				row[kind(event)] = map[string]bool{}
-			}
-			row[kind(event)][label] = true
 			if !seen[key(next)] {
 				seen[key(next)] = true
 				queue = append(queue, next)
 			}
 		}
 	}
-	return table
+	return edges
 }
 
-// TestStateTable compares docs/states.md with what the code does; go test -update
-// writes it anew.
-func TestStateTable(t *testing.T) {
-	table := explore(t)
-	var out strings.Builder
-	out.WriteString("# The state machine\n\nGenerated from `internal/fsm` by its test (`go test ./internal/fsm -update`): for every phase, where\neach event can lead. The status in parentheses is what a phone reads. \"In Progress\" is the answer to a\nrequest that has to wait. Events without a row for a phase change nothing there.\n")
-	for phase := Starting; phase <= Erasing; phase++ {
-		fmt.Fprintf(&out, "\n## %s\n\n| Event | Leads to |\n|---|---|\n", phase)
-		var events []string
-		for e := range table[phase] {
-			events = append(events, e)
-		}
-		sort.Strings(events)
-		for _, e := range events {
-			var targets []string
-			for target := range table[phase][e] {
-				if target != "–" {
-					targets = append(targets, target)
-				}
-			}
-			sort.Strings(targets)
-			if len(targets) > 0 {
-				fmt.Fprintf(&out, "| %s | %s |\n", e, strings.Join(targets, ", "))
-			}
-		}
+// leads says where a step led, and whether anybody would notice.
+func leads(before, after State, e Event, actions []Action) (string, bool) {
+	switch {
+	case slices.Contains(actions, Action(Refuse{})):
+		_, known := isRequest(e)
+		return "In Progress", known
+	case before.Attempt.Phase == after.Attempt.Phase && before.Shown == after.Shown && before.Advertising.On == after.Advertising.On:
+		return "", false
 	}
-	compare(t, filepath.Join("..", "..", "docs", "states.md"), out.String())
+	to := fmt.Sprintf("%s (%s)", after.Attempt.Phase, after.Shown.Status)
+	if before.Advertising.On != after.Advertising.On && before.Attempt.Phase == after.Attempt.Phase && before.Shown == after.Shown {
+		to = map[bool]string{true: "advertising on", false: "advertising off"}[after.Advertising.On]
+	}
+	return to, true
+}
+
+// label names an event as a reader would.
+func label(e Event) string {
+	switch e := e.(type) {
+	case Ended:
+		if e.Failure == wifi.FailureNone {
+			return "Ended well"
+		}
+		return "Ended with a failure"
+	case TimerFired:
+		return "Timer: " + e.Kind.String()
+	}
+	return strings.TrimPrefix(fmt.Sprintf("%T", e), "fsm.")
 }

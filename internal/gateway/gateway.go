@@ -25,6 +25,7 @@ type Snapshot struct {
 	Message string       // why the status and the reason are as they are, for a person
 	Next    string       // what happens next without anybody's doing, for a person
 
+	Owner     Requester     // whose CONNECT is being carried out; nobody: it is the gateway's own attempt, or none
 	Trying    Trying        // the latest attempt; the zero value after an ERASE
 	Network   *wifi.Network // the joined one, as it is now; nil: none
 	Joined    time.Time     // when it was joined
@@ -35,12 +36,17 @@ type Snapshot struct {
 	Centrals    []gatt.Central // that are connected, oldest first
 }
 
+// Busy reports whether a request of r has to wait for somebody else's attempt.
+func (s *Snapshot) Busy(r Requester) bool {
+	return s.Owner.Known() && s.Owner != r && !r.IsOperator()
+}
+
 // Trying is an attempt to join.
 type Trying struct {
-	Number   uint64 // counts the attempts since the start
 	SSID     wifi.SSID
 	Security wifi.Security
-	Proven   bool // the credentials have joined the network before
+	Proven   bool   // the credentials have joined the network before
+	Begun    uint64 // number of the attempt once its join has begun; 0: it has not yet
 }
 
 // Advertising is whether phones can find the gateway.

@@ -15,7 +15,15 @@ import (
 // fields when standard error is connected to it, else as text to w. An attribute
 // key becomes the field WIFIPROVD_KEY.
 func NewLogger(level slog.Level, w io.Writer) *slog.Logger {
-	text := slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})
+	text := slog.NewTextHandler(w, &slog.HandlerOptions{
+		Level: level,
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == messageID {
+				return slog.Attr{}
+			}
+			return a
+		},
+	})
 	if ok, err := journal.StderrIsJournalStream(); err != nil || !ok {
 		return slog.New(text)
 	}
@@ -38,10 +46,9 @@ func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {
 	add := func(a slog.Attr) bool {
 		value := a.Value.Resolve().String()
 		switch a.Key {
-		case Event:
-			if id := messageIDs[value]; id != "" {
-				fields["MESSAGE_ID"] = id
-			}
+		case messageID:
+			fields["MESSAGE_ID"] = value
+			return true
 		case "err":
 			message += ": " + value
 		}

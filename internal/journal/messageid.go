@@ -6,6 +6,9 @@ package journal
 // packaging/systemd/wifiprovd.catalog explains (journalctl -x).
 const Event = "event"
 
+// messageID is the attribute that becomes the journal's MESSAGE_ID.
+const messageID = "message_id"
+
 // Message ids.
 const (
 	MessagePasskey   = "15095125b7d64a1386e51758419c442b"
@@ -15,13 +18,3 @@ const (
 	MessageNoAddress = "53f86f6a25744d4faf1b95324286de86"
 	MessageAddress   = "1a3f2e10c8ab4c43915628600f7ae873" // after MessageNoAddress
 )
-
-// messageIDs maps events to the catalog's entries.
-var messageIDs = map[string]string{
-	"passkey":    MessagePasskey,
-	"connected":  MessageConnected,
-	"failed":     MessageFailed,
-	"erased":     MessageErased,
-	"no-address": MessageNoAddress,
-	"address":    MessageAddress,
-}

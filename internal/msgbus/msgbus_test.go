@@ -78,4 +78,3 @@ func TestDialRefused(t *testing.T) {
 		t.Error("no Hello, no error")
 	}
 }
-

@@ -11,6 +11,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // Sizes of the fixed parts of messages, before their attributes (linux/if_link.h,
@@ -29,18 +31,18 @@ const unusable = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED | unix.IFA_F_DEPREC
 
 // read asks for what the interface name has now, and for its index. If there is no
 // such interface, both are zero.
-func read(name string) (s State, index uint32, err error) {
+func read(name string) (s wifi.Addresses, index uint32, err error) {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
-		return State{}, 0, fmt.Errorf("connect to rtnetlink: %w", err)
+		return wifi.Addresses{}, 0, fmt.Errorf("connect to rtnetlink: %w", err)
 	}
 	defer conn.Close()
 	if err := conn.SetDeadline(time.Now().Add(readTimeout)); err != nil {
-		return State{}, 0, fmt.Errorf("connect to rtnetlink: %w", err)
+		return wifi.Addresses{}, 0, fmt.Errorf("connect to rtnetlink: %w", err)
 	}
 	links, err := dump(conn, unix.RTM_GETLINK, linkHeader)
 	if err != nil {
-		return State{}, 0, fmt.Errorf("list links: %w", err)
+		return wifi.Addresses{}, 0, fmt.Errorf("list links: %w", err)
 	}
 	for _, m := range links {
 		if l, ok := parseLink(m); ok && l.name == name {
@@ -48,15 +50,15 @@ func read(name string) (s State, index uint32, err error) {
 		}
 	}
 	if index == 0 {
-		return State{}, 0, nil
+		return wifi.Addresses{}, 0, nil
 	}
 	addresses, err := dump(conn, unix.RTM_GETADDR, addressHeader)
 	if err != nil {
-		return State{}, 0, fmt.Errorf("list addresses: %w", err)
+		return wifi.Addresses{}, 0, fmt.Errorf("list addresses: %w", err)
 	}
 	routes, err := dump(conn, unix.RTM_GETROUTE, routeHeader)
 	if err != nil {
-		return State{}, 0, fmt.Errorf("list routes: %w", err)
+		return wifi.Addresses{}, 0, fmt.Errorf("list routes: %w", err)
 	}
 	return stateOf(addresses, routes, index), index, nil
 }
@@ -70,7 +72,7 @@ func dump(conn *netlink.Conn, kind netlink.HeaderType, header int) ([]netlink.Me
 	})
 }
 
-func stateOf(addresses, routes []netlink.Message, index uint32) (s State) {
+func stateOf(addresses, routes []netlink.Message, index uint32) (s wifi.Addresses) {
 	for _, m := range addresses {
 		a, ok := parseAddress(m)
 		switch {
@@ -109,7 +111,7 @@ type address struct {
 	ip    netip.Addr
 	scope byte
 	flags uint32
-	given uint32 // as State has it
+	given uint32 // as wifi.Addresses has it
 }
 
 // usable reports whether others can reach the address.

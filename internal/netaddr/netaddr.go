@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // How long to wait. Variables only so that a test can shorten them.
@@ -19,21 +20,6 @@ var (
 	settle = 50 * time.Millisecond // after a change: several come together
 	again  = 5 * time.Second       // after a failure
 )
-
-// State is what the interface has. An address that is not valid is not there.
-type State struct {
-	IPv4    netip.Addr // the first global one
-	IPv6    netip.Addr // the first global one that is usable, lasting and not temporary
-	Gateway netip.Addr // of the preferred default route: IPv4's, else IPv6's
-
-	// IPv4Given and IPv6Given are when the address was given or renewed last, in
-	// hundredths of a second since the machine's start. 0: it lasts until it is taken
-	// away, as one does that an administrator gave.
-	IPv4Given, IPv6Given uint32
-}
-
-// Bound reports whether the interface has an address.
-func (s State) Bound() bool { return s.IPv4.IsValid() || s.IPv6.IsValid() }
 
 // groups are the kernel's announcements that matter: of links, addresses, routes.
 // RTMGRP_* is a bit mask, 1 << (group - 1).
@@ -43,7 +29,7 @@ const groups = 1<<(unix.RTNLGRP_LINK-1) | 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(
 // Follow tells changed what the interface name has, at first and at each change,
 // until ctx ends. The interface may come and go. changed must return soon. A
 // failure is logged, and Follow begins anew after a while.
-func Follow(ctx context.Context, name string, log *slog.Logger, changed func(State)) error {
+func Follow(ctx context.Context, name string, log *slog.Logger, changed func(wifi.Addresses)) error {
 	f := &follower{name: name, log: log, changed: changed}
 	for ctx.Err() == nil {
 		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
@@ -57,10 +43,10 @@ func Follow(ctx context.Context, name string, log *slog.Logger, changed func(Sta
 type follower struct {
 	name    string
 	log     *slog.Logger
-	changed func(State)
+	changed func(wifi.Addresses)
 
 	told bool // changed was called
-	last State
+	last wifi.Addresses
 }
 
 // follow subscribes, then reads: a change meanwhile is not missed.

@@ -17,6 +17,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // message makes a message of a header and attributes.
@@ -68,7 +70,7 @@ func TestStateOf(t *testing.T) {
 		routeMessage(t, 0, unix.RT_TABLE_MAIN, out, via("192.0.2.8"), metric(1<<32-1)),
 		routeMessage(t, 0, unix.RT_TABLE_MAIN, out),
 	}
-	want := State{
+	want := wifi.Addresses{
 		IPv4: netip.MustParseAddr("192.0.2.7"), IPv6: netip.MustParseAddr("2001:db8::4"), Gateway: netip.MustParseAddr("192.0.2.6"), IPv4Given: 1234,
 	}
 	if got := stateOf(addresses, routes, 3); got != want || !got.Bound() {
@@ -110,26 +112,26 @@ func TestFollow(t *testing.T) {
 	}
 	f := startFollowing(t)
 	four, six, gateway := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("192.0.2.1")
-	f.expect(State{})
+	f.expect(wifi.Addresses{})
 	runIP(t, "address", "add", "192.0.2.7/24", "dev", "lo", "scope", "global")
 	runIP(t, "link", "set", "lo", "name", "wlan0") // it comes
-	f.expect(State{IPv4: four})
+	f.expect(wifi.Addresses{IPv4: four})
 	runIP(t, "link", "set", "wlan0", "up")
 	runIP(t, "route", "add", "default", "via", "192.0.2.1", "dev", "wlan0")
-	f.expect(State{IPv4: four, Gateway: gateway})
+	f.expect(wifi.Addresses{IPv4: four, Gateway: gateway})
 	runIP(t, "address", "add", "2001:db8::7/64", "dev", "wlan0", "scope", "global")
-	f.expect(State{IPv4: four, IPv6: six, Gateway: gateway})
+	f.expect(wifi.Addresses{IPv4: four, IPv6: six, Gateway: gateway})
 	runIP(t, "address", "delete", "192.0.2.7/24", "dev", "wlan0")
-	f.expect(State{IPv6: six, Gateway: gateway})
+	f.expect(wifi.Addresses{IPv6: six, Gateway: gateway})
 	runIP(t, "route", "delete", "default")
-	f.expect(State{IPv6: six})
+	f.expect(wifi.Addresses{IPv6: six})
 
 	addManyAddresses(t)
-	f.expect(State{IPv4: netip.MustParseAddr("198.51.100.1"), IPv6: six})
+	f.expect(wifi.Addresses{IPv4: netip.MustParseAddr("198.51.100.1"), IPv6: six})
 	runIP(t, "address", "flush", "dev", "wlan0")
-	f.expect(State{})
+	f.expect(wifi.Addresses{})
 	runIP(t, "address", "add", "192.0.2.7/24", "dev", "wlan0", "scope", "global")
-	f.expect(State{IPv4: four})
+	f.expect(wifi.Addresses{IPv4: four})
 	runIP(t, "address", "change", "192.0.2.7/24", "dev", "wlan0", "valid_lft", "100", "preferred_lft", "100")
 	first := f.next()
 	time.Sleep(20 * time.Millisecond)
@@ -139,7 +141,7 @@ func TestFollow(t *testing.T) {
 	}
 	runIP(t, "link", "set", "wlan0", "down")
 	runIP(t, "link", "set", "wlan0", "name", "lo") // it goes
-	f.expect(State{})
+	f.expect(wifi.Addresses{})
 	f.cancel()
 	if err := <-f.done; err != nil {
 		t.Error(err)
@@ -170,18 +172,18 @@ func followInNamespace(t *testing.T) {
 // following is a Follow of wlan0 that runs.
 type following struct {
 	t      *testing.T
-	states chan State      // whoever does not fetch a state blocks Follow
-	log    strings.Builder // not looked at before Follow has returned
+	states chan wifi.Addresses // whoever does not fetch a state blocks Follow
+	log    strings.Builder     // not looked at before Follow has returned
 	cancel context.CancelFunc
 	done   chan error // what Follow returns
 }
 
 func startFollowing(t *testing.T) *following {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &following{t: t, states: make(chan State), cancel: cancel, done: make(chan error, 1)}
+	f := &following{t: t, states: make(chan wifi.Addresses), cancel: cancel, done: make(chan error, 1)}
 	settle = time.Millisecond
 	go func() {
-		f.done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s State) {
+		f.done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s wifi.Addresses) {
 			select {
 			case f.states <- s:
 			case <-ctx.Done():
@@ -192,13 +194,13 @@ func startFollowing(t *testing.T) *following {
 }
 
 // expect waits for a state.
-func (f *following) expect(want State) {
+func (f *following) expect(want wifi.Addresses) {
 	f.t.Helper()
 	for f.next() != want {
 	}
 }
 
-func (f *following) next() State {
+func (f *following) next() wifi.Addresses {
 	f.t.Helper()
 	select {
 	case s := <-f.states:
@@ -206,7 +208,7 @@ func (f *following) next() State {
 	case <-time.After(10 * time.Second):
 		f.t.Fatal("no other state within 10 s")
 	}
-	return State{}
+	return wifi.Addresses{}
 }
 
 func runIP(t *testing.T, args ...string) {

@@ -17,7 +17,7 @@ type Profile interface {
 	Services() []gatt.Service
 
 	// Adverts returns what is to be advertised while now is the latest Snapshot and
-	// advertising is wanted.
+	// advertising is wanted. It is the caller's to keep, and not changed later.
 	Adverts(now *gateway.Snapshot) []gatt.Advert
 
 	// Gone says that a central has disconnected: what is kept for it is to be

@@ -77,13 +77,14 @@ func (c Credentials) Wipe() { c.Passphrase.Wipe() }
 // Validate returns nil if c could join some network, else an *Error with
 // FailureInvalidCredentials that says what is wrong.
 func (c Credentials) Validate() error {
-	if problem := c.problem(); problem != "" {
+	if problem := c.Problem(); problem != "" {
 		return &Error{Failure: FailureInvalidCredentials, Detail: problem}
 	}
 	return nil
 }
 
-func (c Credentials) problem() string {
+// Problem returns what keeps c from joining any network, for a person; empty: nothing.
+func (c Credentials) Problem() string {
 	n := c.Passphrase.Len()
 	_, raw := c.Passphrase.RawPSK()
 	switch {

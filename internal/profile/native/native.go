@@ -1,19 +1,22 @@
-// Package native is the provisioning service that a phone sees: the GATT
-// contract of the Zephyr sample "Wi-Fi provisioning over BLE" (docs/protocol.md).
-// It decodes and checks what is written, stages it per central until CONNECT,
-// and shows the status. It knows neither D-Bus nor the state machine.
+// Package native is the phone protocol of docs/protocol.md. Its provisioning service is
+// the GATT contract of the Zephyr sample "Wi-Fi provisioning over BLE", to the byte. Its
+// details service tells what that one cannot: why an attempt failed, which network is
+// joined and with which address, what networks are around, and what the gateway is.
 package native
 
 import (
-	"errors"
+	"encoding/binary"
 	"log/slog"
-	"sync"
+	"sync/atomic"
+	"time"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/profile"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// The service's UUIDs.
+// The provisioning service.
 const (
 	ServiceUUID  = "8b840001-f6fa-4e33-9a0c-e14d9f35f201"
 	SSIDUUID     = "8b840002-f6fa-4e33-9a0c-e14d9f35f201"
@@ -23,80 +26,135 @@ const (
 	StatusUUID   = "8b840006-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
-// What is written to Control.
+// The details service.
 const (
-	ControlConnect byte = 0x01
-	ControlErase   byte = 0x02
+	DetailsUUID  = "8b840100-f6fa-4e33-9a0c-e14d9f35f201"
+	ReasonUUID   = "8b840101-f6fa-4e33-9a0c-e14d9f35f201"
+	NetworkUUID  = "8b840102-f6fa-4e33-9a0c-e14d9f35f201"
+	ScanUUID     = "8b840103-f6fa-4e33-9a0c-e14d9f35f201"
+	ScanPageUUID = "8b840104-f6fa-4e33-9a0c-e14d9f35f201"
+	DeviceUUID   = "8b840105-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
-// What a write of a value that is not defined is answered.
+// What is kept for each central is bounded, whether BlueZ says that one has gone or not: a
+// central can come back with another address as often as it likes.
 const (
-	ErrUnknownSecurity gatt.ApplicationError = 0x81
-	ErrUnknownControl  gatt.ApplicationError = 0x82
+	maxCentrals  = 8
+	stageTimeout = 5 * time.Minute // since the central's last write
+	viewTimeout  = time.Hour       // since its last read or page: longer than anybody looks at a list
 )
 
-// ErrBusy is what a Daemon returns for a request that it cannot take now. The
-// phone is answered In Progress (0xFE).
-var ErrBusy = errors.New("busy with another central's attempt")
-
-// Daemon is what the service asks for. The calls come one at a time and must
-// not block.
-type Daemon interface {
-	// Busy reports whether an attempt of a central other than this one runs.
-	Busy(central string) bool
-
-	// Expect tells that a central has staged this SSID.
-	Expect(ssid wifi.SSID)
-
-	// Connect returns nil if it takes c over, which the daemon then wipes, and
-	// ErrBusy if not. Whether c can join any network is for the daemon to say.
-	Connect(central string, c wifi.Credentials) error
-
-	// Erase returns nil if the request was accepted, ErrBusy if not.
-	Erase(central string) error
+// Config is what the protocol needs.
+type Config struct {
+	Control gateway.Control
+	Device  Device       // its Name is what is advertised
+	Pairing gatt.Pairing // for both services
+	Log     *slog.Logger
 }
 
-// Profile is the service. Its methods may be called from any goroutine.
+// Profile is the protocol: it implements profile.Profile.
 type Profile struct {
-	daemon Daemon
-	log    *slog.Logger
-	notify gatt.Notifier
-	staged staging
+	control  gateway.Control
+	log      *slog.Logger
+	name     string
+	services []gatt.Service
 
-	mu     sync.Mutex
-	status byte
+	// latest is what Changed was told last. Reads answer from it, and not from
+	// Control.Snapshot: no read is ahead of the notifications, or of another read.
+	latest atomic.Pointer[gateway.Snapshot]
+
+	statusChanged, reasonChanged, networkChanged gatt.Notifier
+
+	staged *profile.PerCentral[wifi.Credentials] // written since the central's last CONNECT
+	views  *profile.PerCentral[view]
+	scan   scanner
 }
 
-// New returns the service on daemon, with status 0 (IDLE).
-func New(daemon Daemon, log *slog.Logger) *Profile {
-	return &Profile{daemon: daemon, log: log}
+// view is what one central is reading, piece by piece: it stays the same until the
+// central begins anew.
+type view struct {
+	network []byte
+	pages   [][]byte // of the scan that was the latest when page 0 was written
+	page    []byte   // the one whose number was written last
 }
 
-// Service returns the service's declaration.
-func (p *Profile) Service() gatt.Service {
-	return gatt.Service{UUID: ServiceUUID, Characteristics: []*gatt.Characteristic{
-		{UUID: SSIDUUID, Write: p.guarded(p.writeSSID)},
-		{UUID: PasswordUUID, Write: p.guarded(p.writePassword)},
-		{UUID: SecurityUUID, Write: p.guarded(p.writeSecurity)},
-		{UUID: ControlUUID, Write: p.guarded(p.writeControl)},
-		{UUID: StatusUUID, Read: p.readStatus, Notify: &p.notify},
-	}}
+// New returns the protocol. Until Changed is called the status is IDLE.
+func New(cfg Config) *Profile {
+	p := &Profile{
+		control: cfg.Control,
+		log:     cfg.Log,
+		name:    cfg.Device.Name,
+		staged: profile.NewPerCentral(maxCentrals, stageTimeout, unstaged,
+			func(c *wifi.Credentials) { c.Wipe() }),
+		views: profile.NewPerCentral(maxCentrals, viewTimeout, func() view { return view{} }, nil),
+		scan:  scanner{scan: cfg.Control.Scan, log: cfg.Log},
+	}
+	p.latest.Store(&gateway.Snapshot{})
+	p.services = p.declare(cfg.Pairing, cfg.Device.encode())
+	return p
 }
 
-// Publish makes status, a value of the contract's table, what is read, and
-// notifies it.
-func (p *Profile) Publish(status byte) {
-	p.mu.Lock()
-	p.status = status
-	p.mu.Unlock()
-	p.notify.Send([]byte{status})
+// declare returns both services. Phones cache the handles, which follow the order here:
+// a new characteristic goes to the end of the last service.
+func (p *Profile) declare(pairing gatt.Pairing, device []byte) []gatt.Service {
+	return []gatt.Service{
+		{UUID: ServiceUUID, Pairing: pairing, Characteristics: []*gatt.Characteristic{
+			{UUID: SSIDUUID, Write: p.guarded(p.writeSSID)},
+			{UUID: PasswordUUID, Write: p.guarded(p.writePassword)},
+			{UUID: SecurityUUID, Write: p.guarded(p.writeSecurity)},
+			{UUID: ControlUUID, Write: p.guarded(p.writeControl)},
+			{UUID: StatusUUID, Read: p.readStatus, Notify: &p.statusChanged},
+		}},
+		{UUID: DetailsUUID, Pairing: pairing, Characteristics: []*gatt.Characteristic{
+			{UUID: ReasonUUID, Read: p.readReason, Notify: &p.reasonChanged},
+			{UUID: NetworkUUID, Read: p.readNetwork, Notify: &p.networkChanged},
+			{UUID: ScanUUID, Write: p.scan.write, Notify: &p.scan.changed},
+			{UUID: ScanPageUUID, Write: p.writePage, Read: p.readPage},
+			{UUID: DeviceUUID, Read: func(gatt.Request) ([]byte, error) { return device, nil }},
+		}},
+	}
 }
 
-// CentralGone wipes what the central at address has staged.
-func (p *Profile) CentralGone(address string) { p.staged.drop(address) }
+// Services implements profile.Profile: the provisioning service, then the details.
+func (p *Profile) Services() []gatt.Service { return p.services }
+
+// Adverts implements profile.Profile. The service's UUID lets phones filter by it.
+func (p *Profile) Adverts(*gateway.Snapshot) []gatt.Advert {
+	return []gatt.Advert{{ServiceUUIDs: []string{ServiceUUID}, Name: p.name}}
+}
+
+// Gone implements profile.Profile: what c has staged is wiped.
+func (p *Profile) Gone(c gatt.Central) {
+	p.staged.Drop(c)
+	p.views.Drop(c)
+}
+
+// Changed implements gateway.Observer: it is all that phones are told of the gateway's
+// state. The network comes first, so that whoever sees CONNECTED can read it; the reason
+// comes before the status, so that whoever sees FAILED can read why.
+func (p *Profile) Changed(before, now *gateway.Snapshot) {
+	if before == nil {
+		before = &gateway.Snapshot{}
+	}
+	p.latest.Store(now)
+	if !sameNetwork(before, now) {
+		// Its length only: the value may not fit into a notification.
+		length := uint16(len(encodeNetwork(now)))
+		p.networkChanged.Send(binary.LittleEndian.AppendUint16(nil, length))
+	}
+	newTurn := now.Turn != before.Turn
+	if newTurn || now.Reason != before.Reason {
+		p.reasonChanged.Send([]byte{byte(now.Reason)})
+	}
+	if newTurn {
+		p.statusChanged.Send([]byte{byte(now.Status)})
+	}
+}
 
 func (p *Profile) readStatus(gatt.Request) ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return []byte{p.status}, nil
+	return []byte{byte(p.latest.Load().Status)}, nil
+}
+
+func (p *Profile) readReason(gatt.Request) ([]byte, error) {
+	return []byte{byte(p.latest.Load().Reason)}, nil
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
 func TestCentralsDoNotMix(t *testing.T) {
@@ -23,8 +22,8 @@ func TestCentralsDoNotMix(t *testing.T) {
 func TestStagedIsGoneWithItsCentral(t *testing.T) {
 	c := newClient(t)
 	c.ok(phone, SSIDUUID, "home", PasswordUUID, secret)
-	held := c.profile.staged.centrals[phone].credentials.Passphrase.Bytes()
-	c.profile.CentralGone(phone)
+	held := c.held(phone)
+	c.profile.Gone(phone)
 	if slices.Max(held) != 0 {
 		t.Error("the password is still in memory")
 	}
@@ -38,39 +37,40 @@ func TestPasswordsAreWiped(t *testing.T) {
 	if err := c.find(PasswordUUID).Write(gatt.Request{Central: phone}, written); err != nil {
 		t.Fatal(err)
 	}
-	first := c.profile.staged.centrals[phone].credentials.Passphrase.Bytes()
+	first := c.held(phone)
 	c.ok(phone, PasswordUUID, "another one")
-	second := c.profile.staged.centrals[phone].credentials.Passphrase.Bytes()
+	second := c.held(phone)
 	c.ok(phone, ControlUUID, connect)
 	for what, held := range map[string][]byte{"written": written, "overwritten": first, "used": second} {
 		if slices.Max(held) != 0 {
 			t.Errorf("the password that was %s is still in memory", what)
 		}
 	}
-	if got := string(c.daemon.taken[0].Passphrase.Bytes()); got != "another one" {
-		t.Errorf("the daemon's copy was wiped, too: %q", got)
+	if got := string(c.control.taken[0].Passphrase.Bytes()); got != "another one" {
+		t.Errorf("the gateway's copy was wiped, too: %q", got)
 	}
 	if strings.Contains(c.log.String(), secret) {
 		t.Error("the password is in the log")
 	}
 }
 
+// Whoever writes with ever new addresses replaces the central idle for longest, and none
+// of the others.
 func TestStagingIsBoundedInNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t)
-		for i := range maxStaged + 3 {
-			c.ok(fmt.Sprintf("AA:BB:CC:00:01:%02X", i), SSIDUUID, "home", PasswordUUID, secret)
+		central := func(i int) gatt.Central { return gatt.Central(fmt.Sprintf("AA:BB:CC:00:01:%02X", i)) }
+		var held [][]byte
+		for i := range maxCentrals + 3 {
+			c.ok(central(i), SSIDUUID, "home", PasswordUUID, secret)
+			held = append(held, c.held(central(i)))
 			sleep(stageTimeout / 100)
 		}
-		if got := len(c.profile.staged.centrals); got != maxStaged {
-			t.Errorf("%d centrals are staged, want %d", got, maxStaged)
-		}
-		for i, want := range map[int]bool{0: false, 2: false, 3: true, maxStaged + 2: true} {
-			if _, ok := c.profile.staged.centrals[fmt.Sprintf("AA:BB:CC:00:01:%02X", i)]; ok != want {
-				t.Errorf("central %d is staged: %v, want %v", i, ok, want)
+		for i, password := range held {
+			if got, want := string(password) == secret, i >= 3; got != want || (c.held(central(i)) != nil) != want {
+				t.Errorf("central %d is staged: %v, want %v", i, got, want)
 			}
 		}
-		c.drop()
 	})
 }
 
@@ -78,7 +78,7 @@ func TestStagingIsBoundedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t)
 		c.ok(phone, PasswordUUID, secret)
-		held := c.profile.staged.centrals[phone].credentials.Passphrase.Bytes()
+		held := c.held(phone)
 		sleep(stageTimeout - 1)
 		c.ok(phone, SSIDUUID, "home") // starts the time anew
 		sleep(stageTimeout - 1)
@@ -86,21 +86,10 @@ func TestStagingIsBoundedInTime(t *testing.T) {
 			t.Error("wiped too early")
 		}
 		sleep(1)
-		if slices.Max(held) != 0 || len(c.profile.staged.centrals) != 0 {
+		if slices.Max(held) != 0 || c.held(phone) != nil {
 			t.Error("not wiped in time")
 		}
+		c.ok(phone, ControlUUID, connect)
+		c.asked(`connect ` + phone + ` "" auto ""`)
 	})
-}
-
-// sleep lets fake time pass, and what is due in it happen.
-func sleep(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-// drop lets everybody go, so that no timer is left.
-func (c *client) drop() {
-	for central := range c.profile.staged.centrals {
-		c.profile.CentralGone(central)
-	}
 }

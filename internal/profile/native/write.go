@@ -3,46 +3,72 @@ package native
 import (
 	"errors"
 
-	"github.com/wifiprovd/wifiprovd/internal/bluez/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-type writer func(central string, value []byte) error
+// What is written to Control.
+const (
+	ControlConnect byte = 0x01
+	ControlErase   byte = 0x02
+)
 
-// guarded refuses writes while another central's attempt runs, and forgets the
-// value afterwards, which may be a secret.
+// What a write of a value that is not defined is answered. The sample answers an unknown
+// Security with Value Not Allowed (0x13) and only logs an unknown Control; of what a
+// service may choose, BlueZ passes on application errors only
+// (BlueZ 5.66, src/gatt-database.c, dbus_error_to_att_ecode).
+const (
+	ErrUnknownSecurity gatt.ApplicationError = 0x81
+	ErrUnknownControl  gatt.ApplicationError = 0x82
+)
+
+// unstaged is what a central has staged that has written nothing.
+func unstaged() wifi.Credentials { return wifi.Credentials{Security: wifi.AutoDetect} }
+
+type writer func(r gateway.Requester, value []byte) error
+
+// guarded refuses writes of nobody, whose values would mix with those of the next
+// nobody, and writes while another central's attempt runs. It wipes the value
+// afterwards, which may be a secret.
 func (p *Profile) guarded(write writer) func(gatt.Request, []byte) error {
-	return func(r gatt.Request, value []byte) error {
+	return func(request gatt.Request, value []byte) error {
 		defer clear(value)
-		if p.daemon.Busy(r.Central) {
+		r := gateway.Phone(request.Central)
+		switch {
+		case !r.Known():
+			return gateway.ErrNobody
+		case p.control.Busy(r):
 			return gatt.ErrInProgress
 		}
-		return write(r.Central, value)
+		return write(r, value)
 	}
 }
 
-func (p *Profile) writeSSID(central string, value []byte) error {
+// writeSSID also has the back-end look for the network, while the user still types the
+// password.
+func (p *Profile) writeSSID(r gateway.Requester, value []byte) error {
 	if len(value) == 0 || len(value) > wifi.MaxSSIDLen {
 		return gatt.ErrInvalidLength
 	}
 	ssid := wifi.SSID(value)
-	p.staged.update(central, func(c *wifi.Credentials) { c.SSID = ssid })
-	p.daemon.Expect(ssid)
+	p.staged.Update(r.Central(), func(c *wifi.Credentials) { c.SSID = ssid })
+	p.control.Prepare(ssid)
 	return nil
 }
 
-func (p *Profile) writePassword(central string, value []byte) error {
+func (p *Profile) writePassword(r gateway.Requester, value []byte) error {
 	if len(value) > wifi.RawPSKLen {
 		return gatt.ErrInvalidLength
 	}
-	p.staged.update(central, func(c *wifi.Credentials) {
+	p.staged.Update(r.Central(), func(c *wifi.Credentials) {
 		c.Wipe()
 		c.Passphrase = wifi.NewPassphrase(value)
 	})
 	return nil
 }
 
-func (p *Profile) writeSecurity(central string, value []byte) error {
+func (p *Profile) writeSecurity(r gateway.Requester, value []byte) error {
 	if len(value) != 1 {
 		return gatt.ErrInvalidLength
 	}
@@ -50,50 +76,53 @@ func (p *Profile) writeSecurity(central string, value []byte) error {
 	if !security.Valid() {
 		return ErrUnknownSecurity
 	}
-	p.staged.update(central, func(c *wifi.Credentials) { c.Security = security })
+	p.staged.Update(r.Central(), func(c *wifi.Credentials) { c.Security = security })
 	return nil
 }
 
-func (p *Profile) writeControl(central string, value []byte) error {
+func (p *Profile) writeControl(r gateway.Requester, value []byte) error {
 	if len(value) != 1 {
 		return gatt.ErrInvalidLength
 	}
 	switch value[0] {
 	case ControlConnect:
-		return p.connect(central)
+		return p.connect(r)
 	case ControlErase:
-		return p.erase(central)
+		return p.erase(r)
 	}
 	return ErrUnknownControl
 }
 
-// connect hands over what central has staged. What the daemon does not take
-// stays staged.
-func (p *Profile) connect(central string) error {
-	credentials := p.staged.get(central)
-	if credentials.Security == wifi.Open && credentials.Passphrase.Len() > 0 {
-		p.log.Warn("the password is ignored: the phone asked for an open network", "central", central)
+// connect hands over a copy of what r has staged, which stays staged if it is refused:
+// the phone can write CONNECT again.
+func (p *Profile) connect(r gateway.Requester) error {
+	credentials := unstaged()
+	p.staged.Look(r.Central(), func(c *wifi.Credentials) { credentials = c.Clone() })
+	if credentials.Security == wifi.Open && credentials.Passphrase.Len() > 0 { // as the sample does
+		p.log.Warn("password ignored: the phone asked for an open network",
+			"event", "password-ignored", "central", r.Central())
 		credentials.Wipe()
 		credentials.Passphrase = wifi.Passphrase{}
 	}
-	if err := p.daemon.Connect(central, credentials); err != nil {
+	if err := p.control.Connect(r, credentials); err != nil {
 		credentials.Wipe()
 		return answer(err)
 	}
-	p.staged.drop(central)
+	p.staged.Drop(r.Central())
 	return nil
 }
 
-func (p *Profile) erase(central string) error {
-	if err := p.daemon.Erase(central); err != nil {
+func (p *Profile) erase(r gateway.Requester) error {
+	if err := p.control.Erase(r); err != nil {
 		return answer(err)
 	}
-	p.staged.drop(central)
+	p.staged.Drop(r.Central())
 	return nil
 }
 
+// answer returns what a phone is answered for an error of Control.
 func answer(err error) error {
-	if errors.Is(err, ErrBusy) {
+	if errors.Is(err, gateway.ErrBusy) {
 		return gatt.ErrInProgress
 	}
 	return err
