@@ -109,7 +109,7 @@ func New(cfg Config) *Client {
 //
 // usable is called whenever networks can be joined (problem is empty) or cannot be
 // joined any more, and when the reason changes; problem tells a person the reason
-// and what to do. It must return soon and must not call the Client's Run.
+// and what to do. It must return soon.
 func (c *Client) Run(ctx context.Context, usable func(problem string)) error {
 	defer close(c.ended)
 	conn, signals, err := c.dial(ctx)
@@ -122,7 +122,11 @@ func (c *Client) Run(ctx context.Context, usable func(problem string)) error {
 	defer func() { _ = conn.Close() }()
 	o := newOwner(ctx, c, conn, usable)
 	defer o.end()
-	return o.serve(signals)
+	// The connection ends with ctx, and may do so before the owner's own context does.
+	if err := o.serve(signals); ctx.Err() == nil {
+		return err
+	}
+	return nil
 }
 
 // Check finds out, without waiting for it, whether wpa_supplicant still answers. While
