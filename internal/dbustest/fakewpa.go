@@ -43,7 +43,7 @@ type WPA struct {
 	requests []WPARequest
 	errors   map[string]string // method: name of the error it answers with
 	hanging  map[string]bool   // method: it does not answer
-	onJoin   func()            // runs right after the joined access point's properties were told
+	onJoin   func()            // runs right after it was told that a network is joined
 	lacking  uint32            // MHz, that the radio or the country does not have
 }
 
@@ -236,7 +236,7 @@ func (f *WPA) LackChannel(frequency uint32) {
 	f.lacking = frequency
 }
 
-// OnJoin has act run right after the properties of a joined access point were told.
+// OnJoin has act run right after it was told that a network is joined.
 func (f *WPA) OnJoin(act func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

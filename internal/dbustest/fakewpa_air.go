@@ -44,17 +44,18 @@ type heard struct {
 	at   time.Time
 }
 
-// hear adds a scan result. f.mu is held.
-func (f *WPA) hear(ap AP, at time.Time) {
+// hear adds a scan result, and returns its path. f.mu is held.
+func (f *WPA) hear(ap AP, at time.Time) dbus.ObjectPath {
 	for i := range f.heard {
 		if f.heard[i].BSSID == ap.BSSID && f.heard[i].SSID == ap.SSID {
 			f.heard[i].at, f.heard[i].AP = at, ap
-			return
+			return f.heard[i].path
 		}
 	}
 	path := dbus.ObjectPath(fmt.Sprintf("%s/BSSs/%d", wpaIface, f.nextBSS))
 	f.nextBSS++
 	f.heard = append(f.heard, heard{ap, path, at})
+	return path
 }
 
 // play goes through the steps of the access point that the network at path is
@@ -69,8 +70,7 @@ func (f *WPA) play(path dbus.ObjectPath) {
 		return
 	}
 	ap := f.air[i]
-	f.hear(ap, time.Now())
-	bss := f.heard[slices.IndexFunc(f.heard, func(h heard) bool { return h.BSSID == ap.BSSID && h.SSID == ap.SSID })].path
+	bss := f.hear(ap, time.Now())
 	steps := ap.Steps
 	if f.next != nil {
 		steps, f.next = f.next, nil
@@ -89,6 +89,18 @@ func (f *WPA) play(path dbus.ObjectPath) {
 		if !there {
 			return
 		}
+		f.Change(step)
+	}
+}
+
+// Roam makes the connection move to another access point of the same network.
+func (f *WPA) Roam(ap AP) {
+	f.mu.Lock()
+	bss := f.hear(ap, time.Now())
+	f.mu.Unlock()
+	for _, step := range []Step{
+		{"State": "associating"}, {"State": "associated", "CurrentBSS": bss}, {"State": "4way_handshake"}, {"State": "completed"},
+	} {
 		f.Change(step)
 	}
 }

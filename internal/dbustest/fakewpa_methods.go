@@ -224,7 +224,7 @@ func (f *WPA) getAll(msg *dbus.Message) answer {
 	if props := f.properties(msg); props != nil {
 		a := answer{values: []any{props}}
 		f.mu.Lock()
-		if f.onJoin != nil && msg.Body[0] == wpaName+".BSS" && f.props["State"] == "completed" {
+		if f.onJoin != nil && msg.Body[0] == wpaName+".Interface" && f.props["State"] == "completed" {
 			a.after = f.onJoin
 		}
 		f.mu.Unlock()

@@ -1,236 +1,279 @@
 package wpa
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/verdict"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// rank orders the states of wpa_supplicant on the way to a connection.
-var rank = map[string]int{
-	"authenticating":  1,
-	"associating":     2,
-	"associated":      3,
-	"4way_handshake":  4,
-	"group_handshake": 5,
-	"completed":       6,
-}
+// maxKnown is on how many frequencies a Join looks first.
+const maxKnown = 3
 
-// try is what was seen of one try to connect, of which wpa_supplicant makes
-// several in an attempt.
-type try struct {
-	phase    string // the last state before it ended; empty: it has not begun
-	auth     *int32
-	assoc    *int32
-	reason   *int32
-	mismatch bool
-}
+var (
+	// errUnreachable: an access point does not answer at all; what was known of it
+	// may be stale.
+	errUnreachable = errors.New("the access point does not answer")
 
-// attempt follows wpa_supplicant from SelectNetwork to a connection or a verdict.
-// It is guarded by the Client's mu.
-type attempt struct {
-	dev       *device
-	network   dbus.ObjectPath
-	removed   bool // the network, by another program
-	protected bool // the network has a password
-	sae       bool // WPA3 is used where the access point has it
-
-	try     try
-	tries   int     // that ended
-	verdict verdict // of the last try that ended
-	final   bool    // more tries would end the same way
-	done    bool    // connected
-}
-
-// verdict is what a failed try means.
-type verdict struct {
-	failure wifi.Failure
-	detail  string
-	weight  weight
-}
-
-// weight is how much a verdict counts.
-type weight int
-
-const (
-	passing weight = iota // the next try may well succeed
-	likely                // it is final when the next try says the same
-	certain               // it is final
+	// errRemoved and errTaken: another program meddles.
+	errRemoved = errors.New("another program removed the network from wpa_supplicant")
+	errTaken   = errors.New("another program selected its own network")
 )
 
-// observe takes in a change of the interface. Within one signal the codes belong
-// to the state before it, if that ended; wpa_supplicant sends DisconnectReason
-// and AssocStatusCode before the state changes, AuthStatusCode with it.
-func (a *attempt) observe(ch change) {
-	next := rank[ch.state]
-	begins := next > 0 && (a.try.phase == "" || next < rank[a.try.phase])
-	if begins {
-		if a.try.phase != "" {
-			a.try.add(ch)
-			a.end()
+// join is one run of Join with one device.
+type join struct {
+	*Client
+	dev   *device
+	turn  *turn
+	cred  wifi.Credentials
+	last  verdict.Verdict // what to say if the time is up
+	unfit error           // what to say if an access point that was heard lately, and did not fit, is not heard again
+}
+
+// adopt takes over the connection that stands, if it is to the right SSID.
+func (j *join) adopt(ctx context.Context) *Link {
+	now, err := j.dev.connection(ctx)
+	if err != nil {
+		return nil
+	}
+	if b, err := j.dev.bssByPath(ctx, now.bss); err != nil || b.ssid != j.cred.SSID {
+		return nil
+	}
+	j.cfg.Log.Debug("taking over the connection that stands", "ssid", j.cred.SSID)
+	return j.watch(j.dev, now)
+}
+
+// run looks for the network where it is quickest to find, then everywhere.
+func (j *join) run(ctx context.Context, hint wifi.Hint) (*Link, error) {
+	at, err := j.dev.call(ctx, "RemoveAllNetworks", nil)
+	if err != nil {
+		return nil, err
+	}
+	j.on(j.dev, func(s *station) { s.begin(at) })
+	found, err := j.dev.results(ctx, j.cred.SSID, freshAge)
+	if err != nil {
+		return nil, err
+	}
+	if l, err := j.connect(ctx, found, j.turn.called == j.cred.SSID, false); !errors.Is(err, errUnreachable) {
+		return l, err
+	}
+	frequencies, err := j.where(ctx, hint)
+	if err != nil {
+		return nil, err
+	}
+	for _, frequency := range frequencies {
+		found, hidden, err := scanner{j.Client, j.dev}.find(ctx, j.cred.SSID, frequency)
+		if err != nil {
+			return nil, err
 		}
-		a.try = try{phase: ch.state}
-	} else if next > 0 {
-		a.try.phase = ch.state
+		if l, err := j.connect(ctx, found, hidden, frequency == 0); !errors.Is(err, errUnreachable) {
+			return l, err
+		}
 	}
-	if a.try.phase == "" {
-		return // what it says is about an earlier connection
-	}
-	a.try.add(ch)
-	if ch.state != "" && next == 0 {
-		a.end()
-	}
-	a.done = a.try.phase == "completed"
+	return nil, j.notFound(ctx)
 }
 
-func (t *try) add(ch change) {
-	if ch.auth != nil {
-		t.auth = ch.auth
-	}
-	if ch.assoc != nil {
-		t.assoc = ch.assoc
-	}
-	if ch.reason != nil {
-		t.reason = ch.reason
-	}
-	t.mismatch = t.mismatch || ch.mismatch
-}
-
-// end judges the try that ended, unless a final verdict stands already.
-func (a *attempt) end() {
-	a.tries++
-	if !a.final {
-		before := a.verdict.failure
-		a.verdict = judge(a.try, a.protected, a.sae)
-		a.final = a.verdict.weight == certain || a.verdict.weight == likely && a.verdict.failure == before
-	}
-	a.try = try{}
-}
-
-// Status codes that mean something to judge (IEEE 802.11-2020, table 9-50).
-const (
-	statusUnspecified   = 1
-	statusChallengeFail = 15  // SAE: the confirm message does not match
-	statusAuthTimeout   = 16  // brcmfmac: whatever went wrong
-	statusHashToElement = 126 // SAE: the commit message was accepted
-)
-
-// Reason codes that mean something to judge (table 9-49).
-const (
-	reasonPrevAuthInvalid = 2
-	reasonLeaving         = 3 // as -3: it was us
-	reasonInactivity      = 4 // as -4: the access point is out of reach
-	reason4WayTimeout     = 15
-	reasonDifferentIE     = 17
-)
-
-// judge says what it means that a try ended.
-func judge(t try, protected, sae bool) verdict {
+// notFound says why a search everywhere found nothing to connect to.
+func (j *join) notFound(ctx context.Context) error {
+	p, err := j.progress(ctx, nil, func(progress) bool { return true })
 	switch {
-	case t.mismatch && (t.reason == nil || *t.reason != -reasonInactivity):
-		// wpa_supplicant says so of every handshake that was cut.
-		return verdict{wifi.FailureWrongPassword, "wpa_supplicant found that the password does not match", certain}
-	case t.phase == "4way_handshake" && protected:
-		return judgeHandshake(t)
-	case t.phase == "authenticating":
-		return judgeAuthentication(t, sae)
-	case t.assoc != nil && *t.assoc == statusAuthTimeout && protected:
-		return verdict{wifi.FailureWrongPassword,
-			"wrong password, or the access point refused: this radio (brcmfmac?) does not tell which", likely}
-	case t.assoc != nil && *t.assoc != 0:
-		return verdict{wifi.FailureRefused, "the access point refused the association: " + statusText(*t.assoc), likely}
-	case t.reason != nil && *t.reason > 0:
-		return verdict{wifi.FailureRefused, "the access point ended the connection: " + reasonText(*t.reason), likely}
+	case err != nil:
+		return err
+	case p.taken:
+		return errTaken
+	case j.unfit != nil:
+		return j.unfit // one scan in many misses an access point
 	}
-	return verdict{wifi.FailureTimedOut, fmt.Sprintf("the access point stopped answering (state %s)", t.phase), passing}
+	return &wifi.Error{Failure: wifi.FailureNotFound, Detail: fmt.Sprintf(
+		"no access point called %s is in reach; is it on, and on a channel that the country setting allows?", j.cred.SSID)}
 }
 
-// judgeHandshake is for WPA2: the access point cannot tell a wrong password from
-// a message that was lost, and gives up in silence or with a reason.
-func judgeHandshake(t try) verdict {
-	reason := int32(0)
-	if t.reason != nil {
-		reason = *t.reason
+// where returns the frequencies to look at, in MHz: where the network was joined last,
+// where it was heard in the last minutes, and 0 for everywhere.
+func (j *join) where(ctx context.Context, hint wifi.Hint) ([]int, error) {
+	var frequencies []int
+	if hint.FrequencyMHz > 0 {
+		frequencies = append(frequencies, hint.FrequencyMHz)
 	}
-	switch reason {
-	case reason4WayTimeout, reasonPrevAuthInvalid:
-		return verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + reasonText(reason), certain}
-	case -reasonDifferentIE:
-		return verdict{wifi.FailureRefused, "the access point offers other security in the handshake than in its beacons", likely}
-	case 0, -reasonInactivity, -reasonLeaving:
-		return verdict{wifi.FailureTimedOut, "the access point stopped answering during the WPA2 handshake; is the signal too weak?", passing}
+	known, err := j.dev.results(ctx, j.cred.SSID, knownAge)
+	if err != nil {
+		return nil, err
 	}
-	return verdict{wifi.FailureWrongPassword, "most likely a wrong password: the access point cut the WPA2 handshake: " + reasonText(reason), likely}
+	for _, b := range known {
+		if !slices.Contains(frequencies, b.frequency) && len(frequencies) < maxKnown {
+			frequencies = append(frequencies, b.frequency)
+		}
+	}
+	return append(frequencies, 0), nil
 }
 
-// judgeAuthentication is for WPA3, where the password is tried first of all, and
-// for access points that turn the station away.
-func judgeAuthentication(t try, sae bool) verdict {
-	if t.auth == nil {
-		return verdict{wifi.FailureTimedOut, "the access point does not answer; is the signal too weak?", passing}
+// connect joins one of the access points found. It returns errUnreachable if there are
+// none and, unless the search was a full one, if none answers or fits.
+func (j *join) connect(ctx context.Context, found []bss, hidden, full bool) (*Link, error) {
+	if len(found) == 0 {
+		return nil, errUnreachable
 	}
-	switch status := *t.auth; {
-	case sae && (status == statusChallengeFail || status == statusUnspecified):
-		return verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + statusText(status), certain}
-	case sae && (status == 0 || status == statusHashToElement):
-		// It answered the commit message, then found that the keys differ.
-		return verdict{wifi.FailureWrongPassword, "the access point fell silent when the password was to be confirmed (WPA3)", certain}
-	case status == 0:
-		return verdict{wifi.FailureTimedOut, "the access point stopped answering (state authenticating)", passing}
-	default:
-		return verdict{wifi.FailureRefused, "the access point refused the authentication: " + statusText(status), likely}
+	p, fitting, err := choose(j.cred, found, j.dev, hidden)
+	if err != nil {
+		if !full {
+			j.unfit, err = err, errUnreachable
+		}
+		return nil, err
 	}
+	if !j.usable(j.dev) {
+		return nil, errGone // NetworkManager has taken the interface, for one
+	}
+	path, err := j.add(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	j.cfg.Log.Debug("connecting", "ssid", j.cred.SSID, "key_mgmt", p.akms, "frequencies", p.scan, "hidden", p.hidden)
+	a := &attempt{network: path, Attempt: verdict.Attempt{Protected: p.protected(), SAE: p.sae() && anySAE(fitting)}}
+	now, err := j.follow(ctx, a, full)
+	if err != nil {
+		j.remove(ctx, path)
+		return nil, err
+	}
+	return j.watch(j.dev, now), nil
 }
 
-// statusTexts are the IEEE 802.11 status codes an operator meets.
-var statusTexts = map[int32]string{
-	1:   "unspecified failure",
-	12:  "denied for a reason of its own",
-	13:  "authentication method not supported",
-	15:  "challenge failure",
-	16:  "timeout",
-	17:  "it serves as many stations as it can",
-	18:  "a data rate is not supported",
-	30:  "try again later",
-	31:  "protected management frames policy",
-	37:  "request declined",
-	40:  "invalid element",
-	43:  "key management not valid",
-	45:  "security capabilities not supported",
-	53:  "invalid PMKID",
-	77:  "cryptographic group not supported",
-	82:  "poor channel conditions",
-	126: "hash to element",
-}
-
-// reasonTexts are the IEEE 802.11 reason codes an operator meets.
-var reasonTexts = map[int32]string{
-	1:  "unspecified",
-	2:  "authentication no longer valid",
-	3:  "station is leaving",
-	4:  "inactivity",
-	5:  "it serves as many stations as it can",
-	6:  "frame without authentication",
-	7:  "frame without association",
-	8:  "station is leaving the network",
-	13: "invalid element",
-	14: "message integrity failure",
-	15: "4-way handshake timeout",
-	16: "group key handshake timeout",
-	17: "security differs from the beacon",
-	23: "802.1X authentication failed",
-	34: "too many frames not acknowledged",
-}
-
-func statusText(code int32) string { return codeText("status", code, statusTexts[code]) }
-
-func reasonText(code int32) string { return codeText("reason", code, reasonTexts[max(code, -code)]) }
-
-func codeText(kind string, code int32, text string) string {
-	if text == "" {
-		return fmt.Sprintf("%s %d", kind, code)
+// add adds the network to wpa_supplicant.
+func (j *join) add(ctx context.Context, p plan) (dbus.ObjectPath, error) {
+	props, psk, err := p.properties(j.cred)
+	if err != nil {
+		return "", err
 	}
-	return fmt.Sprintf("%s %d, %s", kind, code, text)
+	defer clear(psk)
+	var path dbus.ObjectPath
+	if _, err = j.dev.call(ctx, "AddNetwork", []any{props}, &path); err != nil {
+		return "", err
+	}
+	j.on(j.dev, func(s *station) { s.mine = path })
+	return path, nil
+}
+
+// remove removes a network that failed, even if ctx has ended.
+func (j *join) remove(ctx context.Context, path dbus.ObjectPath) {
+	if j.isGone(j.dev) {
+		return
+	}
+	at, err := j.dev.call(context.WithoutCancel(ctx), "RemoveNetwork", []any{path})
+	if err != nil {
+		j.cfg.Log.Warn("cannot remove the network that failed", "err", msgbus.Plain(err))
+		return
+	}
+	j.on(j.dev, func(s *station) { s.mine, s.none = "", at })
+}
+
+// follow selects the network of a and waits for a connection or a final verdict.
+func (j *join) follow(ctx context.Context, a *attempt, full bool) (connection, error) {
+	j.on(j.dev, func(s *station) { s.attempt = a })
+	defer j.on(j.dev, func(s *station) { s.attempt = nil })
+	if _, err := j.dev.call(ctx, "SelectNetwork", []any{a.network}); err != nil {
+		return connection{}, err
+	}
+	if !full {
+		start, cancel := context.WithTimeout(ctx, j.times.start)
+		defer cancel()
+		if _, err := j.progress(start, a, progress.begun); err != nil && ctx.Err() == nil {
+			return connection{}, errUnreachable
+		}
+	}
+	p, err := j.progress(ctx, a, func(p progress) bool {
+		return p.over() || !full && p.verdict.Failure == wifi.FailureTimedOut
+	})
+	if err != nil {
+		return connection{}, j.interrupted(a, err)
+	}
+	j.last = p.last()
+	switch stale := !full && p.verdict.Failure != wifi.FailureWrongPassword; {
+	case p.taken:
+		return connection{}, errTaken
+	case p.connected:
+		return j.arrived(ctx, a.network)
+	case !p.able:
+		return connection{}, errGone
+	case p.removed:
+		return connection{}, errRemoved
+	case stale:
+		return connection{}, errUnreachable
+	}
+	return connection{}, &wifi.Error{Failure: p.verdict.Failure, Detail: p.verdict.Detail}
+}
+
+// interrupted notes how far an attempt came, and returns the error that ended the wait
+// for it.
+func (j *join) interrupted(a *attempt, err error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), j.times.answer)
+	defer cancel()
+	if p, err := j.progress(ctx, a, func(progress) bool { return true }); err == nil {
+		j.last = p.last()
+	}
+	return err
+}
+
+// arrived returns the connection that was made, after checking that it is ours.
+func (j *join) arrived(ctx context.Context, ours dbus.ObjectPath) (connection, error) {
+	now, err := j.dev.connection(ctx)
+	switch {
+	case errors.Is(err, errNotConnected):
+		err = &wifi.Error{Failure: wifi.FailureRefused, Detail: "the access point ended the connection at once"}
+	case err == nil && now.network != ours:
+		err = errTaken
+	}
+	return now, err
+}
+
+// progress is how far an attempt has come.
+type progress struct {
+	able      bool // the device is there and in working order
+	taken     bool // another program has selected its own network
+	removed   bool // another program has removed ours
+	tried     bool // wpa_supplicant has tried the access point
+	connected bool
+	state     string // of the try that runs
+	verdict   verdict.Verdict
+	final     bool
+}
+
+func (p progress) begun() bool { return p.tried || p.removed || p.taken || !p.able }
+func (p progress) over() bool {
+	return p.connected || p.final || p.removed || p.taken || !p.able
+}
+
+// last returns what to say if nothing more comes.
+func (p progress) last() verdict.Verdict {
+	switch {
+	case p.verdict.Failure != wifi.FailureNone:
+		return p.verdict
+	case p.state != "":
+		return verdict.Verdict{Failure: wifi.FailureTimedOut, Detail: "the access point did not finish (state " + p.state + ")"}
+	}
+	return verdict.Verdict{Failure: wifi.FailureTimedOut,
+		Detail: "wpa_supplicant did not try the access point; does it support its ciphers?"}
+}
+
+// progress waits until cond is true of how far a has come; a may be nil.
+func (j *join) progress(ctx context.Context, a *attempt, cond func(progress) bool) (progress, error) {
+	return await(ctx, j.Client, func(o *owner) (progress, bool) {
+		p := progress{able: j.usable(j.dev)}
+		if s := o.station; s != nil && s.dev == j.dev {
+			p.taken = s.taken
+		}
+		if a != nil {
+			p.removed, p.tried, p.connected, p.state = a.removed, a.Begun(), a.Connected(), a.State()
+			p.verdict, p.final = a.Verdict()
+		}
+		return p, cond(p)
+	})
+}
+
+func anySAE(found []bss) bool {
+	return slices.ContainsFunc(found, func(b bss) bool { return len(offers(b, []string{akmSAE}, b.rsn)) > 0 })
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -36,18 +37,18 @@ type bss struct {
 // decodeBSS reads the properties of an access point. A name that is longer than
 // there can be is none.
 func decodeBSS(path dbus.ObjectPath, props map[string]dbus.Variant) bss {
-	ssid := property[[]byte](props, "SSID")
+	ssid := msgbus.Value[[]byte](props, "SSID")
 	if len(ssid) > wifi.MaxSSIDLen {
 		ssid = nil
 	}
 	return bss{
 		path:      path,
 		ssid:      wifi.SSID(ssid),
-		bssid:     formatMAC(property[[]byte](props, "BSSID")),
-		frequency: int(property[uint16](props, "Frequency")),
-		signal:    int(property[int16](props, "Signal")),
-		age:       time.Duration(property[uint32](props, "Age")) * time.Second,
-		privacy:   property[bool](props, "Privacy"),
+		bssid:     formatMAC(msgbus.Value[[]byte](props, "BSSID")),
+		frequency: int(msgbus.Value[uint16](props, "Frequency")),
+		signal:    int(msgbus.Value[int16](props, "Signal")),
+		age:       time.Duration(msgbus.Value[uint32](props, "Age")) * time.Second,
+		privacy:   msgbus.Value[bool](props, "Privacy"),
 		wpa:       list(props, "WPA", "KeyMgmt"),
 		rsn:       list(props, "RSN", "KeyMgmt"),
 	}
@@ -99,20 +100,19 @@ func (d *device) results(ctx context.Context, ssid wifi.SSID, age time.Duration)
 
 // heard returns the access points that match.
 func (d *device) heard(ctx context.Context, match func(bss) bool) ([]bss, error) {
-	var answer dbus.Variant
-	if _, err := call(ctx, d.conn, d.path, propsIface+".Get", []any{ifaceIface, "BSSs"}, []any{&answer}); err != nil {
+	var paths []dbus.ObjectPath
+	if err := d.supplicant.Get(ctx, d.path, ifaceIface, "BSSs", &paths); err != nil {
 		return nil, err
 	}
-	paths, _ := answer.Value().([]dbus.ObjectPath)
 	paths = paths[:min(len(paths), maxBSS)]
 
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.supplicant.Timeout)
 	defer cancel()
 	var found []bss
 	for some := range slices.Chunk(paths, maxPending) {
 		calls := make([]*dbus.Call, len(some))
 		for i, path := range some {
-			calls[i] = d.conn.Object(service, path).GoWithContext(ctx, propsIface+".GetAll", 0, nil, bssIface)
+			calls[i] = d.supplicant.Conn.Object(service, path).GoWithContext(ctx, msgbus.Properties+".GetAll", 0, nil, bssIface)
 		}
 		for i, call := range calls {
 			<-call.Done
@@ -130,7 +130,6 @@ func (d *device) heard(ctx context.Context, match func(bss) bool) ([]bss, error)
 
 // bssByPath returns one access point.
 func (d *device) bssByPath(ctx context.Context, path dbus.ObjectPath) (bss, error) {
-	var props map[string]dbus.Variant
-	_, err := call(ctx, d.conn, path, propsIface+".GetAll", []any{bssIface}, []any{&props})
+	props, err := d.supplicant.GetAll(ctx, path, bssIface)
 	return decodeBSS(path, props), err
 }

@@ -20,18 +20,22 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-func TestMain(m *testing.M) {
-	// Short enough not to wait for, long enough for a busy machine.
-	firstRetry, lastRetry, lostAfter = 20*time.Millisecond, 50*time.Millisecond, 100*time.Millisecond
-	scanPause, startWithin, releaseTime = 20*time.Millisecond, 500*time.Millisecond, 20*time.Millisecond
-	os.Exit(m.Run())
+// testTimes are short enough not to wait for, long enough for a busy machine.
+var testTimes = times{
+	answer:     defaultTimes.answer,
+	firstRetry: 20 * time.Millisecond,
+	lastRetry:  50 * time.Millisecond,
+	busyRadio:  20 * time.Millisecond,
+	start:      500 * time.Millisecond,
+	release:    20 * time.Millisecond,
+	loss:       100 * time.Millisecond,
 }
 
 // rig is a Client that runs against a fake wpa_supplicant.
 type rig struct {
 	*Client
 	*dbustest.WPA
-	lost      chan string
+	links     []*Link     // that joins have returned
 	available chan string // why it is not, empty when it is
 	log       *logBuffer
 	stop      func() // ends the Client's Run
@@ -66,21 +70,16 @@ func newRig(t *testing.T) *rig {
 // run runs a Client on the bus at address.
 func (r *rig) run(t *testing.T, address string) {
 	t.Helper()
-	lost, available := make(chan string, 100), make(chan string, 100)
-	log := &logBuffer{}
-	r.lost, r.available, r.log = lost, available, log
-	r.Client = New(Options{
-		Interface:   "wlan0",
-		Country:     "DE",
-		Log:         slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		OnLost:      func(detail string) { lost <- detail },
-		OnAvailable: func(_ bool, detail string) { available <- detail },
-		Dial: func(context.Context) (*dbus.Conn, error) {
-			return dbus.Connect(address, dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
-		},
+	available, log := make(chan string, 100), &logBuffer{}
+	r.links, r.available, r.log = nil, available, log
+	r.Client = New(Config{
+		Interface: "wlan0",
+		Country:   "DE",
+		Bus:       address,
+		Log:       slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	r.sys = t.TempDir()
-	radio := filepath.Join(r.sys, "class/net/wlan0/phy80211")
+	r.times, r.sysfs = testTimes, t.TempDir()
+	radio := filepath.Join(r.sysfs, "class/net/wlan0/phy80211")
 	if err := os.MkdirAll(radio, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +87,7 @@ func (r *rig) run(t *testing.T, address string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := r.Client.Run(ctx); err != nil {
+		if err := r.Client.Run(ctx, func(problem string) { available <- problem }); err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	}()
@@ -111,10 +110,13 @@ func (r *rig) run(t *testing.T, address string) {
 }
 
 // next returns what comes from ch.
-func next(t *testing.T, ch chan string) string {
+func next(t *testing.T, ch <-chan string) string {
 	t.Helper()
 	select {
-	case s := <-ch:
+	case s, ok := <-ch:
+		if !ok {
+			t.Fatal("closed without a text")
+		}
 		return s
 	case <-time.After(10 * time.Second):
 		t.Fatal("waited in vain")
@@ -131,20 +133,77 @@ func (r *rig) isAvailable(t *testing.T, part string) {
 	}
 }
 
-// isQuiet checks that nobody was told of a loss, or of anything about the radio.
-func (r *rig) isQuiet(t *testing.T) {
+// loss waits for the loss of the last connection, and returns what is told of it. It is
+// told once.
+func (r *rig) loss(t *testing.T) string {
 	t.Helper()
-	if len(r.lost)+len(r.available) > 0 {
-		t.Errorf("news: %d of a loss, %d of the radio\n%s", len(r.lost), len(r.available), r.log)
+	lost := r.links[len(r.links)-1].Lost()
+	why := next(t, lost)
+	r.isOver(t, r.links[len(r.links)-1])
+	return why
+}
+
+// isOver waits for the end of a connection, of which nothing is told any more.
+func (r *rig) isOver(t *testing.T, l *Link) {
+	t.Helper()
+	select {
+	case why, ok := <-l.Lost():
+		if ok {
+			t.Errorf("lost: %s", why)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("waited in vain")
 	}
 }
 
-func (r *rig) join(t *testing.T, cred wifi.Credentials, hint int) (wifi.Network, error) {
+// isQuiet checks that no loss is told that the test has not seen, and nothing about the
+// radio.
+func (r *rig) isQuiet(t *testing.T) {
+	t.Helper()
+	if len(r.available) > 0 {
+		t.Errorf("%d news of the radio\n%s", len(r.available), r.log)
+	}
+	for _, l := range r.links {
+		select {
+		case why, ok := <-l.Lost():
+			if ok {
+				t.Errorf("lost: %s\n%s", why, r.log)
+			}
+		default:
+		}
+	}
+}
+
+// sees waits until the owner sees that cond is true. It fails only with the test.
+func (r *rig) sees(t *testing.T, cond func(*owner) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	defer r.Watch()
-	return r.Join(ctx, Request{Credentials: cred, Hint: wifi.Hint{FrequencyMHz: hint}})
+	if err := awaitUntil(ctx, r.Client, cond); err != nil {
+		t.Errorf("waited in vain: %v\n%s", err, r.log)
+	}
+}
+
+// inHandshake reports whether an attempt is in WPA2's handshake.
+func inHandshake(o *owner) bool {
+	return o.station != nil && o.station.attempt != nil && o.station.attempt.State() == "4way_handshake"
+}
+
+// try joins a network.
+func (r *rig) try(t *testing.T, target wifi.Target) (*Link, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	l, err := r.Join(ctx, target)
+	if err == nil {
+		r.links = append(r.links, l)
+	}
+	return l, err
+}
+
+func (r *rig) join(t *testing.T, cred wifi.Credentials, hint int) (*Link, error) {
+	t.Helper()
+	return r.try(t, wifi.Target{Credentials: cred, Hint: wifi.Hint{FrequencyMHz: hint}})
 }
 
 // joined joins a network, which must succeed.
@@ -186,13 +245,14 @@ func methods(requests []dbustest.WPARequest) []string {
 func TestJoin(t *testing.T) {
 	r := newRig(t)
 	r.Air(lab())
-	n, err := r.join(t, credentials(testPassphrase, wifi.WPA2PSK), 0)
+	l, err := r.join(t, credentials(testPassphrase, wifi.WPA2PSK), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := wifi.Network{SSID: "lab", BSSID: "02:00:00:00:01:00", FrequencyMHz: 2437, SignalDBm: -50, KeyMgmt: "WPA2-PSK"}
-	if n != want {
-		t.Errorf("got %+v", n)
+	n, err := l.Network(t.Context())
+	want := wifi.Network{SSID: "lab", BSSID: "02:00:00:00:01:00", FrequencyMHz: 2437, SignalDBm: -42, AKM: wifi.AKMPSK}
+	if n != want || err != nil {
+		t.Errorf("got %+v, %v", n, err)
 	}
 	psk, _ := derivePSK(credentials(testPassphrase, wifi.WPA2PSK))
 	network := dbus.ObjectPath("/fi/w1/wpa_supplicant1/Interfaces/0/Networks/0")
@@ -206,6 +266,7 @@ func TestJoin(t *testing.T) {
 		{Method: "AddNetwork", Args: []any{map[string]any{"ssid": []byte("lab"), "key_mgmt": "WPA-PSK", "proto": "RSN",
 			"psk": psk, "ieee80211w": int32(1), "scan_freq": "2437"}}},
 		{Method: "SelectNetwork", Args: []any{network}},
+		{Method: "SignalPoll"},
 	}
 	if got := r.Requests(); !reflect.DeepEqual(got, requests) {
 		t.Errorf("got  %v\nwant %v", got, requests)

@@ -2,250 +2,144 @@ package wpa
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
+	"errors"
 	"slices"
-	"strings"
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/wifiprovd/wifiprovd/internal/rfkill"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// device is the interface as one run of wpa_supplicant knows it. Its first part
-// does not change; the second is guarded by the Client's mu.
+// device is the interface as one run of wpa_supplicant knows it. It does not change,
+// and anybody may ask it.
 type device struct {
-	conn  *dbus.Conn
-	owner string // wpa_supplicant's unique name on the bus
-	path  dbus.ObjectPath
-	since dbus.Sequence // signals before this one are older than the device
-	sae   bool          // the radio and its driver can do WPA3
-	pmf   bool          // they can protect management frames
-
-	gone     bool
-	state    string          // wpa_supplicant's State
-	current  dbus.ObjectPath // its CurrentNetwork; empty: not told yet
-	reason   int32           // the last DisconnectReason
-	scanDone dbus.Sequence
-	scanOK   bool
-
-	mine  dbus.ObjectPath // the running Join's network; empty: it has none
-	none  dbus.Sequence   // when it had none last: what is older may have been about one of before
-	taken bool            // another program has selected its own network since the Join began
+	supplicant msgbus.Program
+	owner      string // wpa_supplicant's unique name on the bus
+	path       dbus.ObjectPath
+	since      dbus.Sequence // signals before this one are older than the device
+	sae        bool          // the radio and its driver can do WPA3
+	pmf        bool          // they can protect management frames
 }
 
-const stateDisabled = "interface_disabled" // wpa_supplicant: rfkill-blocked or set down
-
-// attachOrRetry looks for wpa_supplicant and the interface, now and, if they are
-// not there, again later.
-func (c *Client) attachOrRetry(ctx context.Context, conn *dbus.Conn, retry *backoff) {
-	retry.stop()
-	if !c.missing() {
-		return
-	}
-	dev, err := c.attach(ctx, conn)
-	if err != nil {
-		if ctx.Err() == nil {
-			c.opts.Log.Debug("wpa_supplicant is not usable", "interface", c.opts.Interface, "error", err)
-			c.setDown(c.explain(err))
-			retry.start()
-		}
-		return
-	}
-	retry.reset()
-	c.mu.Lock()
-	c.dev = dev
-	c.broadcast()
-	c.mu.Unlock()
-	c.sweepNetworks(ctx, dev)
-	c.checkRadio(dev)
-}
-
-// sweepNetworks does what a Leave had to put off.
-func (c *Client) sweepNetworks(ctx context.Context, dev *device) {
-	c.mu.Lock()
-	sweep := c.sweep && !c.managed
-	c.sweep = c.sweep && c.managed
-	c.mu.Unlock()
-	if !sweep {
-		return
-	}
-	if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil {
-		c.opts.Log.Warn("networks could not be removed", "interface", c.opts.Interface, "error", err)
-	}
-}
-
-// attach returns the interface, which wpa_supplicant is asked to take over if it
+// findStation returns the interface, which wpa_supplicant is asked to take over if it
 // has not yet. Asking may start wpa_supplicant (D-Bus activation).
-func (c *Client) attach(ctx context.Context, conn *dbus.Conn) (*device, error) {
-	dev := &device{conn: conn}
-	name := c.opts.Interface
-	_, err := call(ctx, conn, rootPath, rootIface+".GetInterface", []any{name}, []any{&dev.path})
-	if errorName(err) == errIfaceUnknown {
-		args := map[string]dbus.Variant{"Ifname": dbus.MakeVariant(name)}
-		_, err = call(ctx, conn, rootPath, rootIface+".CreateInterface", []any{args}, []any{&dev.path})
-	}
+func (c *Client) findStation(ctx context.Context, conn *dbus.Conn) (*station, error) {
+	supplicant := msgbus.Program{Conn: conn, Name: service, Timeout: c.times.answer}
+	path, err := findInterface(ctx, supplicant, c.cfg.Interface)
 	if err != nil {
 		return nil, err
 	}
-	if dev.owner, err = nameOwner(ctx, conn); err != nil {
+	owner, err := supplicant.Owner(ctx)
+	switch {
+	case err != nil:
 		return nil, err
+	case owner == "":
+		return nil, errGone
 	}
-	if c.opts.Country != "" {
-		if err := dev.set(ctx, "Country", c.opts.Country); err != nil {
-			c.opts.Log.Warn("the Wi-Fi country could not be set", "country", c.opts.Country, "error", err)
+	dev := &device{supplicant: supplicant, owner: owner, path: path}
+	if c.cfg.Country != "" {
+		if err := dev.set(ctx, "Country", c.cfg.Country); err != nil {
+			c.cfg.Log.Warn("cannot set the Wi-Fi country", "country", c.cfg.Country, "err", msgbus.Plain(err))
 		}
 	}
 	// Both ways to derive WPA3's password element: 2.10 knows only the older one by
-	// default, and access points may offer the newer one (H2E) alone.
+	// default, and access points may offer the newer one (hash to element) alone.
 	if err := dev.set(ctx, "SaePwe", "2"); err != nil {
-		c.opts.Log.Debug("WPA3 by hash to element stays off", "error", err)
+		c.cfg.Log.Debug("cannot enable WPA3's hash to element", "err", msgbus.Plain(err))
 	}
 	props, since, err := dev.properties(ctx)
 	if err != nil {
 		return nil, err
 	}
 	dev.since = since
-	dev.state = property[string](props, "State")
 	dev.sae = slices.Contains(list(props, "Capabilities", "KeyMgmt"), "sae")
 	dev.pmf = slices.Contains(list(props, "Capabilities", "GroupMgmt"), "aes-128-cmac")
-	return dev, nil
+	return &station{dev: dev, state: msgbus.Value[string](props, "State")}, nil
 }
 
-// call calls a method of the interface.
-func (d *device) call(ctx context.Context, method string, args []any, ret ...any) (*dbus.Call, error) {
-	return call(ctx, d.conn, d.path, ifaceIface+"."+method, args, ret)
+// findInterface returns the interface's path.
+func findInterface(ctx context.Context, supplicant msgbus.Program, name string) (path dbus.ObjectPath, err error) {
+	err = supplicant.Call(ctx, rootPath, rootIface+".GetInterface", []any{name}, &path)
+	if msgbus.IsError(err, errIfaceUnknown) {
+		args := map[string]dbus.Variant{"Ifname": dbus.MakeVariant(name)}
+		err = supplicant.Call(ctx, rootPath, rootIface+".CreateInterface", []any{args}, &path)
+	}
+	return path, err
 }
 
-// set sets a property of the interface.
+// call calls a method of the interface, and returns the place of the answer among the
+// signals.
+func (d *device) call(ctx context.Context, method string, args []any, results ...any) (dbus.Sequence, error) {
+	return d.supplicant.Ask(ctx, d.path, ifaceIface+"."+method, args, results...)
+}
+
+// answers reports whether wpa_supplicant answers at all.
+func (d *device) answers(ctx context.Context, name string) bool {
+	var path dbus.ObjectPath
+	return !msgbus.Unanswered(d.supplicant.Call(ctx, rootPath, rootIface+".GetInterface", []any{name}, &path))
+}
+
+// remove makes wpa_supplicant let go of the interface.
+func (d *device) remove(ctx context.Context) error {
+	return d.supplicant.Call(ctx, rootPath, rootIface+".RemoveInterface", []any{d.path})
+}
+
 func (d *device) set(ctx context.Context, name, value string) error {
-	_, err := call(ctx, d.conn, d.path, propsIface+".Set", []any{ifaceIface, name, dbus.MakeVariant(value)}, nil)
-	return err
+	return d.supplicant.Set(ctx, d.path, ifaceIface, name, value)
 }
 
-// properties returns all properties of the interface, and the answer's place
-// among the signals.
+// properties returns all properties of the interface, and the place of the answer among
+// the signals.
 func (d *device) properties(ctx context.Context) (map[string]dbus.Variant, dbus.Sequence, error) {
 	var props map[string]dbus.Variant
-	answer, err := call(ctx, d.conn, d.path, propsIface+".GetAll", []any{ifaceIface}, []any{&props})
+	at, err := d.supplicant.Ask(ctx, d.path, msgbus.Properties+".GetAll", []any{ifaceIface}, &props)
+	return props, at, err
+}
+
+// connection is what the interface is connected to.
+type connection struct {
+	network dbus.ObjectPath
+	bss     dbus.ObjectPath
+	akm     wifi.AKM
+}
+
+// connection returns what the interface is connected to, errNotConnected if it is not.
+func (d *device) connection(ctx context.Context) (connection, error) {
+	props, _, err := d.properties(ctx)
 	if err != nil {
-		return nil, 0, err
+		return connection{}, err
 	}
-	return props, answer.ResponseSequence, nil
+	now := connection{
+		network: msgbus.Value[dbus.ObjectPath](props, "CurrentNetwork"),
+		bss:     msgbus.Value[dbus.ObjectPath](props, "CurrentBSS"),
+		// wpa_key_mgmt_txt's names (hostap, src/common/defs.h) are those of wifi.AKM.
+		akm: wifi.AKM(msgbus.Value[string](props, "CurrentAuthMode")),
+	}
+	if msgbus.Value[string](props, "State") != "completed" || now.network == "" || now.network == noPath || now.bss == noPath {
+		return connection{}, errNotConnected
+	}
+	return now, nil
 }
 
-// missing reports whether wpa_supplicant or the interface is not there.
-func (c *Client) missing() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.dev == nil
+// signal returns the strength of the connection's signal in dBm, false if it is not
+// known.
+func (d *device) signal(ctx context.Context) (dBm int, ok bool) {
+	// wpa_supplicant wraps the dictionary into a variant (dbus_new_handlers.c,
+	// wpas_dbus_handler_signal_poll).
+	var answer dbus.Variant
+	if _, err := d.call(ctx, "SignalPoll", nil, &answer); err != nil {
+		return 0, false
+	}
+	values, _ := answer.Value().(map[string]dbus.Variant)
+	rssi := msgbus.Value[int32](values, "rssi")
+	return int(rssi), -128 <= rssi && rssi < 0
 }
 
-// detach forgets the interface, which is gone, and says so.
-func (c *Client) detach(why string) {
-	c.drop("")
-	c.setDown(why)
-}
+// errGone says that wpa_supplicant or the interface has gone.
+var errGone = errors.New("wpa_supplicant or the interface has gone")
 
-// drop forgets the interface.
-func (c *Client) drop(why string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dev != nil {
-		c.dev.gone = true
-		c.dev = nil
-	}
-	if why != "" {
-		c.down = why
-	}
-	c.broadcast()
-}
-
-// checkRadio tells whether the radio can be used, after its state has changed.
-func (c *Client) checkRadio(dev *device) {
-	c.mu.Lock()
-	state := dev.state
-	c.mu.Unlock()
-	switch {
-	case state != stateDisabled:
-		c.setDown("")
-	default:
-		why := c.radioProblem()
-		if why == "" {
-			why = fmt.Sprintf("%s is down; set it up with: ip link set %[1]s up", c.opts.Interface)
-		}
-		c.setDown(why)
-	}
-}
-
-// setDown notes why networks cannot be joined, empty if they can, and says so
-// when it is news.
-func (c *Client) setDown(why string) {
-	c.mu.Lock()
-	if c.managed {
-		why = c.managedText() // whatever else there is follows from it, or can wait
-	}
-	before := c.down
-	c.down = why
-	c.broadcast()
-	c.mu.Unlock()
-	if why == before {
-		return
-	}
-	if why == "" {
-		c.opts.Log.Info("Wi-Fi can be used", "interface", c.opts.Interface)
-	} else {
-		c.opts.Log.Warn("Wi-Fi cannot be used: "+why+"; waiting until it can", "interface", c.opts.Interface)
-	}
-	c.opts.OnAvailable(why == "", why)
-}
-
-// explain says in words why attach failed, and what to do.
-func (c *Client) explain(err error) string {
-	switch name := errorName(err); {
-	case name == service+".UnknownError" || name == errIfaceExists:
-		if why := c.radioProblem(); why != "" {
-			return why
-		}
-		return fmt.Sprintf("wpa_supplicant cannot use %s; is another wpa_supplicant or iwd using it?", c.opts.Interface)
-	case name == "org.freedesktop.DBus.Error.AccessDenied":
-		return "the message bus does not let this program use wpa_supplicant; it must run as root"
-	case unanswered(err):
-		return silent
-	default:
-		return "wpa_supplicant is not running; start it with: systemctl start wpa_supplicant"
-	}
-}
-
-// radioProblem looks into sysfs for what is wrong with the radio: the interface
-// is missing, is none of a Wi-Fi radio, or is blocked by rfkill.
-func (c *Client) radioProblem() string {
-	name := c.opts.Interface
-	dir := filepath.Join(c.sys, "class/net", name)
-	if _, err := os.Stat(dir); err != nil {
-		return fmt.Sprintf("there is no network interface %s; Wi-Fi interfaces here: %s", name, c.radios())
-	}
-	if _, err := os.Stat(filepath.Join(dir, "phy80211")); err != nil {
-		return fmt.Sprintf("%s is not a Wi-Fi interface; Wi-Fi interfaces here: %s", name, c.radios())
-	}
-	switch soft, hard := rfkill.Blocked(filepath.Join(dir, "phy80211")); {
-	case hard:
-		return "Wi-Fi is blocked by a hardware switch (rfkill); switch it on"
-	case soft:
-		return "Wi-Fi is blocked by rfkill; set wifi.country, then unblock it with: rfkill unblock wifi"
-	}
-	return ""
-}
-
-// radios lists the Wi-Fi interfaces there are.
-func (c *Client) radios() string {
-	dirs, _ := filepath.Glob(filepath.Join(c.sys, "class/net/*/phy80211"))
-	if len(dirs) == 0 {
-		return "none"
-	}
-	for i, dir := range dirs {
-		dirs[i] = filepath.Base(filepath.Dir(dir))
-	}
-	return strings.Join(dirs, ", ")
+// list returns the strings that the dictionary property named dict has under key.
+func list(props map[string]dbus.Variant, dict, key string) []string {
+	return msgbus.Value[[]string](msgbus.Value[map[string]dbus.Variant](props, dict), key)
 }

@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/verdict"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // steps turns changes into what the fake sends.
-func steps(changes ...[]change) []dbustest.Step {
+func steps(changes ...[]verdict.Change) []dbustest.Step {
 	all := []dbustest.Step{}
-	for _, ch := range sequence(changes...) {
+	for _, ch := range slices.Concat(changes...) {
 		step := dbustest.Step{}
-		if ch.state != "" {
-			step["State"] = ch.state
+		if ch.State != "" {
+			step["State"] = ch.State
 		}
-		for name, code := range map[string]*int32{"AuthStatusCode": ch.auth, "AssocStatusCode": ch.assoc, "DisconnectReason": ch.reason} {
+		for name, code := range map[string]*int32{"AuthStatusCode": ch.Auth, "AssocStatusCode": ch.Assoc, "DisconnectReason": ch.Reason} {
 			if code != nil {
 				step[name] = *code
 			}
@@ -30,9 +31,24 @@ func steps(changes ...[]change) []dbustest.Step {
 	return all
 }
 
+func code(n int32) *int32 { return &n }
+
+// What wpa_supplicant 2.10 sends, as seen with hostapd; brcmfmac as in bug reports.
+// verdict's tests hold what each of it means.
+var (
+	toHandshake = []verdict.Change{
+		{State: "authenticating"}, {State: "associating", Auth: code(0)}, {State: "associated"}, {State: "4way_handshake"},
+	}
+	wrongWPA2  = slices.Concat(toHandshake, []verdict.Change{{Reason: code(15)}, {State: "disconnected"}})
+	wrongWPA3  = []verdict.Change{{State: "authenticating"}, {Auth: code(0)}, {State: "disconnected", Auth: code(1)}}
+	brcmfmac   = []verdict.Change{{State: "associating"}, {Assoc: code(16)}, {State: "disconnected"}}
+	refused    = []verdict.Change{{State: "authenticating"}, {State: "associating", Auth: code(0)}, {Assoc: code(17)}, {State: "disconnected"}}
+	outOfReach = []verdict.Change{{State: "authenticating"}, {State: "disconnected"}}
+)
+
 func TestJoinFails(t *testing.T) {
 	sae := dbustest.AP{SSID: "lab", BSSID: bssid, Frequency: 2437, Privacy: true, RSN: []string{"sae"}}
-	with := func(ap dbustest.AP, changes ...[]change) dbustest.AP {
+	with := func(ap dbustest.AP, changes ...[]verdict.Change) dbustest.AP {
 		ap.Steps = steps(changes...)
 		return ap
 	}
@@ -63,11 +79,6 @@ func TestJoinFails(t *testing.T) {
 	}
 }
 
-func TestInvalidCredentials(t *testing.T) {
-	r := newRig(t)
-	r.fails(t, credentials("short", wifi.WPA2PSK), wifi.FailureInvalidCredentials, "at least 8 bytes")
-}
-
 func TestMismatchSignals(t *testing.T) {
 	for _, name := range []string{"PskMismatch", "SaePasswordMismatch"} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +87,7 @@ func TestMismatchSignals(t *testing.T) {
 			ap.Steps = steps(toHandshake)
 			r.Air(ap)
 			go func() {
-				_ = r.wait(t.Context(), func() bool { return r.attempt != nil && r.attempt.try.phase == "4way_handshake" })
+				r.sees(t, inHandshake)
 				r.InterfaceSignal(name)
 				r.Change(dbustest.Step{"State": "disconnected"})
 			}()
@@ -134,7 +145,7 @@ func TestDeadline(t *testing.T) {
 			r.Air(ap)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := r.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
+			_, err := r.Join(ctx, wifi.Target{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
 			if wifi.FailureOf(err) != test.failure || !strings.Contains(err.Error(), test.detail) || r.Networks() != 0 {
 				t.Errorf("%v; %d networks left", err, r.Networks())
 			}
@@ -149,10 +160,10 @@ func TestCancelled(t *testing.T) {
 	r.Air(ap)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		_ = r.wait(t.Context(), func() bool { return r.attempt != nil && r.attempt.try.phase == "4way_handshake" })
+		r.sees(t, inHandshake)
 		cancel()
 	}()
-	_, err := r.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
+	_, err := r.Join(ctx, wifi.Target{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
 	if !errors.Is(err, context.Canceled) || r.Networks() != 0 {
 		t.Errorf("%v; %d networks left", err, r.Networks())
 	}
@@ -211,7 +222,7 @@ func TestRestart(t *testing.T) {
 	r.joined(t)
 	r.Stop()
 	r.isAvailable(t, "wpa_supplicant has ended")
-	if why := next(t, r.lost); !strings.Contains(why, "wpa_supplicant has ended") {
+	if why := r.loss(t); !strings.Contains(why, "wpa_supplicant has ended") {
 		t.Errorf("lost: %s", why)
 	}
 	r.isAvailable(t, "systemctl start wpa_supplicant")
@@ -234,14 +245,16 @@ func TestRestartWhileJoining(t *testing.T) {
 	ap.Steps = steps(toHandshake)
 	r.Air(ap)
 	go func() {
-		_ = r.wait(t.Context(), func() bool { return r.attempt != nil && r.attempt.try.phase == "4way_handshake" })
+		r.sees(t, inHandshake)
 		r.Stop()
 		r.Air(lab())
 		r.Start()
 	}()
 	r.joined(t)
-	if len(r.lost) > 0 {
-		t.Error("a loss was told of a connection that never was")
+	select {
+	case why := <-r.links[0].Lost():
+		t.Errorf("a loss was told of a connection that never was: %s", why)
+	default:
 	}
 }
 
@@ -252,7 +265,7 @@ func TestNotRunning(t *testing.T) {
 	r.isAvailable(t, "systemctl start wpa_supplicant")
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := r.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
+	_, err := r.Join(ctx, wifi.Target{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
 	if wifi.FailureOf(err) != wifi.FailureHardware || !strings.Contains(err.Error(), "systemctl start wpa_supplicant") {
 		t.Errorf("got %v", err)
 	}

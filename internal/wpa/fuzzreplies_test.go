@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -21,44 +23,50 @@ func FuzzReplies(f *testing.F) {
 		v := dbustest.NewValues(data, "completed", stateDisabled, "sae", "wpa-psk", "wpa-psk-sha256", "aes-128-cmac", "KeyMgmt", "home",
 			"/i", "/n", "/b", "State", "SSID", "rssi").Valid()
 		bus.Set(fuzzedAnswer(v))
-		c := newFuzzed(t)
-		dev, err := c.attach(t.Context(), bus.Conn)
-		if err != nil {
-			dbustest.CheckText(t, "reason", c.explain(err))
-			dev = &device{conn: bus.Conn, owner: ":1.1", path: "/i"}
+		o := newFuzzed(t, bus.Conn)
+		for range 2 { // NetworkManager, and wpa_supplicant
+			o.next()(t.Context())()
+			o.settle(time.Now())
 		}
-		c.dev = dev
-		c.ping(t.Context(), bus.Conn)
-		c.checkManager(t.Context(), bus.Conn)
-		c.released.stop()
-		if c.dev == nil {
-			t.Fatal("an answer detached the interface")
+		if o.station == nil {
+			o.onDevice()
+			o.station.attempt = nil
 		}
-		if n, err := c.Current(t.Context()); err == nil {
-			checkNetwork(t, n)
+		o.link, o.trouble.retry = nil, backoff{}
+		o.settle(time.Now())
+		s := o.station
+		s.dev.answers(t.Context(), "wlan0")
+		if now, err := s.dev.connection(t.Context()); err == nil {
+			if n, err := (&Link{c: o.Client, dev: s.dev, network: now.network}).Network(t.Context()); err == nil {
+				checkNetwork(t, n)
+			}
 		}
-		j := &join{Client: c, dev: dev, cred: homeCredentials()}
-		if n, err := j.arrived(t.Context(), "/n"); err == nil {
-			checkNetwork(t, n)
+		j := &join{Client: o.Client, dev: s.dev, turn: &turn{}, cred: homeCredentials()}
+		if now, err := j.arrived(t.Context(), "/n"); err == nil && now.network != "/n" {
+			t.Errorf("arrived at %+v", now)
 		}
-		if found, err := dev.heard(t.Context(), func(bss) bool { return true }); err == nil {
+		if found, err := s.dev.heard(t.Context(), func(bss) bool { return true }); err == nil {
 			checkFound(t, j, found)
 		}
-		checkNetworks(t, j)
+		checkNetworks(t, j, o)
 	})
 }
 
 // checkNetworks adds a network, removes it, and takes over one that stands.
-func checkNetworks(t *testing.T, j *join) {
+func checkNetworks(t *testing.T, j *join, o *owner) {
 	t.Helper()
 	path, err := j.add(t.Context(), plan{akms: []string{akmNone}})
-	if err == nil != (j.dev.mine != "") || j.dev.mine != path {
-		t.Errorf("added %q, %v; ours is %q", path, err, j.dev.mine)
+	o.runPosts()
+	if err == nil != (o.station.mine != "") || o.station.mine != path {
+		t.Errorf("added %q, %v; ours is %q", path, err, o.station.mine)
 	}
 	j.remove(t.Context(), path)
-	n, adopted := j.adopt(t.Context())
-	if adopted != (j.link != nil) || adopted && (n.SSID != j.cred.SSID || !j.link.network.IsValid() || j.link.network == noPath) {
-		t.Errorf("adopted %v: %+v, link %+v", adopted, n, j.link)
+	l := j.adopt(t.Context())
+	for _, f := range o.inbox.take() { // without settling: an unlucky answer would have the link lost at once
+		f(o)
+	}
+	if l != o.link || l != nil && (!l.network.IsValid() || l.network == noPath) {
+		t.Errorf("adopted %+v, watches over %+v", l, o.link)
 	}
 }
 
@@ -71,18 +79,18 @@ func fuzzedAnswer(v *dbustest.Values) dbustest.Answer {
 	word, path := func() any { return v.Word() }, func() any { return v.Path("/i", "/n", "/b", "/") }
 	variant := func(value any) []any { return v.Body(func() any { return dbus.MakeVariant(value) }) }
 	return func(_ dbus.ObjectPath, method string, args []any) (string, []any) {
-		failure := v.Pick("", "", "", "", "", "", "", "", "", errIfaceUnknown, errIfaceExists, errScan, service+".UnknownError",
-			"org.freedesktop.DBus.Error.AccessDenied")
+		failure := v.Pick("", "", "", "", "", "", "", "", "", errIfaceUnknown, errIfaceExists, errScan, errUnknown,
+			msgbus.ErrorPrefix+"AccessDenied")
 		switch {
 		case failure != "":
 			return failure, v.Body(word)
-		case method == propsIface+".GetAll" && args[0] == bssIface:
+		case method == msgbus.Properties+".GetAll" && args[0] == bssIface:
 			return "", v.Body(func() any { return fuzzedBSS(v) })
-		case method == propsIface+".GetAll":
+		case method == msgbus.Properties+".GetAll":
 			return "", v.Body(func() any { return fuzzedInterface(v) })
-		case method == propsIface+".Get" && args[1] == "BSSs":
+		case method == msgbus.Properties+".Get" && args[1] == "BSSs":
 			return "", variant(fuzzedPaths(v))
-		case method == propsIface+".Get":
+		case method == msgbus.Properties+".Get":
 			return "", variant(v.Int() > 0)
 		case method == ifaceIface+".SignalPoll":
 			return "", variant(v.Fields(dbustest.Field{Name: "rssi", Make: func() any { return int32(v.Int()) }}))

@@ -14,7 +14,7 @@ import (
 // shared is a rig with NetworkManager, and another program's connection.
 type shared struct {
 	*rig
-	manager *manager
+	manager *nmFake
 	other   *dbus.Conn
 }
 
@@ -54,7 +54,7 @@ func TestLostToNetworkManager(t *testing.T) {
 	}
 	s.InterfaceSignal("NetworkRemoved", ownNetwork)
 	s.adds(t)
-	next(t, s.lost)
+	s.loss(t)
 	time.Sleep(300 * time.Millisecond)
 	if s.Networks() != 1 {
 		t.Error("NetworkManager's network was removed")
@@ -90,7 +90,7 @@ func TestTakenDuringScan(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = s.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
+		_, _ = s.Join(ctx, wifi.Target{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
 	}()
 	if err := s.until(t, func() bool { return len(s.Calls("Scan")) > 0 }); err != nil {
 		t.Fatal(err)

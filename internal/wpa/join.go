@@ -5,66 +5,61 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/verdict"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
-
-// Request is what Join is to do.
-type Request struct {
-	Credentials wifi.Credentials // not kept, not wiped
-	Hint        wifi.Hint        // where to look first
-
-	// Adopt takes over a connection to this SSID that stands already, made by
-	// an earlier run of the daemon. Only the Client's first Join does so.
-	Adopt bool
-}
 
 // maxMeddling is how often one Join puts up with another program that removes its
 // network or selects another one.
 const maxMeddling = 3
 
-// Join leaves whatever network the interface is on and joins another one.
+// Join leaves whatever network the interface is on and joins another one. It neither
+// keeps nor wipes the target, and takes its credentials to be valid.
 //
-// It returns the network, or an error that is a *wifi.Error and says which of the
+// It returns the connection, or an error that is a *wifi.Error and says which of the
 // failures it was. Whatever fails, nothing of it stays in wpa_supplicant. While
-// wpa_supplicant or the radio are missing, it waits for them. ctx must have a
+// wpa_supplicant or the radio are missing, Join waits for them. ctx must have a
 // deadline; Join may take up to the time of one D-Bus call longer, to clean up.
-func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
-	if err := r.Credentials.Validate(); err != nil {
-		return wifi.Network{}, err
+//
+// The Client's first Join takes over a connection to a proven target that stands
+// already, made by an earlier run of the daemon.
+func (c *Client) Join(ctx context.Context, target wifi.Target) (*Link, error) {
+	t, err := c.begin(ctx)
+	if err != nil {
+		return nil, c.failure(ctx, err, verdict.Verdict{})
 	}
-	if err := c.begin(ctx); err != nil {
-		return wifi.Network{}, c.failure(ctx, err, verdict{})
-	}
-	defer c.end()
-	adopt := r.Adopt && !c.joined
-	c.joined = true
+	defer c.give(t)
+	adopt := target.Proven && !t.joined // a candidate's password would not have been tried
+	t.joined = true
 	for meddling := 0; ; {
 		dev, err := c.available(ctx)
 		if err != nil {
-			return wifi.Network{}, err
+			err = &wifi.Error{Failure: wifi.FailureHardware, Detail: c.view.Load().problem}
+			return nil, c.failure(ctx, err, verdict.Verdict{})
 		}
-		j := &join{Client: c, dev: dev, cred: r.Credentials}
+		j := &join{Client: c, dev: dev, turn: t, cred: target.Credentials}
 		if adopt {
-			if n, ok := j.adopt(ctx); ok {
-				return n, nil
+			if t.link = j.adopt(ctx); t.link != nil {
+				return t.link, nil
 			}
 			adopt = false
 		}
-		n, err := j.run(ctx, r.Hint)
+		t.link, err = j.run(ctx, target.Hint)
 		if err == nil {
-			return n, nil
+			return t.link, nil
 		}
 		meddled := errors.Is(err, errRemoved) || errors.Is(err, errTaken)
 		if meddled && meddling < maxMeddling && c.stays(ctx, dev) {
 			meddling++
-			c.opts.Log.Warn(err.Error()+"; ours is added again", "interface", c.opts.Interface)
+			c.cfg.Log.Warn(err.Error()+"; ours is added again", "interface", c.cfg.Interface)
 			continue
 		}
-		// If wpa_supplicant or the radio went away, wait and begin again.
-		// Its last answer may have come before the news that it went.
+		// If wpa_supplicant or the radio went away, wait and begin again. Its last
+		// answer may have come before the news that it went.
 		var known *wifi.Error
-		if ctx.Err() != nil || c.usable(dev) && (errors.As(err, &known) || unanswered(err) || c.stays(ctx, dev)) {
-			return wifi.Network{}, c.failure(ctx, err, j.last)
+		if ctx.Err() != nil || c.usable(dev) && (errors.As(err, &known) || msgbus.Unanswered(err) || c.stays(ctx, dev)) {
+			return nil, c.failure(ctx, err, j.last)
 		}
 	}
 }
@@ -73,120 +68,81 @@ func (c *Client) Join(ctx context.Context, r Request) (wifi.Network, error) {
 // wpa_supplicant is not there, or NetworkManager has the interface, it returns at
 // once, and the networks are removed when that is over.
 func (c *Client) Leave(ctx context.Context) error {
-	c.endLook()
-	if err := c.begin(ctx); err != nil {
+	c.inbox.post((*owner).endScans)
+	t, err := c.begin(ctx)
+	if err != nil {
 		return fmt.Errorf("leave the network: %w", err)
 	}
-	defer c.end()
-	c.mu.Lock()
-	dev, managed := c.dev, c.managed
-	c.sweep = dev == nil || managed
-	c.mu.Unlock()
-	if dev == nil || managed {
-		return nil
+	defer c.give(t)
+	dev, err := await(ctx, c, func(o *owner) (*device, bool) {
+		o.sweep = o.station == nil || o.manager.managed
+		if o.sweep {
+			return nil, true
+		}
+		return o.station.dev, true
+	})
+	if err == nil && dev != nil {
+		_, err = dev.call(ctx, "RemoveAllNetworks", nil)
 	}
-	if _, err := dev.call(ctx, "RemoveAllNetworks", nil); err != nil && !c.isGone(dev) {
-		return fmt.Errorf("leave the network: %w", err)
+	if err != nil && (dev == nil || !c.isGone(dev)) {
+		return fmt.Errorf("leave the network: %w", msgbus.Plain(err))
 	}
 	return nil
 }
 
-// begin ends the watch over the connection that stands, and waits for the right to
-// add and remove networks. end gives it back.
-func (c *Client) begin(ctx context.Context) error {
-	c.unlink()
-	select {
-	case c.op <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+// begin waits for the turn, and ends the watch over the connection that stands.
+func (c *Client) begin(ctx context.Context) (*turn, error) {
+	c.inbox.post((*owner).unlink)
+	t, err := c.take(ctx)
+	if err != nil {
+		return nil, err
 	}
-	c.unlink() // what a Join before this one has made meanwhile
-	c.current = nil
-	return nil
+	c.inbox.post((*owner).unlink) // what a Join before this one has made meanwhile
+	t.link = nil
+	return t, nil
 }
 
-func (c *Client) end() { <-c.op }
-
-// forget removes the network of a connection that was lost, so that
-// wpa_supplicant does not come back to it behind the daemon's back.
-func (c *Client) forget(ctx context.Context, l *link) {
-	select {
-	case c.op <- struct{}{}:
-		defer c.end()
-	case <-ctx.Done():
-		return
+// available waits until networks can be joined. It costs no turn of the owner when they
+// can.
+func (c *Client) available(ctx context.Context) (*device, error) {
+	if v := c.view.Load(); v.problem == "" {
+		return v.dev, nil
 	}
-	c.mu.Lock()
-	keep := l.dev.gone || l.removed || c.managed // its number may be another program's network's by now
-	c.mu.Unlock()
-	if c.current != l || keep {
-		return // it is gone, or a later Join or Leave has removed it
-	}
-	if _, err := l.dev.call(ctx, "RemoveNetwork", []any{l.network}); err != nil {
-		c.opts.Log.Debug("the lost network could not be removed", "error", err)
-	}
+	return await(ctx, c, func(*owner) (*device, bool) {
+		v := c.view.Load()
+		return v.dev, v.problem == ""
+	})
 }
 
-// usable reports whether networks can be joined with dev.
-func (c *Client) usable(dev *device) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !dev.gone && c.down == ""
-}
-
-// stays reports whether dev is there, and still is a moment later: wpa_supplicant
+// stays reports whether dev can be used, and still can a moment later: wpa_supplicant
 // removes all networks before it ends.
 func (c *Client) stays(ctx context.Context, dev *device) bool {
-	ctx, cancel := context.WithTimeout(ctx, scanPause)
+	ctx, cancel := context.WithTimeout(ctx, c.times.busyRadio)
 	defer cancel()
-	return c.wait(ctx, func() bool { return dev.gone || c.down != "" }) != nil
-}
-
-// isGone reports whether wpa_supplicant or the interface went away since dev was
-// there.
-func (c *Client) isGone(dev *device) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return dev.gone
-}
-
-// available waits until networks can be joined.
-func (c *Client) available(ctx context.Context) (*device, error) {
-	var dev *device
-	var down string
-	err := c.wait(ctx, func() bool {
-		dev, down = c.dev, c.down
-		return dev != nil && down == ""
-	})
-	if err != nil {
-		return nil, c.failure(ctx, &wifi.Error{Failure: wifi.FailureHardware, Detail: down}, verdict{})
-	}
-	return dev, nil
+	return awaitUntil(ctx, c, func(*owner) bool { return !c.usable(dev) }) != nil
 }
 
 // failure makes err a *wifi.Error. last is what the last try ended with.
-func (c *Client) failure(ctx context.Context, err error, last verdict) error {
+func (c *Client) failure(ctx context.Context, err error, last verdict.Verdict) error {
 	var known *wifi.Error
-	c.mu.Lock()
-	down := c.down
-	c.mu.Unlock()
+	problem := c.view.Load().problem
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &wifi.Error{Failure: wifi.FailureInternal, Detail: "the attempt was called off", Err: ctx.Err()}
 	case errors.As(err, &known):
 		return err
-	case down != "":
-		return &wifi.Error{Failure: wifi.FailureHardware, Detail: down, Err: err}
-	case ctx.Err() != nil && last.failure != wifi.FailureNone:
-		return &wifi.Error{Failure: last.failure, Detail: last.detail}
+	case problem != "":
+		return &wifi.Error{Failure: wifi.FailureHardware, Detail: problem, Err: msgbus.Plain(err)}
+	case ctx.Err() != nil && last.Failure != wifi.FailureNone:
+		return &wifi.Error{Failure: last.Failure, Detail: last.Detail}
 	case ctx.Err() != nil:
 		return &wifi.Error{Failure: wifi.FailureTimedOut, Detail: "the time was up before the access point was tried", Err: ctx.Err()}
-	case unanswered(err):
+	case msgbus.Unanswered(err):
 		c.Check()
 		return &wifi.Error{Failure: wifi.FailureHardware, Detail: silent, Err: err}
 	case errors.Is(err, errRemoved), errors.Is(err, errTaken):
 		return &wifi.Error{Failure: wifi.FailureInternal,
-			Detail: err.Error() + ", again and again; " + c.opts.Interface + " must be left to wifiprovd", Err: err}
+			Detail: err.Error() + ", again and again; " + c.cfg.Interface + " must be left to wifiprovd", Err: err}
 	}
-	return &wifi.Error{Failure: wifi.FailureInternal, Detail: "wpa_supplicant did not do as it was asked", Err: err}
+	return &wifi.Error{Failure: wifi.FailureInternal, Detail: "wpa_supplicant did not do as it was asked", Err: msgbus.Plain(err)}
 }

@@ -31,7 +31,7 @@ func TestLost(t *testing.T) {
 			for _, step := range test.steps {
 				r.Change(step)
 			}
-			if why := next(t, r.lost); !strings.Contains(why, test.detail) {
+			if why := r.loss(t); !strings.Contains(why, test.detail) {
 				t.Errorf("lost: %s, want %s", why, test.detail)
 			}
 			// Its network does not stay, and the loss is told once.
@@ -84,7 +84,7 @@ func TestNotLost(t *testing.T) {
 			}
 			r.Change(dbustest.Step{"DisconnectReason": int32(23)})
 			r.Change(state("disconnected"))
-			if why := next(t, r.lost); !strings.Contains(why, "reason 23") {
+			if why := r.loss(t); !strings.Contains(why, "reason 23") {
 				t.Errorf("lost: %s", why)
 			}
 			r.isQuiet(t)
@@ -95,20 +95,19 @@ func TestNotLost(t *testing.T) {
 // A rekeying that takes long does not count either: the connection stands.
 func TestSlowRekey(t *testing.T) {
 	now := time.Now()
-	dev := &device{state: "completed"}
-	l := &link{dev: dev}
+	s, l := &station{state: "completed"}, &Link{}
 	for _, state := range []string{"group_handshake", "4way_handshake", "associated"} {
-		dev.state = state
-		if l.observe(dev, now); !l.lostAt.IsZero() {
-			t.Errorf("lost in state %s", state)
+		s.state = state
+		if l.observe(s, now); !l.downSince.IsZero() {
+			t.Errorf("down in state %s", state)
 		}
 	}
-	dev.state = "disconnected"
-	l.observe(dev, now)
-	dev.state = "4way_handshake"
-	l.observe(dev, now.Add(time.Hour))
-	if !l.lostAt.Equal(now) {
-		t.Errorf("lost at %v, want %v", l.lostAt, now)
+	s.state = "disconnected"
+	l.observe(s, now)
+	s.state = "4way_handshake"
+	l.observe(s, now.Add(time.Hour))
+	if !l.downSince.Equal(now) {
+		t.Errorf("down since %v, want %v", l.downSince, now)
 	}
 }
 
@@ -118,13 +117,15 @@ func TestNotLostByLeaving(t *testing.T) {
 	r.Air(lab())
 	r.joined(t)
 	r.joined(t)
+	r.isOver(t, r.links[0])
 	if err := r.Leave(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	r.isOver(t, r.links[1])
 	r.joined(t)
 	r.Change(dbustest.Step{"DisconnectReason": int32(23)})
 	r.Change(state("disconnected"))
-	if why := next(t, r.lost); !strings.Contains(why, "reason 23") {
+	if why := r.loss(t); !strings.Contains(why, "reason 23") {
 		t.Errorf("lost: %s", why)
 	}
 	r.isQuiet(t)
@@ -134,12 +135,12 @@ func TestAdopt(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		ssid   string
-		adopt  bool
+		proven bool
 		before bool // the Client has joined before
 		want   bool
 	}{
 		{"daemon restarted", "lab", true, false, true},
-		{"not asked to", "lab", false, false, false},
+		{"not proven", "lab", false, false, false},
 		{"another network", "other", true, false, false},
 		{"not the first Join", "lab", true, true, false},
 	} {
@@ -164,19 +165,19 @@ func TestAdopt(t *testing.T) {
 				r.isAvailable(t, "")
 			}
 			earlier := len(r.Requests())
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			n, err := r.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect), Adopt: test.adopt})
-			r.Watch()
-			if err != nil || n.SSID != "lab" || n.FrequencyMHz != 2437 {
-				t.Fatal(n, err)
+			l, err := r.try(t, wifi.Target{Credentials: credentials(testPassphrase, wifi.AutoDetect), Proven: test.proven})
+			if err != nil {
+				t.Fatal(err)
 			}
 			if adopted := len(r.Requests()) == earlier; adopted != test.want {
 				t.Errorf("adopted: %v, by %v", adopted, methods(r.Requests()[earlier:]))
 			}
+			if n, err := l.Network(t.Context()); err != nil || n.SSID != "lab" || n.FrequencyMHz != 2437 {
+				t.Error(n, err)
+			}
 			r.Change(dbustest.Step{"DisconnectReason": int32(23)})
 			r.Change(state("disconnected"))
-			next(t, r.lost)
+			r.loss(t)
 		})
 	}
 }
@@ -188,4 +189,32 @@ func TestOtherMaster(t *testing.T) {
 	ap.Steps = append(steps(toHandshake), dbustest.Step{"State": "completed", "CurrentNetwork": dbus.ObjectPath("/fi/w1/wpa_supplicant1/Interfaces/0/Networks/9")})
 	r.Air(ap)
 	r.fails(t, credentials(testPassphrase, wifi.AutoDetect), wifi.FailureInternal, "another program")
+}
+
+// TestRoaming: the access point is another one, and the connection stands.
+func TestRoaming(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	r.joined(t)
+	l := r.links[0]
+	other := lab()
+	other.BSSID, other.Frequency = [6]byte{2, 0, 0, 0, 1, 1}, 5180
+	for range 2 {
+		r.Roam(other)
+		select {
+		case <-l.Roamed():
+		case <-time.After(10 * time.Second):
+			t.Fatal("roaming is not told")
+		}
+		if n, err := l.Network(t.Context()); err != nil || n.BSSID != formatMAC(other.BSSID[:]) || n.FrequencyMHz != 5180 {
+			t.Errorf("the network is %+v, %v", n, err)
+		}
+		other.BSSID[5]++
+	}
+	r.Change(state("completed"))
+	r.sees(t, func(o *owner) bool { return o.station.incomplete == nil })
+	if len(l.Roamed()) > 0 {
+		t.Error("roaming is told of a connection that stayed where it was")
+	}
+	r.isQuiet(t)
 }

@@ -6,73 +6,68 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
-// Names of NetworkManager's D-Bus interface (its D-Bus reference manual).
-const (
-	managerName   = "org.freedesktop.NetworkManager"
-	managerPath   = dbus.ObjectPath("/org/freedesktop/NetworkManager")
-	managerDevice = managerName + ".Device"
-	managerAdded  = managerName + ".DeviceAdded"
-)
-
-// followManager acts on a signal that may change whether NetworkManager manages
-// the interface.
-func (c *Client) followManager(ctx context.Context, conn *dbus.Conn, s *dbus.Signal) {
-	about := len(s.Body) > 0 && (s.Name == ownerChange && s.Body[0] == managerName || s.Name == propChanged && s.Body[0] == managerDevice)
-	if about || s.Name == managerAdded {
-		c.checkManager(ctx, conn)
-	}
+// manager is what is known of NetworkManager: two masters of one radio undo each
+// other's work. It belongs to the owner.
+type manager struct {
+	stale    bool      // NetworkManager is to be asked
+	managed  bool      // it manages the interface: hands off
+	released time.Time // when it will have let go of the interface; zero: it has not begun to
 }
 
-// checkManager asks NetworkManager, if it runs, whether it manages the interface:
-// two masters of one radio undo each other's work. When NetworkManager lets go of
-// it, it takes it out of wpa_supplicant a moment later; until then it counts as
-// managed.
-func (c *Client) checkManager(ctx context.Context, conn *dbus.Conn) {
-	managed := c.isManaged(ctx, conn)
-	c.mu.Lock()
-	before := c.managed
-	c.mu.Unlock()
-	c.released.stop()
+// concerns reports whether a signal may change whether the interface is managed.
+func (m *manager) concerns(s *dbus.Signal) bool {
+	if s.Name == managerAdded {
+		return true
+	}
+	return len(s.Body) > 0 && (s.Name == msgbus.NameOwnerChanged && s.Body[0] == managerName ||
+		s.Name == msgbus.PropertiesChanged && s.Body[0] == managerDevice)
+}
+
+// learn takes in NetworkManager's answer. A moment after it has let go of the interface,
+// it takes it out of wpa_supplicant; until release has passed it counts as managed.
+func (m *manager) learn(managed bool, now time.Time, release time.Duration) {
+	m.released = time.Time{}
 	switch {
 	case managed:
-		c.setManaged(ctx, true)
-	case before:
-		c.released.t = time.NewTimer(releaseTime)
+		m.managed = true
+	case m.managed:
+		m.released = now.Add(release)
 	}
 }
 
-func (c *Client) setManaged(ctx context.Context, managed bool) {
-	c.mu.Lock()
-	c.managed = managed
-	dev := c.dev
-	c.mu.Unlock()
-	switch {
-	case managed:
-		c.setDown(c.managedText())
-	case dev != nil:
-		c.sweepNetworks(ctx, dev)
-		c.checkRadio(dev)
+// letGo reports that NetworkManager has let go of the interface, once.
+func (m *manager) letGo(now time.Time) bool {
+	if m.released.IsZero() || now.Before(m.released) {
+		return false
+	}
+	m.managed, m.released = false, time.Time{}
+	return true
+}
+
+// askManager asks NetworkManager whether it manages the interface.
+func (o *owner) askManager() question {
+	return func(ctx context.Context) func() {
+		managed := isManaged(ctx, msgbus.Program{
+			Conn: o.conn, Name: managerName, Timeout: o.times.answer, Flags: dbus.FlagNoAutoStart,
+		}, o.cfg.Interface)
+		return func() { o.manager.learn(managed, time.Now(), o.times.release) }
 	}
 }
 
-func (c *Client) isManaged(ctx context.Context, conn *dbus.Conn) bool {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
+func isManaged(ctx context.Context, manager msgbus.Program, name string) bool {
 	var path dbus.ObjectPath
-	err := conn.Object(managerName, managerPath).
-		CallWithContext(ctx, managerName+".GetDeviceByIpIface", dbus.FlagNoAutoStart, c.opts.Interface).Store(&path)
-	if err != nil {
+	if manager.Call(ctx, managerPath, managerName+".GetDeviceByIpIface", []any{name}, &path) != nil {
 		return false // it does not run, or does not know the interface
 	}
 	var managed bool
-	err = conn.Object(managerName, path).
-		CallWithContext(ctx, propsIface+".Get", dbus.FlagNoAutoStart, managerDevice, "Managed").Store(&managed)
-	return err == nil && managed
+	return manager.Get(ctx, path, managerDevice, "Managed", &managed) == nil && managed
 }
 
 // managedText says that NetworkManager manages the interface, and what to do.
-func (c *Client) managedText() string {
-	return fmt.Sprintf("NetworkManager manages %s; hand it over with: nmcli device set %[1]s managed no", c.opts.Interface)
+func managedText(name string) string {
+	return fmt.Sprintf("NetworkManager manages %s; hand it over with: nmcli device set %[1]s managed no", name)
 }

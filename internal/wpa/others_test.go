@@ -9,6 +9,8 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/verdict"
 )
 
 const (
@@ -36,7 +38,7 @@ func TestTaken(t *testing.T) {
 			r.Air(lab())
 			r.joined(t)
 			take(r)
-			if why := next(t, r.lost); !strings.Contains(why, "another program selected") {
+			if why := r.loss(t); !strings.Contains(why, "another program selected") {
 				t.Errorf("lost: %s", why)
 			}
 			r.joined(t)
@@ -51,7 +53,7 @@ func TestRemovedWhileConnected(t *testing.T) {
 	r.joined(t)
 	r.InterfaceSignal("NetworkRemoved", ownNetwork)
 	r.Change(state("disconnected"))
-	if why := next(t, r.lost); !strings.Contains(why, "another program removed") {
+	if why := r.loss(t); !strings.Contains(why, "another program removed") {
 		t.Errorf("lost: %s", why)
 	}
 	r.joined(t)
@@ -62,13 +64,12 @@ func TestRemovedWhileConnected(t *testing.T) {
 // one that another program selects its own in place of. Which is ours is told by
 // more than the path: wpa_supplicant gives it to the next one that is added.
 func TestMeddlingWhileJoining(t *testing.T) {
-	inHandshake := func(r *rig) bool { return r.attempt != nil && r.attempt.try.phase == "4way_handshake" }
-	inScan := func(r *rig) bool { return len(r.Calls("RemoveNetwork")) > 0 && r.dev.mine == "" }
+	inScan := func(o *owner) bool { return o.station.mine == "" && o.station.none > o.station.dev.since }
 	tests := map[string]struct {
-		when   func(*rig) bool
+		when   func(*owner) bool
 		signal string
 		path   dbus.ObjectPath
-		first  []change // and no further
+		first  []verdict.Change // and no further
 		added  int
 	}{
 		"removed":                       {inHandshake, "NetworkRemoved", ownNetwork, toHandshake, 2},
@@ -83,9 +84,12 @@ func TestMeddlingWhileJoining(t *testing.T) {
 			r.Next(steps(test.first)...)
 			r.SlowScans()
 			go func() {
-				_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return test.when(r) })
+				if test.added == 3 {
+					_ = r.until(t, func() bool { return len(r.Calls("RemoveNetwork")) > 0 })
+				}
+				r.sees(t, test.when)
 				r.InterfaceSignal(test.signal, test.path)
-				_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.dev.taken || test.added == 2 })
+				r.sees(t, func(o *owner) bool { return o.station.taken || test.added == 2 })
 				_ = r.until(t, r.FinishScan) // if there is one
 			}()
 			r.joined(t)
@@ -107,7 +111,7 @@ func TestTakenWhileSearching(t *testing.T) {
 	go func() {
 		_ = r.until(t, func() bool { return len(r.Calls("Scan")) > 0 })
 		r.InterfaceSignal("NetworkSelected", otherNetwork)
-		_ = r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.dev.taken })
+		r.sees(t, func(o *owner) bool { return o.station.taken })
 		_ = r.until(t, func() bool { r.FinishScan(); return said() })
 		r.Air(lab())
 		_ = r.until(t, r.FinishScan)
@@ -133,8 +137,8 @@ func TestCheck(t *testing.T) {
 	r.isQuiet(t)
 }
 
-// manager is a NetworkManager with one device.
-type manager struct {
+// nmFake is a NetworkManager with one device.
+type nmFake struct {
 	t       *testing.T
 	conn    *dbus.Conn
 	managed atomic.Bool
@@ -142,14 +146,14 @@ type manager struct {
 
 const managerDevicePath = dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/1")
 
-func startManager(t *testing.T, address string) *manager {
+func startManager(t *testing.T, address string) *nmFake {
 	t.Helper()
 	conn, err := dbus.Connect(address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	m := &manager{t: t, conn: conn}
+	m := &nmFake{t: t, conn: conn}
 	device := func(name string) (dbus.ObjectPath, *dbus.Error) {
 		if name != "wlan0" {
 			return "", dbus.NewError(managerName+".UnknownDevice", nil)
@@ -160,7 +164,7 @@ func startManager(t *testing.T, address string) *manager {
 	if err := conn.ExportMethodTable(map[string]any{"GetDeviceByIpIface": device}, managerPath, managerName); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.ExportMethodTable(map[string]any{"Get": get}, managerDevicePath, propsIface); err != nil {
+	if err := conn.ExportMethodTable(map[string]any{"Get": get}, managerDevicePath, msgbus.Properties); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.RequestName(managerName, dbus.NameFlagDoNotQueue); err != nil {
@@ -169,10 +173,10 @@ func startManager(t *testing.T, address string) *manager {
 	return m
 }
 
-func (m *manager) manage(on bool) {
+func (m *nmFake) manage(on bool) {
 	m.managed.Store(on)
 	changed := map[string]dbus.Variant{"Managed": dbus.MakeVariant(on)}
-	if err := m.conn.Emit(managerDevicePath, propChanged, managerDevice, changed, []string{}); err != nil {
+	if err := m.conn.Emit(managerDevicePath, msgbus.PropertiesChanged, managerDevice, changed, []string{}); err != nil {
 		m.t.Error(err)
 	}
 }
@@ -190,9 +194,7 @@ func TestManaged(t *testing.T) {
 	r.isAvailable(t, "nmcli device set wlan0 managed no")
 	for _, name := range []string{"interface_disabled", "disconnected"} {
 		r.Change(state(name))
-		if err := r.until(t, func() bool { r.mu.Lock(); defer r.mu.Unlock(); return r.dev.state == name }); err != nil {
-			t.Fatal(err)
-		}
+		r.sees(t, func(o *owner) bool { return o.station.state == name })
 	}
 	m.manage(false)
 	r.isAvailable(t, "")

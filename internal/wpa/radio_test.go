@@ -18,7 +18,7 @@ func TestNoRadio(t *testing.T) {
 	r := &rig{WPA: dbustest.StartWPA(t, address, "")}
 	r.run(t, address)
 	r.isAvailable(t, "is another wpa_supplicant or iwd using it")
-	net := filepath.Join(r.sys, "class/net")
+	net := filepath.Join(r.sysfs, "class/net")
 	if err := os.Rename(filepath.Join(net, "wlan0"), filepath.Join(net, "wlp2s0")); err != nil { // at once: the Client looks any time
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestNoRadio(t *testing.T) {
 	r.joined(t)
 	r.Radio("")
 	r.isAvailable(t, "let go of wlan0")
-	next(t, r.lost)
+	r.loss(t)
 }
 
 func TestBlockedRadio(t *testing.T) {
@@ -42,7 +42,7 @@ func TestBlockedRadio(t *testing.T) {
 		{"hard", "hardware switch"},
 	} {
 		if test.kind != "" {
-			dir := filepath.Join(r.sys, "class/net/wlan0/phy80211/rfkill0")
+			dir := filepath.Join(r.sysfs, "class/net/wlan0/phy80211/rfkill0")
 			if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, test.kind), []byte("1\n"), 0o600)); err != nil {
 				t.Fatal(err)
 			}
@@ -50,10 +50,10 @@ func TestBlockedRadio(t *testing.T) {
 		r.Change(dbustest.Step{"State": stateDisabled})
 		r.isAvailable(t, test.detail)
 		if test.kind == "" {
-			next(t, r.lost)
+			r.loss(t)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		_, err := r.Join(ctx, Request{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
+		_, err := r.Join(ctx, wifi.Target{Credentials: credentials(testPassphrase, wifi.AutoDetect)})
 		cancel()
 		if wifi.FailureOf(err) != wifi.FailureHardware || !strings.Contains(err.Error(), test.detail) {
 			t.Errorf("got %v", err)

@@ -6,92 +6,119 @@ import (
 	"time"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/verdict"
 )
 
-// change is what one signal says about the interface.
-type change struct {
-	state    string          // empty: not changed
-	current  dbus.ObjectPath // CurrentNetwork; empty: not changed
-	auth     *int32          // AuthStatusCode, IEEE 802.11-2020, table 9-50
-	assoc    *int32          // AssocStatusCode, the same table
-	reason   *int32          // DisconnectReason, table 9-49; negative if it was this side that ended it
-	mismatch bool            // wpa_supplicant itself says that the password is wrong (2.11 and later)
+// dial connects to the message bus and subscribes to what receive understands.
+func (c *Client) dial(ctx context.Context) (*dbus.Conn, <-chan *dbus.Signal, error) {
+	conn, err := msgbus.Dial(ctx, c.cfg.Bus, dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
+	if err != nil {
+		return nil, nil, err
+	}
+	signals := make(chan *dbus.Signal, 64)
+	conn.Signal(signals)
+	if err := c.subscribe(ctx, conn); err != nil {
+		_ = conn.Close()
+		return nil, nil, fmt.Errorf("subscribe to wpa_supplicant's signals: %w", msgbus.Plain(err))
+	}
+	return conn, signals, nil
 }
 
-// handle acts on a signal. It returns true when it is time to look for the
-// interface.
-func (c *Client) handle(ctx context.Context, s *dbus.Signal) (look bool) {
-	c.mu.Lock()
-	dev := c.dev
-	c.mu.Unlock()
-	if s.Name == ownerChange {
-		return c.handleOwner(dev, s)
+func (c *Client) subscribe(ctx context.Context, conn *dbus.Conn) error {
+	match := func(sender, iface, member string, more ...dbus.MatchOption) []dbus.MatchOption {
+		return append(more, dbus.WithMatchSender(sender), dbus.WithMatchInterface(iface), dbus.WithMatchMember(member))
 	}
-	if dev == nil {
-		return s.Name == rootIface+".InterfaceAdded"
+	for _, options := range [][]dbus.MatchOption{
+		match(msgbus.BusName, msgbus.BusName, "NameOwnerChanged", dbus.WithMatchArg(0, service)),
+		match(service, rootIface, "InterfaceAdded"),
+		match(service, rootIface, "InterfaceRemoved"),
+		match(service, msgbus.Properties, "PropertiesChanged", dbus.WithMatchArg(0, ifaceIface)),
+		match(service, ifaceIface, "ScanDone"),
+		match(service, ifaceIface, "NetworkSelected"),
+		match(service, ifaceIface, "NetworkRemoved"),
+		match(service, ifaceIface, "PskMismatch"),
+		match(service, ifaceIface, "SaePasswordMismatch"),
+		match(msgbus.BusName, msgbus.BusName, "NameOwnerChanged", dbus.WithMatchArg(0, managerName)),
+		match(managerName, managerName, "DeviceAdded"),
+		match(managerName, msgbus.Properties, "PropertiesChanged", dbus.WithMatchArg(0, managerDevice)),
+	} {
+		ctx, cancel := context.WithTimeout(ctx, c.times.answer)
+		err := conn.AddMatchSignalContext(ctx, options...)
+		cancel()
+		if err != nil {
+			return err
+		}
 	}
-	if s.Sender != dev.owner || s.Sequence < dev.since {
-		return false
+	return nil
+}
+
+// receive acts on a signal. The bus delivers what anybody sends to this connection, so
+// the sender is checked; only what makes the owner ask may come from anybody.
+func (o *owner) receive(signal *dbus.Signal) {
+	if o.manager.concerns(signal) {
+		o.manager.stale = true
 	}
+	s := o.station
 	switch {
-	case s.Name == rootIface+".InterfaceRemoved":
-		if len(s.Body) > 0 && s.Body[0] == dev.path {
-			c.detach("wpa_supplicant let go of " + c.opts.Interface + "; waiting for it")
+	case signal.Name == msgbus.NameOwnerChanged:
+		o.ownerChanged(signal)
+	case s == nil && signal.Name == rootIface+".InterfaceAdded":
+		o.trouble.retry = backoff{}
+	case s == nil || signal.Sender != s.dev.owner || signal.Sequence < s.dev.since:
+	case signal.Name == rootIface+".InterfaceRemoved":
+		if len(signal.Body) > 0 && signal.Body[0] == s.dev.path {
+			o.detach("wpa_supplicant let go of " + o.cfg.Interface + "; waiting for it")
 		}
-	case s.Path != dev.path:
-	case s.Name == ifaceIface+".ScanDone":
-		c.mu.Lock()
-		dev.scanDone = s.Sequence
-		dev.scanOK = len(s.Body) > 0 && s.Body[0] == true
-		c.broadcast()
-		c.mu.Unlock()
-	case s.Name == ifaceIface+".NetworkSelected" && len(s.Body) > 0:
-		if path, ok := s.Body[0].(dbus.ObjectPath); ok {
-			c.mu.Lock()
-			dev.taken = dev.taken || path != dev.mine && s.Sequence > dev.none
-			c.mu.Unlock()
-			c.apply(dev, change{current: path})
-		}
-	case s.Name == ifaceIface+".NetworkRemoved" && len(s.Body) > 0:
-		c.removed(dev, s.Body[0])
-	case s.Name == ifaceIface+".PskMismatch", s.Name == ifaceIface+".SaePasswordMismatch":
-		c.apply(dev, change{mismatch: true})
-	case s.Name == propChanged && len(s.Body) > 1:
-		if props, ok := s.Body[1].(map[string]dbus.Variant); ok {
-			c.apply(dev, c.complete(ctx, dev, decodeChange(props)))
-		}
+	case signal.Path == s.dev.path:
+		o.receiveOf(s, signal)
 	}
-	return false
 }
 
-// handleOwner acts on wpa_supplicant's coming and going.
-func (c *Client) handleOwner(dev *device, s *dbus.Signal) (look bool) {
+// ownerChanged acts on wpa_supplicant's coming and going.
+func (o *owner) ownerChanged(signal *dbus.Signal) {
 	var name, before, now string
-	if s.Sender != "org.freedesktop.DBus" || dbus.Store(s.Body, &name, &before, &now) != nil || name != service {
-		return false
+	if signal.Sender != msgbus.BusName || dbus.Store(signal.Body, &name, &before, &now) != nil || name != service {
+		return
 	}
-	if dev == nil {
-		return now != ""
+	if s := o.station; s != nil {
+		if now == s.dev.owner || signal.Sequence < s.dev.since {
+			return
+		}
+		o.detach("wpa_supplicant has ended; waiting for it")
 	}
-	if now == dev.owner || s.Sequence < dev.since {
-		return false
+	if now != "" {
+		o.trouble.retry = backoff{}
 	}
-	c.detach("wpa_supplicant has ended; waiting for it")
-	return now != ""
 }
 
-// complete adds to a change what wpa_supplicant does not tell: which network a
-// connection that came back belongs to (2.10, seen after SelectNetwork).
-func (c *Client) complete(ctx context.Context, dev *device, ch change) change {
-	c.mu.Lock()
-	linked := c.link != nil && c.link.dev == dev
-	c.mu.Unlock()
-	if linked && ch.state == "completed" && ch.current == "" {
-		if props, _, err := dev.properties(ctx); err == nil {
-			ch.current = property[dbus.ObjectPath](props, "CurrentNetwork")
+// receiveOf acts on a signal of the interface.
+func (o *owner) receiveOf(s *station, signal *dbus.Signal) {
+	var first any
+	if len(signal.Body) > 0 {
+		first = signal.Body[0]
+	}
+	switch signal.Name {
+	case ifaceIface + ".ScanDone":
+		s.scanDone, s.scanOK = signal.Sequence, first == true
+	case ifaceIface + ".NetworkSelected":
+		if path, ok := first.(dbus.ObjectPath); ok {
+			s.selected(path, signal.Sequence)
+			o.apply(change{network: path})
+		}
+	case ifaceIface + ".NetworkRemoved":
+		o.networkRemoved(s, first)
+	case ifaceIface + ".PskMismatch", ifaceIface + ".SaePasswordMismatch":
+		o.apply(change{Change: verdict.Change{Mismatch: true}})
+	case msgbus.PropertiesChanged:
+		if len(signal.Body) < 2 {
+			return
+		}
+		if props, ok := signal.Body[1].(map[string]dbus.Variant); ok {
+			o.change(s, decodeChange(props))
 		}
 	}
-	return ch
 }
 
 func decodeChange(props map[string]dbus.Variant) change {
@@ -102,178 +129,66 @@ func decodeChange(props map[string]dbus.Variant) change {
 		return nil
 	}
 	return change{
-		state:   property[string](props, "State"),
-		current: property[dbus.ObjectPath](props, "CurrentNetwork"),
-		auth:    code("AuthStatusCode"),
-		assoc:   code("AssocStatusCode"),
-		reason:  code("DisconnectReason"),
+		Change: verdict.Change{
+			State:  msgbus.Value[string](props, "State"),
+			Auth:   code("AuthStatusCode"),
+			Assoc:  code("AssocStatusCode"),
+			Reason: code("DisconnectReason"),
+		},
+		network: msgbus.Value[dbus.ObjectPath](props, "CurrentNetwork"),
+		bss:     msgbus.Value[dbus.ObjectPath](props, "CurrentBSS"),
 	}
 }
 
-// apply notes a change of the interface, for the attempt and the link to see.
-func (c *Client) apply(dev *device, ch change) {
-	c.mu.Lock()
-	was := dev.state
-	if ch.reason != nil {
-		dev.reason = *ch.reason
-	}
-	if ch.state != "" {
-		dev.state = ch.state
-	}
-	if ch.current != "" {
-		dev.current = ch.current
-	}
-	if c.attempt != nil && c.attempt.dev == dev {
-		c.attempt.observe(ch)
-	}
-	if c.link != nil {
-		c.link.observe(dev, time.Now())
-	}
-	c.broadcast()
-	c.mu.Unlock()
-	if (was == stateDisabled) != (ch.state == stateDisabled) && ch.state != "" {
-		c.checkRadio(dev)
-	}
-}
-
-// removed notes that a network is no longer in wpa_supplicant. If it is the one in
-// use, it was not this Client that removed it.
-func (c *Client) removed(dev *device, path any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.attempt != nil && c.attempt.dev == dev && c.attempt.network == path {
-		c.attempt.removed = true
-	}
-	if c.link != nil && c.link.dev == dev && c.link.network == path {
-		c.link.removed = true
-		c.link.observe(dev, time.Now())
-	}
-	c.broadcast()
-}
-
-// link is a connection that was made, and is watched until it is lost or left.
-type link struct {
-	dev     *device
-	network dbus.ObjectPath
-	lostAt  time.Time // zero: it is up
-	removed bool      // by another program
-	awaited bool      // whoever joined knows of it: its loss may be told
-	detail  string
-}
-
-// observe notes whether the connection is up. Only states that a rekeying does
-// not pass through say that it is not.
-func (l *link) observe(dev *device, now time.Time) {
-	taken := dev.current != "" && dev.current != noPath && dev.current != l.network
-	switch {
-	case l.removed:
-		l.detail = "another program removed the network from wpa_supplicant"
-	case taken:
-		l.detail = "another program selected its own network"
-	}
-	if l.removed || taken {
-		if l.lostAt.IsZero() {
-			l.lostAt = now
-		}
+// change applies a change. wpa_supplicant does not always tell which network a
+// connection that has come back belongs to (2.10, seen after SelectNetwork): then it
+// is asked first.
+func (o *owner) change(s *station, ch change) {
+	if o.linked() && ch.State == "completed" && ch.network == "" {
+		s.incomplete = &ch
 		return
 	}
-	switch dev.state {
-	case "completed":
-		l.lostAt = time.Time{}
-	case "associated", "4way_handshake", "group_handshake":
-	default:
-		if l.lostAt.IsZero() {
-			l.lostAt = now
+	o.apply(ch)
+}
+
+// complete asks which network an incomplete change is about, and applies it.
+func (o *owner) complete() question {
+	s := o.station
+	return func(ctx context.Context) func() {
+		props, _, err := s.dev.properties(ctx)
+		return func() {
+			ch := *s.incomplete
+			s.incomplete = nil
+			if err == nil {
+				ch.network = msgbus.Value[dbus.ObjectPath](props, "CurrentNetwork")
+			}
+			o.apply(ch)
 		}
-		l.detail = lossDetail(dev.state, dev.reason)
 	}
 }
 
-func lossDetail(state string, reason int32) string {
-	switch {
-	case state == stateDisabled:
-		return "the radio was switched off or blocked"
-	case reason == -4 || reason == 0:
-		return "the access point is out of reach"
-	case reason > 0:
-		return fmt.Sprintf("the access point ended the connection (%s)", reasonText(reason))
-	default:
-		return fmt.Sprintf("the connection was ended from this side (%s)", reasonText(reason))
+// apply takes in a change of the interface.
+func (o *owner) apply(ch change) {
+	s := o.station
+	was := s.state
+	s.apply(ch)
+	if (was == stateDisabled) != (s.state == stateDisabled) {
+		s.radio = o.radioTrouble(s.state)
+	}
+	if o.linked() {
+		o.link.observe(s, time.Now())
+		o.link.at(ch.bss)
 	}
 }
 
-// lossTimer returns a channel that delivers when a connection that went down
-// counts as lost.
-func (c *Client) lossTimer() <-chan time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.link == nil || !c.link.awaited || c.link.lostAt.IsZero() {
-		return nil
+// networkRemoved notes that a network is no longer in wpa_supplicant. If it is the one
+// in use, another program has removed it.
+func (o *owner) networkRemoved(s *station, path any) {
+	if s.attempt != nil && s.attempt.network == path {
+		s.attempt.removed = true
 	}
-	return time.After(time.Until(c.link.lostAt.Add(lostAfter)))
-}
-
-// checkLink tells the owner if the connection is lost, and returns it then.
-func (c *Client) checkLink() *link {
-	c.notify.Lock()
-	defer c.notify.Unlock()
-	c.mu.Lock()
-	l := c.link
-	switch {
-	case l == nil:
-	case !l.awaited:
-		l = nil
-	case l.dev.gone:
-		l.detail = c.down
-	case l.lostAt.IsZero():
-		l = nil
-	case l.dev.state != stateDisabled && time.Since(l.lostAt) < lostAfter:
-		l = nil
-	}
-	if l != nil {
-		c.link = nil
-	}
-	c.mu.Unlock()
-	if l != nil {
-		c.opts.OnLost(l.detail)
-	}
-	return l
-}
-
-// Watch makes OnLost tell of the connection that the last Join returned. It is for
-// whoever has made it known: a loss that is told before the join is taken for one of the
-// connection before.
-func (c *Client) Watch() {
-	c.mu.Lock()
-	if c.link != nil {
-		c.link.awaited = true
-	}
-	c.mu.Unlock()
-	select {
-	case c.poke <- struct{}{}:
-	default:
-	}
-}
-
-// unlink stops watching the connection: OnLost is not called for it any more.
-func (c *Client) unlink() {
-	c.notify.Lock()
-	defer c.notify.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.link = nil
-}
-
-// watch starts watching a connection that was made. c.op is held.
-func (c *Client) watch(dev *device, network dbus.ObjectPath) {
-	c.current = &link{dev: dev, network: network}
-	c.mu.Lock()
-	dev.reason, dev.current = 0, network
-	c.link = c.current
-	c.link.observe(dev, time.Now())
-	c.mu.Unlock()
-	select {
-	case c.poke <- struct{}{}:
-	default:
+	if o.linked() && o.link.network == path {
+		o.link.removed = true
+		o.link.observe(s, time.Now())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -40,19 +41,20 @@ func TestForgedSignal(t *testing.T) {
 	r.run(t, address)
 	r.isAvailable(t, "")
 	r.joined(t)
+	dev := r.view.Load().dev
 	forger := dbustest.Connect(t, address)
 	forge := func(path dbus.ObjectPath, iface, name string, body ...any) {
 		forger.Send(&dbus.Message{Type: dbus.TypeSignal, Body: body, Headers: map[dbus.HeaderField]dbus.Variant{
-			dbus.FieldDestination: dbus.MakeVariant(r.Client.dev.conn.Names()[0]),
+			dbus.FieldDestination: dbus.MakeVariant(dev.supplicant.Conn.Names()[0]),
 			dbus.FieldPath:        dbus.MakeVariant(path),
 			dbus.FieldInterface:   dbus.MakeVariant(iface),
 			dbus.FieldMember:      dbus.MakeVariant(name),
 			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf(body...)),
 		}}, nil)
 	}
-	forge("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", service, r.Client.dev.owner, "")
-	forge(rootPath, rootIface, "InterfaceRemoved", r.Client.dev.path)
-	forge(r.Client.dev.path, propsIface, "PropertiesChanged", ifaceIface,
+	forge("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", service, dev.owner, "")
+	forge(rootPath, rootIface, "InterfaceRemoved", dev.path)
+	forge(dev.path, msgbus.Properties, "PropertiesChanged", ifaceIface,
 		map[string]dbus.Variant{"DisconnectReason": dbus.MakeVariant(int32(99)), "State": dbus.MakeVariant(stateDisabled)}, []string{})
 	// When the bus answers, it has passed these on.
 	var id string
@@ -61,7 +63,7 @@ func TestForgedSignal(t *testing.T) {
 	}
 	r.Change(dbustest.Step{"DisconnectReason": int32(23)})
 	r.Change(state("disconnected"))
-	if why := next(t, r.lost); !strings.Contains(why, "reason 23") {
+	if why := r.loss(t); !strings.Contains(why, "reason 23") {
 		t.Errorf("lost: %s", why)
 	}
 	r.isQuiet(t)
@@ -70,21 +72,23 @@ func TestForgedSignal(t *testing.T) {
 // Signals that were on their way while the interface was looked for are older than
 // what was found.
 func TestOldSignals(t *testing.T) {
-	c := New(Options{})
-	c.dev = &device{owner: ":1.1", path: "/i", since: 10, state: "completed"}
+	o := newOwner(t.Context(), New(Config{}), nil, func(string) {})
+	dev := &device{owner: ":1.1", path: "/i", since: 10}
+	o.station = &station{dev: dev, state: "completed"}
 	changed := map[string]dbus.Variant{"State": dbus.MakeVariant("disconnected")}
 	body := []any{ifaceIface, changed, []string{}}
-	c.handle(t.Context(), &dbus.Signal{Sequence: 9, Sender: ":1.1", Path: "/i", Name: propChanged, Body: body})
-	c.handle(t.Context(), &dbus.Signal{Sequence: 9, Sender: "org.freedesktop.DBus", Name: ownerChange, Body: []any{service, ":1.0", ""}})
-	if c.dev == nil || c.dev.state != "completed" {
+	ended := []any{service, ":1.1", ""}
+	o.receive(&dbus.Signal{Sequence: 9, Sender: ":1.1", Path: "/i", Name: msgbus.PropertiesChanged, Body: body})
+	o.receive(&dbus.Signal{Sequence: 9, Sender: msgbus.BusName, Name: msgbus.NameOwnerChanged, Body: []any{service, ":1.0", ""}})
+	if o.station == nil || o.station.state != "completed" {
 		t.Error("an old signal was believed")
 	}
-	c.handle(t.Context(), &dbus.Signal{Sequence: 11, Sender: ":1.1", Path: "/i", Name: propChanged, Body: body})
-	if c.dev.state != "disconnected" {
+	o.receive(&dbus.Signal{Sequence: 11, Sender: ":1.1", Path: "/i", Name: msgbus.PropertiesChanged, Body: body})
+	if o.station.state != "disconnected" {
 		t.Error("a new signal was not believed")
 	}
-	c.handle(t.Context(), &dbus.Signal{Sequence: 12, Sender: "org.freedesktop.DBus", Name: ownerChange, Body: []any{service, ":1.1", ""}})
-	if c.dev != nil {
+	o.receive(&dbus.Signal{Sequence: 12, Sender: msgbus.BusName, Name: msgbus.NameOwnerChanged, Body: ended})
+	if o.station != nil {
 		t.Error("wpa_supplicant's end was not believed")
 	}
 }
@@ -95,9 +99,8 @@ func TestForgetLate(t *testing.T) {
 	r := newRig(t)
 	r.Air(lab())
 	r.joined(t)
-	lost := r.Client.current
 	r.joined(t)
-	r.forget(t.Context(), lost)
+	r.forget(t.Context(), r.links[0])
 	if n := r.Networks(); n != 1 {
 		t.Errorf("%d networks are left of the later connection", n)
 	}

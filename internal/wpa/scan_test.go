@@ -11,7 +11,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-func TestAround(t *testing.T) {
+func TestScan(t *testing.T) {
 	r := newRig(t)
 	ap := func(last byte, ssid string, signal int16, privacy bool, rsn ...string) dbustest.AP {
 		return dbustest.AP{SSID: ssid, BSSID: [6]byte{2, 0, 0, 0, 2, last}, Frequency: 2412, Signal: signal, Privacy: privacy, RSN: rsn}
@@ -37,7 +37,7 @@ func TestAround(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for range 2 {
-		got, err := r.Around(ctx)
+		got, err := r.Scan(ctx)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, %v", got, err)
 		}
@@ -47,21 +47,21 @@ func TestAround(t *testing.T) {
 	}
 }
 
-// TestAroundWhileJoined looks around without leaving the network, and looks at it.
-func TestAroundWhileJoined(t *testing.T) {
+// TestScanWhileJoined looks around without leaving the network, and looks at it.
+func TestScanWhileJoined(t *testing.T) {
 	r := newRig(t)
 	r.Air(lab())
 	r.joined(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if got, err := r.Around(ctx); err != nil || len(got) != 1 || got[0].SSID != "lab" {
+	if got, err := r.Scan(ctx); err != nil || len(got) != 1 || got[0].SSID != "lab" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	if n, err := r.Current(ctx); err != nil || n.SSID != "lab" || n.SignalDBm != -42 {
+	if n, err := r.links[0].Network(ctx); err != nil || n.SSID != "lab" || n.SignalDBm != -42 {
 		t.Errorf("the network is %+v, %v", n, err)
 	}
 	r.Fail("SignalPoll", "org.freedesktop.DBus.Error.Failed")
-	if n, err := r.Current(ctx); err != nil || n.SignalDBm != -50 {
+	if n, err := r.links[0].Network(ctx); err != nil || n.SignalDBm != -50 {
 		t.Errorf("without the signal the network is %+v, %v", n, err)
 	}
 	if n := r.Networks(); n != 1 {
@@ -70,17 +70,19 @@ func TestAroundWhileJoined(t *testing.T) {
 	r.isQuiet(t)
 }
 
-func TestAroundWithoutRadio(t *testing.T) {
+func TestScanWithoutRadio(t *testing.T) {
 	r := newRig(t)
+	r.Air(lab())
+	r.joined(t)
 	r.Stop()
 	r.isAvailable(t, "waiting")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	var failure *wifi.Error
-	if _, err := r.Around(ctx); !errors.As(err, &failure) || failure.Failure != wifi.FailureHardware {
+	if _, err := r.Scan(ctx); !errors.As(err, &failure) || failure.Failure != wifi.FailureHardware {
 		t.Errorf("got %v", err)
 	}
-	if n, err := r.Current(ctx); err == nil {
+	if n, err := r.links[0].Network(ctx); err == nil {
 		t.Errorf("without a radio the network is %+v", n)
 	}
 }

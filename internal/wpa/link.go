@@ -1,0 +1,184 @@
+package wpa
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/verdict"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+var errNotConnected = errors.New("the interface is not connected")
+
+// Link is a connection to a network that a Join has made.
+type Link struct {
+	c       *Client
+	dev     *device
+	network dbus.ObjectPath
+	lost    chan string
+	roamed  chan struct{}
+
+	// What follows belongs to the owner.
+	bss       dbus.ObjectPath // of the access point
+	downSince time.Time       // zero: the connection stands
+	removed   bool            // the network, from wpa_supplicant, by another program
+	detail    string          // why it does not stand
+}
+
+// Lost returns a channel that delivers one text for a person when the connection is
+// lost, and is closed then. It is closed without a text when a later Join or Leave, or
+// the end of Run, has ended the connection. Roaming and rekeying are not a loss.
+func (l *Link) Lost() <-chan string { return l.lost }
+
+// Roamed returns a channel that delivers when the connection has moved to another
+// access point; once, if it did so several times.
+func (l *Link) Roamed() <-chan struct{} { return l.roamed }
+
+// Network returns the network as it is now: the access point may be another one than
+// at the join, and the signal changes all the time.
+func (l *Link) Network(ctx context.Context) (wifi.Network, error) {
+	if l.c.isGone(l.dev) {
+		return wifi.Network{}, errGone
+	}
+	now, err := l.dev.connection(ctx)
+	if err == nil && now.network != l.network {
+		err = errNotConnected
+	}
+	if err != nil {
+		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
+	}
+	b, err := l.dev.bssByPath(ctx, now.bss)
+	if err != nil {
+		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
+	}
+	n := wifi.Network{SSID: b.ssid, BSSID: b.bssid, FrequencyMHz: b.frequency, SignalDBm: b.signal, AKM: now.akm}
+	if signal, ok := l.dev.signal(ctx); ok {
+		n.SignalDBm = signal // else the last scan's
+	}
+	return n, nil
+}
+
+// watch makes the owner watch over a connection that was made.
+func (c *Client) watch(dev *device, now connection) *Link {
+	l := &Link{
+		c: c, dev: dev, network: now.network, bss: now.bss,
+		lost: make(chan string, 1), roamed: make(chan struct{}, 1),
+	}
+	c.inbox.post(func(o *owner) {
+		o.link = l
+		if s := o.station; o.linked() {
+			s.reason, s.current = 0, l.network
+			l.observe(s, time.Now())
+		}
+	})
+	return l
+}
+
+// at notes which access point the connection is to.
+func (l *Link) at(bss dbus.ObjectPath) {
+	if bss == "" || bss == noPath || bss == l.bss {
+		return
+	}
+	l.bss = bss
+	select {
+	case l.roamed <- struct{}{}:
+	default:
+	}
+}
+
+// observe notes whether the connection stands. Only states that a rekeying does not
+// pass through say that it does not.
+func (l *Link) observe(s *station, now time.Time) {
+	taken := s.current != "" && s.current != noPath && s.current != l.network
+	up := false
+	switch {
+	case l.removed:
+		l.detail = errRemoved.Error()
+	case taken:
+		l.detail = errTaken.Error()
+	case s.state == "completed":
+		up = true
+	case s.state == "associated", s.state == "4way_handshake", s.state == "group_handshake":
+		return
+	default:
+		l.detail = lossDetail(s.state, s.reason)
+	}
+	switch {
+	case up:
+		l.downSince = time.Time{}
+	case l.downSince.IsZero():
+		l.downSince = now
+	}
+}
+
+func lossDetail(state string, reason int32) string {
+	switch {
+	case state == stateDisabled:
+		return "the radio was switched off or blocked"
+	case reason == -4 || reason == 0:
+		return "the access point is out of reach"
+	case reason > 0:
+		return fmt.Sprintf("the access point ended the connection (%s)", verdict.ReasonText(reason))
+	default:
+		return fmt.Sprintf("the connection was ended from this side (%s)", verdict.ReasonText(reason))
+	}
+}
+
+// linked reports whether there is a connection on the interface as it is now.
+func (o *owner) linked() bool {
+	return o.link != nil && o.station != nil && o.link.dev == o.station.dev
+}
+
+// watchLink tells that the connection is lost when it has been down for long enough.
+func (o *owner) watchLink(now time.Time) {
+	l := o.link
+	switch {
+	case l == nil:
+		return
+	case !o.linked():
+		l.detail = o.view.Load().problem
+	case l.downSince.IsZero():
+		return
+	case o.station.state != stateDisabled && now.Before(l.downSince.Add(o.times.loss)):
+		return
+	}
+	l.lost <- l.detail
+	o.unlink()
+	o.others.Go(func() { o.forget(o.ctx, l) })
+}
+
+// unlink ends the watch over the connection.
+func (o *owner) unlink() {
+	if o.link != nil {
+		close(o.link.lost)
+		o.link = nil
+	}
+}
+
+// forget removes the network of a connection that was lost, so that wpa_supplicant
+// does not come back to it behind the daemon's back.
+func (c *Client) forget(ctx context.Context, l *Link) {
+	t, err := c.take(ctx)
+	if err != nil {
+		return
+	}
+	defer c.give(t)
+	if t.link != l {
+		return // a later Join or Leave has removed it
+	}
+	keep, err := await(ctx, c, func(o *owner) (bool, bool) {
+		// By now, its number may be that of another program's network.
+		return o.station == nil || o.station.dev != l.dev || l.removed || o.manager.managed, true
+	})
+	if keep || err != nil {
+		return
+	}
+	if _, err := l.dev.call(ctx, "RemoveNetwork", []any{l.network}); err != nil {
+		c.cfg.Log.Debug("cannot remove the network of the lost connection", "err", msgbus.Plain(err))
+	}
+}

@@ -1,0 +1,28 @@
+package wpa
+
+import "github.com/godbus/dbus/v5"
+
+// Names of wpa_supplicant's D-Bus interface (hostap, doc/dbus.doxygen).
+const (
+	service    = "fi.w1.wpa_supplicant1"
+	rootPath   = dbus.ObjectPath("/fi/w1/wpa_supplicant1")
+	rootIface  = service
+	ifaceIface = service + ".Interface"
+	bssIface   = service + ".BSS"
+
+	errIfaceUnknown = service + ".InterfaceUnknown"
+	errIfaceExists  = service + ".InterfaceExists"
+	errUnknown      = service + ".UnknownError"
+	errScan         = ifaceIface + ".ScanError"
+)
+
+// noPath is what wpa_supplicant answers instead of no object.
+const noPath = dbus.ObjectPath("/")
+
+// Names of NetworkManager's D-Bus interface (its D-Bus reference manual).
+const (
+	managerName   = "org.freedesktop.NetworkManager"
+	managerPath   = dbus.ObjectPath("/org/freedesktop/NetworkManager")
+	managerDevice = managerName + ".Device"
+	managerAdded  = managerName + ".DeviceAdded"
+)

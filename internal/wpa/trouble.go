@@ -1,0 +1,123 @@
+package wpa
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+)
+
+const silent = "wpa_supplicant does not answer; restart it with: systemctl restart wpa_supplicant"
+
+// trouble is what keeps wpa_supplicant from being used. It belongs to the owner.
+type trouble struct {
+	missing string  // why wpa_supplicant or the interface is not there
+	retry   backoff // until it is looked for again
+	pinged  bool    // wpa_supplicant is being asked whether it answers
+	silent  bool    // it does not
+}
+
+// backoff is a deadline that moves further away each time.
+type backoff struct {
+	at    time.Time // zero: now
+	pause time.Duration
+}
+
+func (b *backoff) start(t times) {
+	b.pause = min(max(2*b.pause, t.firstRetry), t.lastRetry)
+	b.at = time.Now().Add(b.pause)
+}
+
+// problem says why networks cannot be joined, and what to do; empty: they can.
+func (o *owner) problem() string {
+	switch {
+	case o.manager.managed:
+		return managedText(o.cfg.Interface) // whatever else there is follows from it, or can wait
+	case o.station == nil:
+		return o.trouble.missing
+	case o.trouble.silent:
+		return silent
+	}
+	return o.station.radio
+}
+
+// attach looks for wpa_supplicant and the interface and, if they are not there, does so
+// again later.
+func (o *owner) attach() question {
+	return func(ctx context.Context) func() {
+		s, err := o.findStation(ctx, o.conn)
+		if err != nil {
+			why := o.explain(err)
+			return func() {
+				o.cfg.Log.Debug("cannot use wpa_supplicant", "interface", o.cfg.Interface, "err", msgbus.Plain(err))
+				o.trouble.missing = why
+				o.trouble.retry.start(o.times)
+			}
+		}
+		s.radio = o.radioTrouble(s.state)
+		return func() {
+			o.station = s
+			o.trouble.retry, o.trouble.silent = backoff{}, false
+		}
+	}
+}
+
+// detach forgets the interface, which is gone.
+func (o *owner) detach(why string) {
+	o.station = nil
+	o.trouble.missing = why
+	o.trouble.retry.start(o.times)
+}
+
+// sweepNetworks does what a Leave had to put off.
+func (o *owner) sweepNetworks() question {
+	dev := o.station.dev
+	return func(ctx context.Context) func() {
+		_, err := dev.call(ctx, "RemoveAllNetworks", nil)
+		return func() {
+			o.sweep = false
+			if err != nil {
+				o.cfg.Log.Warn("cannot remove the networks", "interface", o.cfg.Interface, "err", msgbus.Plain(err))
+			}
+		}
+	}
+}
+
+// ping asks wpa_supplicant until it answers or ends, and notes whether it does.
+func (o *owner) ping() {
+	if o.trouble.pinged || o.station == nil {
+		return
+	}
+	o.trouble.pinged = true
+	dev := o.station.dev
+	o.others.Go(func() {
+		for {
+			answers := dev.answers(o.ctx, o.cfg.Interface)
+			over := answers || o.ctx.Err() != nil || o.isGone(dev)
+			o.inbox.post(func(o *owner) {
+				o.trouble.pinged = !over
+				o.trouble.silent = !over && o.station != nil && o.station.dev == dev
+			})
+			if over {
+				return
+			}
+		}
+	})
+}
+
+// explain says in words why the interface could not be had, and what to do.
+func (c *Client) explain(err error) string {
+	switch name := msgbus.ErrorName(err); {
+	case name == errUnknown || name == errIfaceExists:
+		if why := c.radioProblem(); why != "" {
+			return why
+		}
+		return fmt.Sprintf("wpa_supplicant cannot use %s; is another wpa_supplicant or iwd using it?", c.cfg.Interface)
+	case name == msgbus.ErrorPrefix+"AccessDenied":
+		return "the message bus does not let this program use wpa_supplicant; it must run as root"
+	case msgbus.Unanswered(err):
+		return silent
+	}
+	return "wpa_supplicant is not running; start it with: systemctl start wpa_supplicant"
+}
