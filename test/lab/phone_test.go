@@ -31,7 +31,7 @@ func newPhone(t testing.TB, capability string, passkey func(context.Context) (ui
 	t.Helper()
 	p := &phone{t: t, gateway: adapterAddress(t, gatewayHCI)}
 	ctx := p.deadline()
-	c, err := central.Open(ctx, central.Options{Adapter: phoneHCI, Capability: capability, Passkey: passkey, Rescan: true})
+	c, err := central.Open(ctx, central.Options{Adapter: phoneHCI, Capability: capability, Passkey: passkey})
 	if err != nil {
 		t.Fatal(err)
 	}
