@@ -36,7 +36,7 @@ func TestCentralFloodsCommands(t *testing.T) {
 	}
 	waitIdle(t, bluetoothd)
 	waitIdle(t, unit)
-	taken := len(g.linesLike(from, "status -> CONNECTING"))
+	taken := len(g.journal.all(from, showing(central.StatusConnecting)))
 	t.Logf("%d commands, %d taken", sent, taken)
 	if taken < 10 { // nearly all names of a flood give way to the next one before they are tried
 		t.Errorf("only %d of %d commands began an attempt", taken, sent)

@@ -179,7 +179,7 @@ func (g *gateway) notesBond(r *rawATT) {
 	g.t.Helper()
 	_, err := r.read(central.StatusUUID)
 	is(g.t, "read Status", err, nil)
-	g.logged(patience, "MESSAGE=bonded with "+r.address)
+	g.event("bonded", "WIFIPROVD_CENTRAL="+r.address)
 }
 
 // prepares prepares writes of the SSID, each this much further on, and returns how

@@ -105,7 +105,7 @@ func benchResources(b *testing.B) string {
 		p := g.joined(benchNet)
 		p.leave()
 		p.central.Close()
-		g.logged(patience, "MESSAGE=central disconnected*")
+		g.event("central-disconnected")
 		time.Sleep(benchSettle)
 		pid := g.pid()
 		before := wakeups(b, pid)

@@ -50,7 +50,7 @@ func TestBoot3Erased(t *testing.T) {
 	if a := leased(t); len(a) > 0 {
 		t.Errorf("%s has %v", wlan, a)
 	}
-	if _, i := g.journal.find(0, []string{"MESSAGE=status -> CONNECTING*"}); i >= 0 {
+	if _, i := g.journal.find(0, showing(central.StatusConnecting)); i >= 0 {
 		t.Error("it tried to join a network")
 	}
 }

@@ -19,7 +19,7 @@ func TestNotFound(t *testing.T) {
 	p.provision(later.SSID, later.Passphrase, wifi.AutoDetect)
 	took := p.expect(central.StatusConnecting, central.StatusFailed)
 	t.Logf("FAILED %s after CONNECT", took)
-	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=not-found")
+	g.fails(wifi.FailureNotFound)
 	if reason := p.reason(); reason != wifi.FailureNotFound {
 		t.Errorf("reason %s, want %s", reason, wifi.FailureNotFound)
 	}
@@ -41,7 +41,7 @@ func TestNotFoundKeepsNetwork(t *testing.T) {
 	p := g.joined(home)
 	p.provision("nowhere", "a passphrase of nowhere", wifi.AutoDetect)
 	p.expect(central.StatusConnecting, central.StatusFailed, central.StatusConnecting, central.StatusConnected)
-	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=not-found", `WIFIPROVD_SSID="nowhere"`)
+	g.fails(wifi.FailureNotFound, `WIFIPROVD_SSID="nowhere"`)
 	waitFor(t, "online", patience, func() error { return g.online(1) })
 	g.stores(&home)
 }

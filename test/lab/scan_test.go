@@ -169,13 +169,13 @@ func (r *rawATT) listsBoth(twins, open string) {
 // that a phone causes comes then, so that CONNECT need not scan.
 func TestPhoneBeforeWifi(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "none"}})
-	g.logged(patience, "MESSAGE=Wi-Fi can be used")
+	g.event("wifi-usable")
 	t.Cleanup(func() { run(t, "ip", "link", "set", wlan, "up") })
 	run(t, "ip", "link", "set", wlan, "down")
-	g.logged(patience, "MESSAGE=Wi-Fi cannot be used:*")
+	g.event("wifi-unusable")
 	dialATT(t, phoneHCI, notEncrypted)
-	g.logged(patience, "MESSAGE=central connected*")
+	g.event("central-connected")
 	run(t, "ip", "link", "set", wlan, "up")
-	g.logged(patience, "MESSAGE=Wi-Fi can be used")
-	g.logged(patience, "MESSAGE=looked around*")
+	g.event("wifi-usable")
+	g.event("scanned")
 }

@@ -94,26 +94,6 @@ func (s *soak) meet() {
 	s.phone.watch()
 }
 
-// until waits for a notification of want. What was under way may end with others
-// before it.
-func (s *soak) until(want central.Status) {
-	s.t.Helper()
-	timeout := time.After(patience)
-	for {
-		select {
-		case value, ok := <-s.phone.statuses:
-			if !ok {
-				s.t.Fatalf("the connection was lost before %s was notified", want)
-			}
-			if len(value) == 1 && central.Status(value[0]) == want {
-				return
-			}
-		case <-timeout:
-			s.t.Fatalf("%s was not notified within %s", want, patience)
-		}
-	}
-}
-
 // drain forgets the notifications that have come.
 func (s *soak) drain() {
 	for {
@@ -131,8 +111,8 @@ func (s *soak) provision() {
 	ap := s.aps[s.joined-1]
 	s.drain()
 	s.phone.provision(ap.SSID, ap.Passphrase, wifi.AutoDetect)
-	s.until(central.StatusConnecting)
-	s.until(central.StatusConnected)
+	s.phone.until(central.StatusConnecting)
+	s.phone.until(central.StatusConnected)
 }
 
 // verify checks that the gateway is where the steps before have left it.
@@ -151,8 +131,8 @@ func (s *soak) mistype() {
 	ap := s.aps[s.random.IntN(len(s.aps))]
 	s.drain()
 	s.phone.provision(ap.SSID, "not this password", wifi.AutoDetect)
-	s.until(central.StatusConnecting)
-	s.until(central.StatusFailed)
+	s.phone.until(central.StatusConnecting)
+	s.phone.until(central.StatusFailed)
 	if got := s.phone.reason(); got != wifi.FailureWrongPassword {
 		s.t.Errorf("reason %s, want a wrong password", got)
 	}
@@ -163,7 +143,7 @@ func (s *soak) erase() {
 	s.joined = 0
 	s.drain()
 	s.phone.command(central.ControlErase)
-	s.until(central.StatusIdle)
+	s.phone.until(central.StatusIdle)
 	select {
 	case <-s.phone.session.Lost(): // the bond goes, and the connection with it
 	case <-time.After(patience):
