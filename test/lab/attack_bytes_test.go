@@ -17,8 +17,8 @@ import (
 // hostile would clear a terminal, end a line, end a JSON string.
 const hostile = "\x1b[2J\r\n\"},{\"\x00\x07\xff"
 
-// TestHostileSSID joins a network with such a name. No control character of it is
-// in the journal.
+// TestHostileSSID joins a network with such a name. None of its control characters gets into the
+// journal.
 func TestHostileSSID(t *testing.T) {
 	evil := AP{SSID: hostile, Security: wifi.Open}
 	g := start(t, situation{aps: []AP{evil}})
@@ -46,8 +46,8 @@ func TestHostileSSID(t *testing.T) {
 	g.stores(&evil)
 }
 
-// TestHostileName: another device pretends to be a gateway, with a name for the
-// terminal of whoever looks.
+// TestHostileName: another device pretends to be a gateway, under a name that attacks the terminal of
+// whoever lists the gateways.
 func TestHostileName(t *testing.T) {
 	start(t, situation{})
 	const name = "\x1b[2J\x1b]0;x\a\r\n\"}"

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestPasskeyLockout guesses passkeys, and finds that it takes longer each time: 2 s,
-// 4 s, 8 s, up to a minute. Then the owner's phone is served.
+// TestPasskeyLockout guesses passkeys. Each further guess doubles the lockout: 2 s, 4 s, 8 s, up to a
+// minute. Then the owner's phone is served.
 func TestPasskeyLockout(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
 	owner := newGuesser(g)
@@ -48,8 +48,7 @@ func TestPasskeyLockout(t *testing.T) {
 	owner.p.status()
 }
 
-// lockedFor waits for the next lock-out, which must be announced for this long and
-// last so.
+// lockedFor waits for the next lockout, whose length must be announced, and be as announced.
 func (g *gateway) lockedFor(want time.Duration) {
 	g.t.Helper()
 	locked := g.logged(2*patience, event("pairing-locked")...)
@@ -58,12 +57,12 @@ func (g *gateway) lockedFor(want time.Duration) {
 	}
 	again := g.logged(2*patience, event("pairing-allowed")...)
 	if took := again.when().Sub(locked.when()); took < want-100*time.Millisecond || took > want+late {
-		g.t.Errorf("it was locked for %s, want %s", took, want)
+		g.t.Errorf("pairing was locked for %s, want %s", took, want)
 	}
 }
 
-// TestRefusedPairingIsCut: whoever asks for a passkey while none is shown does not
-// get the time to guess it.
+// TestRefusedPairingIsCut: who asks for a passkey during a lockout is disconnected before there is
+// time to guess it.
 func TestRefusedPairingIsCut(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
 	s := newGuesser(g)
@@ -83,7 +82,7 @@ func TestRefusedPairingIsCut(t *testing.T) {
 			t.Error("an answer without a request")
 		}
 	case <-time.After(time.Second):
-		t.Error("a second after its pairing was refused the connection stands; that is enough for a guess")
+		t.Error("a second after its pairing was refused the phone is still connected; that is enough for a guess")
 	}
 	r.leave()
 	g.event("pairing-allowed")
@@ -104,9 +103,8 @@ const (
 	authSC         = 0x08
 )
 
-// askForPasskey goes as far with a pairing by passkey as is needed for the gateway
-// to have one to show. It does so past the kernel, as an attacker may: nobody on
-// this side knows of the pairing.
+// askForPasskey takes a pairing by passkey to the point where the gateway has a passkey to show. It
+// bypasses the kernel, as an attacker may: nobody on this side knows of the pairing.
 func (r *rawATT) askForPasskey() {
 	r.t.Helper()
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
@@ -121,8 +119,8 @@ func (r *rawATT) askForPasskey() {
 	r.sendSMP(append([]byte{publicKey}, slices.Concat(x, y)...)...)
 }
 
-// sendSMP sends a PDU on the connection, by the controller (part A, 3.1, and
-// volume 4, part E, 5.4.2).
+// sendSMP hands a PDU for this connection to the controller (part A, 3.1, and volume 4, part E,
+// 5.4.2).
 func (r *rawATT) sendSMP(pdu ...byte) {
 	r.t.Helper()
 	packet := binary.LittleEndian.AppendUint16([]byte{0x02}, r.connection()) // ACL data, its first part

@@ -10,8 +10,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// TestNotFound provisions a gateway before its router is switched on: it says
-// so, and joins by itself once the router is there.
+// TestNotFound provisions a gateway before its router is switched on: it shows not-found, and joins by
+// itself once the router is there.
 func TestNotFound(t *testing.T) {
 	later := AP{SSID: "switched on later", Security: wifi.WPA2PSK, Passphrase: "not found passphrase"}
 	g := start(t, situation{})
@@ -33,8 +33,8 @@ func TestNotFound(t *testing.T) {
 	g.stores(&later)
 }
 
-// TestNotFoundKeepsNetwork asks a gateway that is on a network for one that is
-// not there: it goes back, and forgets the other one.
+// TestNotFoundKeepsNetwork provisions a gateway that is on a network with one that is not there: it
+// goes back, and forgets the other one.
 func TestNotFoundKeepsNetwork(t *testing.T) {
 	home := AP{SSID: "home", Security: wifi.WPA2PSK, Passphrase: "a passphrase of home"}
 	g := start(t, situation{aps: []AP{home}})

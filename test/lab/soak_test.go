@@ -18,9 +18,9 @@ import (
 // soakPause is the longest pause between two steps of a cycle.
 const soakPause = 500 * time.Millisecond
 
-// TestSoak runs SOAK_CYCLES cycles, each of them provisioning, a check, a wrong
-// password and ERASE, in an order and at times drawn from SOAK_SEED. What the daemon
-// uses is measured at the end of each cycle. soak.sh runs it.
+// TestSoak runs SOAK_CYCLES cycles of provisioning, a check, a wrong password and ERASE, in an order
+// and with pauses drawn from SOAK_SEED. It measures what the daemon uses at the end of each cycle.
+// soak.sh runs it.
 func TestSoak(t *testing.T) {
 	cycles, err := strconv.Atoi(os.Getenv("SOAK_CYCLES"))
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *soak) provision() {
 	s.phone.until(central.StatusConnected)
 }
 
-// verify checks that the gateway is where the steps before have left it.
+// verify checks that the gateway is where the previous steps have left it.
 func (s *soak) verify() {
 	s.t.Helper()
 	if s.joined == 0 {
@@ -190,7 +190,7 @@ func (s *soak) report(cycles int, seed uint64, used []sample) {
 		{"Heap, MiB", 0.1, func(u sample) float64 { return float64(u.heap) / (1 << 20) }},
 		{"PSS, MiB", 0.25, func(u sample) float64 { return float64(u.pss) / 1024 }},
 	} {
-		// The first tenth warms up: the heap and the pool of threads find their size.
+		// The first tenth warms up: the heap and the pool of threads reach their size.
 		slope := 100 * slope(used[len(used)/10:], row.value)
 		fmt.Fprintf(&text, "| %s | %.1f | %.1f | %+.2f |\n", row.name, row.value(used[0]), row.value(used[len(used)-1]), slope)
 		if cycles >= 100 && slope > row.limit {
