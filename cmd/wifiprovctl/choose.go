@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	maxAnswers = 3  // that are no number of a network
-	maxLine    = 16 // bytes of an answer
+	maxAnswers = 3  // to the question for a number
+	maxLine    = 16 // bytes kept of an answer
 )
 
-// choose shows the networks that the gateway hears, and asks which it is to be.
+// choose lists the networks that the gateway hears and asks which one to provision.
 func (j *job) choose(ctx context.Context, s *central.Session) error {
 	j.screen.doing("the gateway looks for networks")
 	networks, err := s.LookAround(ctx)
@@ -51,7 +51,7 @@ func (j *job) choose(ctx context.Context, s *central.Session) error {
 	return usagef("no network was chosen")
 }
 
-// take makes the network the one to provision. An open one is asked no password for.
+// take selects the network to provision. For an open one the user is not asked for a password.
 func (j *job) take(h central.Heard) {
 	j.ssid = string(h.SSID)
 	if j.security == wifi.AutoDetect && h.Security == wifi.Open {
@@ -59,7 +59,7 @@ func (j *job) take(h central.Heard) {
 	}
 }
 
-// list is a numbered list of networks.
+// list numbers and lists networks.
 func (j *job) list(networks []central.Heard) string {
 	var b strings.Builder
 	for i, h := range networks {

@@ -41,8 +41,8 @@ const exitHelp = `Exit status:
   10  for status: wifiprovd does not run on this machine
 `
 
-// joinError says that the gateway's status went to FAILED, or that it is CONNECTED
-// and of no use.
+// joinError means that the gateway's status is FAILED, or that it is CONNECTED to a network that is
+// of no use to it.
 type joinError struct {
 	reason    wifi.Failure
 	connected bool
@@ -55,7 +55,7 @@ func (e *joinError) Error() string {
 	return "the gateway could not join: " + inWords(e.reason)
 }
 
-// inWords says why joining failed, and what to do.
+// inWords explains a reason, and what to do about it.
 func inWords(reason wifi.Failure) string {
 	switch reason {
 	case wifi.FailureWrongPassword:
@@ -80,7 +80,7 @@ func inWords(reason wifi.Failure) string {
 	return "it does not say why. On the gateway: 'journalctl -u wifiprovd'."
 }
 
-// hint adds what to do to an error of which the reader may not know.
+// hint is an error with advice.
 type hint struct {
 	error
 	advice string
@@ -93,7 +93,7 @@ func (h *hint) Unwrap() error { return h.error }
 func report(stderr io.Writer, err error) int {
 	var usage usageError
 	switch {
-	case errors.As(err, &usage): // may have lines, of our own
+	case errors.As(err, &usage): // may have several lines, all of them our own
 		fmt.Fprintf(stderr, "wifiprovctl: %v\n", err)
 	case err != nil:
 		fmt.Fprintf(stderr, "wifiprovctl: %s\n", printable(err.Error()))

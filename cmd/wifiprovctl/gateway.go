@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	findTimeout = 20 * time.Second // to hear a gateway
-	othersAfter = 2 * time.Second  // to hear whether there is another one
+	findTimeout = 20 * time.Second // for the first gateway
+	othersAfter = 2 * time.Second  // for others, after the first one
 	byeTimeout  = 5 * time.Second  // to disconnect
 )
 
@@ -22,18 +22,16 @@ var (
 	errBond      = errors.New("the gateway does not accept this machine's bond with it")
 )
 
-// central returns this machine in the role of a phone.
+// central returns this machine's adapter in the role of a phone.
 func (j *job) central(ctx context.Context) (*central.Central, error) {
 	return central.Open(ctx, central.Options{
 		Adapter: j.adapter,
 		Passkey: j.passkey,
 		Bus:     j.bus,
-		Rescan:  j.rescan,
 	})
 }
 
-// withGateway finds the gateway, pairs, connects, lets use have it and
-// disconnects.
+// withGateway finds the gateway, pairs, connects, calls use and disconnects.
 func (j *job) withGateway(ctx context.Context, use func(context.Context, *central.Central, *central.Session, string) error) error {
 	c, err := j.central(ctx)
 	if err != nil {
@@ -101,7 +99,7 @@ func (j *job) find(ctx context.Context, c *central.Central) (central.Gateway, er
 	panic("internal error: one gateway is none")
 }
 
-// table lists gateways, the strongest first.
+// table lists gateways, strongest first.
 func (j *job) table(heard map[string]central.Gateway) string {
 	var gateways []central.Gateway
 	for _, g := range heard {
@@ -127,7 +125,7 @@ func dBm(rssi int) string {
 	return fmt.Sprintf("%d dBm", rssi)
 }
 
-// pair makes a bond unless there is one or none is wanted.
+// pair bonds with the gateway unless there is a bond, or none is wanted.
 func (j *job) pair(ctx context.Context, c *central.Central, address string) error {
 	switch {
 	case j.noPairing:
@@ -152,7 +150,7 @@ func (j *job) pair(ctx context.Context, c *central.Central, address string) erro
 	return nil
 }
 
-// bondTrouble says what to do about a bond that only this machine still has.
+// bondTrouble adds to err what to do about a bond that only this machine still has.
 func bondTrouble(bonded bool, err error) error {
 	if bonded && (errors.Is(err, central.ErrNotConnected) || errors.Is(err, central.ATTNotPaired)) {
 		return &hint{fmt.Errorf("%w: %w", errBond, err), "If the gateway was erased or set up anew, use --forget."}

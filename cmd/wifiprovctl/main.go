@@ -1,5 +1,5 @@
-// Command wifiprovctl provisions a gateway over Bluetooth LE from this machine:
-// it is a phone on the command line. On the gateway it tells how the daemon is.
+// Command wifiprovctl provisions a gateway over Bluetooth LE from this machine: it is a phone on
+// the command line. On the gateway it shows what the daemon does and what is wrong.
 package main
 
 import (
@@ -17,20 +17,19 @@ import (
 // version is set by the build (Makefile).
 var version = "unknown"
 
-// world is what a command may touch outside of itself.
+// world is all that a command may touch outside of itself.
 type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	// terminal says that stdout is one: progress may be drawn in place, and
-	// names may have other than ASCII characters.
+	// terminal: stdout is one, so progress may be drawn in place, and names may be shown in more
+	// than ASCII.
 	terminal bool
-	// askPassword asks for a password without echo. Nil: stdin is no terminal,
-	// and a password is read from it as it is.
+	// askPassword asks for a password without echo. Nil: stdin is no terminal, and the password is
+	// read from it.
 	askPassword func(ctx context.Context, prompt string) ([]byte, error)
-	// openTTY opens the terminal of whoever runs this, to ask for a passkey.
+	// openTTY opens the controlling terminal, to ask for a passkey.
 	openTTY func() (io.ReadWriteCloser, error)
-	bus     string // the message bus; empty: the system bus
-	rescan  bool   // see central.Options.Rescan
+	bus     string // address of the message bus; empty: the system bus
 }
 
 func main() {
@@ -39,7 +38,6 @@ func main() {
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		terminal: term.IsTerminal(int(os.Stdout.Fd())),
 		openTTY:  func() (io.ReadWriteCloser, error) { return os.OpenFile("/dev/tty", os.O_RDWR, 0) },
-		rescan:   os.Getenv("WIFIPROVCTL_RESCAN") == "1",
 	}
 	if term.IsTerminal(int(os.Stdin.Fd())) {
 		w.askPassword = askPassword
@@ -49,8 +47,7 @@ func main() {
 	os.Exit(status)
 }
 
-// askPassword asks on the terminal that standard input is. The terminal shows
-// again what is typed when ctx ends.
+// askPassword asks on standard input, which is a terminal. If ctx ends, the terminal echoes again.
 func askPassword(ctx context.Context, prompt string) ([]byte, error) {
 	fd := int(os.Stdin.Fd())
 	state, err := term.GetState(fd)
@@ -62,8 +59,8 @@ func askPassword(ctx context.Context, prompt string) ([]byte, error) {
 	return within(ctx, func() ([]byte, error) { return term.ReadPassword(fd) }, func() { _ = term.Restore(fd, state) })
 }
 
-// within returns what read does, or calls stop and returns when ctx ends. A
-// read from a terminal or a FIFO goes on until the program ends.
+// within returns read's result, or calls stop and gives up when ctx ends. A read from a terminal
+// or a FIFO cannot be cancelled: it goes on until the program ends.
 func within[T any](ctx context.Context, read func() (T, error), stop func()) (T, error) {
 	type result struct {
 		value T
@@ -84,7 +81,7 @@ func within[T any](ctx context.Context, read func() (T, error), stop func()) (T,
 	}
 }
 
-// run does what args say and returns the exit status.
+// run runs the command that args name and returns the exit status.
 func run(ctx context.Context, w world, args []string) int {
 	command, o, err := parse(args)
 	var help *helpRequest

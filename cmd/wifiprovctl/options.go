@@ -13,7 +13,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// options are what the command line said.
+// options are the command line's.
 type options struct {
 	adapter      string
 	timeout      time.Duration
@@ -49,7 +49,7 @@ var commands = []command{
 	{"watch", "follow a gateway's status until interrupted", gatewayFlags(0), watch},
 	{"erase", "make a gateway forget its Wi-Fi network and its bonds", gatewayFlags(time.Minute), erase},
 	{"status", "on the gateway: what it does, why, and what is next", localFlags(10 * time.Second), status},
-	{"doctor", "on the gateway: what is wrong, and what mends it", doctorFlags, examine},
+	{"doctor", "on the gateway: what is wrong, and how to fix it", doctorFlags, examine},
 }
 
 func timeoutFlag(d time.Duration) func(*flag.FlagSet, *options) {
@@ -136,7 +136,7 @@ func parseOptions(c *command, args []string) (options, error) {
 	case err != nil:
 		return o, usagef("%s: %w: see 'wifiprovctl %s --help'", c.name, err, c.name)
 	case f.NArg() > 0:
-		// It may be a password, so it is not repeated.
+		// It may be a password: do not repeat it.
 		return o, usagef("%s takes options only; a password is never one: see 'wifiprovctl %s --help'", c.name, c.name)
 	}
 	return o, o.check()

@@ -40,7 +40,7 @@ func watch(ctx context.Context, j *job) error {
 		if err != nil {
 			return err
 		}
-		// What is read comes as a status, too.
+		// BlueZ announces what was read like a notification: the present status comes first.
 		if _, err := s.ReadStatus(ctx); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func watch(ctx context.Context, j *job) error {
 	})
 }
 
-// erase makes the gateway forget, and this machine its bond with it.
+// erase makes the gateway forget everything, and this machine its bond with the gateway.
 func erase(ctx context.Context, j *job) error {
 	return j.withGateway(ctx, func(ctx context.Context, c *central.Central, s *central.Session, address string) error {
 		statuses, err := s.WatchStatus(ctx)
@@ -69,7 +69,7 @@ func erase(ctx context.Context, j *job) error {
 		}
 		j.screen.step("wrote ERASE")
 		j.screen.doing("waiting for the gateway to erase")
-		// A gateway that was IDLE has nothing to notify.
+		// A gateway that was IDLE already notifies nothing.
 		if _, err := s.ReadStatus(ctx); err != nil {
 			return err
 		}

@@ -11,13 +11,12 @@ import (
 )
 
 const (
-	addressTimeout = time.Minute // a gateway gives up after half of it by default
+	addressTimeout = time.Minute // a gateway reports no-address after half of it by default
 	addressEvery   = time.Second
 )
 
-// provision gives the gateway credentials and follows it until it is FAILED, or
-// CONNECTED and has an address. Without --ssid the network is chosen from those
-// that the gateway hears.
+// provision gives the gateway credentials and follows it until it is FAILED, or CONNECTED with an
+// address. Without --ssid the user chooses from the networks that the gateway hears.
 func provision(ctx context.Context, j *job) error {
 	var credentials wifi.Credentials
 	defer func() { credentials.Wipe() }()
@@ -50,8 +49,8 @@ func provision(ctx context.Context, j *job) error {
 	})
 }
 
-// credentials returns what the options and the user say, if some network can have
-// them.
+// credentials returns what the options and the user gave, validated, so that a mistake costs no
+// attempt.
 func (j *job) credentials(ctx context.Context) (wifi.Credentials, error) {
 	password, err := j.password(ctx)
 	if err != nil {
@@ -65,8 +64,8 @@ func (j *job) credentials(ctx context.Context) (wifi.Credentials, error) {
 	return c, nil
 }
 
-// write stages the credentials, gives the command to use them, and returns the
-// statuses from then on: those before are not of this attempt.
+// write stages the credentials, writes CONNECT, and returns the statuses from then on: earlier
+// ones are not of this attempt.
 func (j *job) write(ctx context.Context, s *central.Session, c wifi.Credentials) (statuses <-chan central.Status, err error) {
 	steps := []struct {
 		done  string
@@ -92,9 +91,9 @@ func (j *job) write(ctx context.Context, s *central.Session, c wifi.Credentials)
 	return statuses, nil
 }
 
-// follow shows what the gateway does about CONNECT and returns how it ended. A
-// gateway that joins says CONNECTING first; what it said before that is older
-// than the command. Credentials that cannot be right are FAILED at once.
+// follow shows the gateway's statuses after CONNECT and returns how the attempt ended. A gateway
+// that joins shows CONNECTING first: a CONNECTED before that is older than the command. FAILED may
+// come at once, for credentials that no network can have.
 func (j *job) follow(ctx context.Context, s *central.Session, statuses <-chan central.Status) error {
 	connecting := false
 	for {
@@ -123,8 +122,8 @@ func (j *job) follow(ctx context.Context, s *central.Session, statuses <-chan ce
 	}
 }
 
-// awaitAddress waits for the gateway's address and shows it. A gateway that does not
-// tell it is done.
+// awaitAddress waits for the gateway's address and shows it. It does not wait for a gateway that
+// cannot tell its address.
 func (j *job) awaitAddress(ctx context.Context, s *central.Session) error {
 	ctx, cancel := context.WithTimeout(ctx, addressTimeout)
 	defer cancel()
@@ -144,8 +143,8 @@ func (j *job) awaitAddress(ctx context.Context, s *central.Session) error {
 			j.screen.step("the gateway's address is %s", n.IPv6)
 			return nil
 		}
-		if why := reason(ctx, s); why != wifi.FailureNone {
-			return &joinError{reason: why, connected: true}
+		if failure := reason(ctx, s); failure != wifi.FailureNone {
+			return &joinError{reason: failure, connected: true}
 		}
 		select {
 		case <-time.After(addressEvery):
@@ -157,8 +156,7 @@ func (j *job) awaitAddress(ctx context.Context, s *central.Session) error {
 	}
 }
 
-// reason asks why the attempt failed. A gateway that does not tell gives
-// wifi.FailureNone.
+// reason reads why the attempt failed. A gateway that does not tell gives wifi.FailureNone.
 func reason(ctx context.Context, s *central.Session) wifi.Failure {
 	reason, err := s.ReadReason(ctx)
 	if err != nil {
@@ -167,7 +165,7 @@ func reason(ctx context.Context, s *central.Session) wifi.Failure {
 	return reason
 }
 
-// lostOr says why there are no more statuses.
+// lostOr is the error of a wait for the gateway: ctx has ended, or else the connection was lost.
 func lostOr(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("wait for the gateway: %w", ctx.Err())

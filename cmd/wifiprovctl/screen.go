@@ -8,16 +8,15 @@ import (
 	"time"
 )
 
-// How often it is said that something is still going on: on a terminal in
-// place, elsewhere on a line of its own, first after patience.
+// How often the screen shows that something is still going on: in place on a terminal, elsewhere
+// in a line of its own, the first one after patience.
 const (
 	drawEvery = 200 * time.Millisecond
 	patience  = 2 * time.Second
 	sayEvery  = 5 * time.Second
 )
 
-// screen shows each step with the seconds since the start, and what is going on
-// meanwhile.
+// screen shows each step with the seconds since the start, and what goes on between two steps.
 type screen struct {
 	out      io.Writer
 	terminal bool
@@ -25,8 +24,8 @@ type screen struct {
 
 	printing sync.Mutex // held while out is written to
 
-	changing sync.Mutex // held while stop is used
-	stop     func()     // ends the drawing of what is going on
+	changing sync.Mutex // guards stop
+	stop     func()     // ends the drawing that doing began
 }
 
 func newScreen(out io.Writer, terminal bool) *screen {
@@ -96,8 +95,8 @@ func (s *screen) print(text string) {
 	_, _ = io.WriteString(s.out, text)
 }
 
-// quote returns a name from the air or the command line with everything escaped
-// that could deceive a reader or a terminal.
+// quote quotes a name from the air or the command line and escapes all that could deceive a reader
+// or a terminal.
 func (s *screen) quote(name string) string {
 	if s.terminal {
 		return strconv.Quote(name)

@@ -15,8 +15,8 @@ import (
 // maxSecretFile is enough for a password and the end of its line.
 const maxSecretFile = wifi.RawPSKLen + 2
 
-// password returns the network's password, from where the options say. It is
-// never an argument: those show in the list of processes.
+// password returns the network's password, from where the options say. It is never an argument:
+// every user can see those in the list of processes.
 func (j *job) password(ctx context.Context) (wifi.Passphrase, error) {
 	if j.security == wifi.Open {
 		return wifi.Passphrase{}, nil
@@ -53,7 +53,7 @@ func readSecretFile(name string) ([]byte, error) {
 	return readSecret(file)
 }
 
-// readSecret reads what r has, and no more than could be a password.
+// readSecret reads a password up to the end of r. Reading stops at the longest one there can be.
 func readSecret(r io.Reader) ([]byte, error) {
 	secret := make([]byte, maxSecretFile+1)
 	n, err := io.ReadFull(r, secret)
@@ -67,8 +67,7 @@ func readSecret(r io.Reader) ([]byte, error) {
 	return secret[:n], nil
 }
 
-// trimNewline takes one end of line away, nothing else: a password may begin
-// and end with spaces.
+// trimNewline removes one end of line and nothing else: a password may begin and end with spaces.
 func trimNewline(b []byte) []byte {
 	if n := len(b); n > 0 && b[n-1] == '\n' {
 		b = b[:n-1]
@@ -79,8 +78,7 @@ func trimNewline(b []byte) []byte {
 	return b
 }
 
-// passkey asks for the six digits that the gateway shows, or reads them from
-// --passkey-file.
+// passkey asks for the six digits that the gateway shows, or reads them from --passkey-file.
 func (j *job) passkey(ctx context.Context) (uint32, error) {
 	j.screen.step("the gateway shows a passkey in its journal: journalctl -u wifiprovd")
 	line, err := within(ctx, j.readPasskey, func() {})
@@ -112,8 +110,7 @@ func (j *job) readPasskey() (string, error) {
 	return line, nil
 }
 
-// parsePasskey takes six digits, as Bluetooth has them (Core Specification,
-// volume 3, part H, 2.3.5.3).
+// parsePasskey parses a passkey of six digits (Core Specification, volume 3, part H, 2.3.5.3).
 func parsePasskey(line string) (uint32, error) {
 	digits := string(trimNewline([]byte(line)))
 	n, err := strconv.ParseUint(digits, 10, 32)

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 const (
@@ -14,19 +16,19 @@ const (
 	maxPasskey = 999999
 )
 
-// agent answers BlueZ's questions while this package pairs (BlueZ
-// doc/org.bluez.Agent.rst). It is not made the default agent, so it is asked
-// only about pairings that its own connection began. It knows passkey entry
-// only: a question it does not know, such as comparing numbers, is refused.
+// agent answers BlueZ's questions while this package pairs (BlueZ doc/org.bluez.Agent.rst). It
+// is not the default agent, so BlueZ asks it only about pairings that its own connection began.
+// It answers passkey entry and nothing else: there is no method for numeric comparison, so BlueZ
+// takes that for refused.
 type agent struct {
 	passkey func(ctx context.Context) (uint32, error)
 
 	mu      sync.Mutex
-	device  dbus.ObjectPath    // being paired with
+	device  dbus.ObjectPath    // being paired with; empty: none
 	ctx     context.Context    // of that pairing
-	cancel  context.CancelFunc // ends it
-	asked   bool
-	problem error // why no passkey was given
+	cancel  context.CancelFunc // ends ctx
+	asked   bool               // for the passkey
+	problem error              // why it gave no passkey
 }
 
 func newAgent(passkey func(ctx context.Context) (uint32, error)) *agent {
@@ -38,23 +40,24 @@ func newAgent(passkey func(ctx context.Context) (uint32, error)) *agent {
 	return &agent{passkey: passkey}
 }
 
-func (a *agent) register(ctx context.Context, conn *dbus.Conn, capability string) error {
+func (a *agent) register(ctx context.Context, bluez msgbus.Program, capability string) error {
 	methods := map[string]any{
 		"Release":        func() *dbus.Error { return nil },
 		"Cancel":         a.onCancel,
 		"RequestPasskey": a.onRequestPasskey,
 	}
-	if err := conn.ExportMethodTable(methods, agentPath, agentIface); err != nil {
+	if err := bluez.Conn.ExportMethodTable(methods, agentPath, agentIface); err != nil {
 		return fmt.Errorf("export the agent: %w", err)
 	}
-	err := conn.Object(bluezName, "/org/bluez").CallWithContext(ctx, "org.bluez.AgentManager1.RegisterAgent", 0, agentPath, capability).Err
+	err := bluez.Call(ctx, "/org/bluez", "org.bluez.AgentManager1.RegisterAgent",
+		[]any{agentPath, capability})
 	if err != nil {
 		return fmt.Errorf("register the agent: %w", fromBlueZ(err))
 	}
 	return nil
 }
 
-// begin says which device is being paired with; end ends that.
+// begin makes the agent answer for a pairing with device until end or until ctx ends.
 func (a *agent) begin(ctx context.Context, device dbus.ObjectPath) (end func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,7 +71,7 @@ func (a *agent) begin(ctx context.Context, device dbus.ObjectPath) (end func()) 
 	}
 }
 
-// outcome says whether the passkey was asked for, and why none was given.
+// outcome reports whether BlueZ asked for the passkey, and why the agent gave none.
 func (a *agent) outcome() (asked bool, problem error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -99,7 +102,7 @@ func (a *agent) onRequestPasskey(device dbus.ObjectPath) (uint32, *dbus.Error) {
 		err = fmt.Errorf("a passkey has at most six digits")
 	}
 	if err != nil {
-		if ctx.Err() == nil { // else the pairing ended while the passkey was waited for
+		if ctx.Err() == nil { // else the pairing ended before anybody had typed it
 			a.mu.Lock()
 			a.problem = err
 			a.mu.Unlock()

@@ -7,9 +7,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// The provisioning service and its characteristics (docs/protocol.md). They are
-// written down here a second time on purpose: this package is a phone, and a
-// phone knows the contract, not the daemon's code.
+// The services and their characteristics (docs/protocol.md). They are repeated here on purpose:
+// this package is a phone, and a phone knows the contract, not the daemon's code.
 const (
 	ServiceUUID  = "8b840001-f6fa-4e33-9a0c-e14d9f35f201"
 	SSIDUUID     = "8b840002-f6fa-4e33-9a0c-e14d9f35f201"
@@ -26,7 +25,7 @@ const (
 	DeviceUUID         = "8b840105-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
-// characteristicNames are for error texts.
+// characteristicNames are the contract's, for error texts.
 var characteristicNames = map[string]string{
 	SSIDUUID: "SSID", PasswordUUID: "Password", SecurityUUID: "Security",
 	ControlUUID: "Control", StatusUUID: "Status", ReasonUUID: "Reason",
@@ -49,7 +48,7 @@ const (
 	ControlErase   Control = 2
 )
 
-// Status is what the gateway is doing.
+// Status is the gateway's status.
 type Status byte
 
 // The statuses there are.
@@ -64,7 +63,7 @@ const (
 	StatusMalformed Status = 0xFF
 )
 
-// String returns the status's name as the contract has it.
+// String returns the contract's name of the status.
 func (s Status) String() string {
 	names := [...]string{"IDLE", "PROVISIONED", "CONNECTING", "CONNECTED", "FAILED"}
 	if int(s) < len(names) {
@@ -88,13 +87,13 @@ func (s *Session) WriteSecurity(ctx context.Context, security wifi.Security) err
 	return s.Write(ctx, SecurityUUID, []byte{byte(security)})
 }
 
-// WriteControl gives a command. A nil error says that the gateway accepted it,
-// not that it has done it.
+// WriteControl gives a command. A nil error means that the gateway has accepted it, not that it has
+// carried it out.
 func (s *Session) WriteControl(ctx context.Context, c Control) error {
 	return s.Write(ctx, ControlUUID, []byte{byte(c)})
 }
 
-// ReadStatus returns the gateway's status.
+// ReadStatus reads the gateway's status.
 func (s *Session) ReadStatus(ctx context.Context) (Status, error) {
 	value, err := s.Read(ctx, StatusUUID)
 	if err != nil {
@@ -103,15 +102,15 @@ func (s *Session) ReadStatus(ctx context.Context) (Status, error) {
 	return statusOf(value), nil
 }
 
-// ReadReason returns why the gateway's last attempt failed. A gateway that does
-// not tell gives ErrNoCharacteristic.
+// ReadReason reads why the gateway's last attempt failed. A gateway without the characteristic
+// gives ErrNoCharacteristic.
 func (s *Session) ReadReason(ctx context.Context) (wifi.Failure, error) {
 	value, err := s.Read(ctx, ReasonUUID)
 	if err != nil {
 		return wifi.FailureInternal, err
 	}
 	if len(value) != 1 {
-		return wifi.FailureInternal, fmt.Errorf("read the reason: it has %d bytes, not 1", len(value))
+		return wifi.FailureInternal, fmt.Errorf("read the reason: %d bytes instead of 1", len(value))
 	}
 	return wifi.Failure(value[0]), nil
 }

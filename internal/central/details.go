@@ -23,21 +23,21 @@ const (
 )
 
 const (
-	scanTimeout = 40 * time.Second // an attempt of the gateway's may run first
+	scanTimeout = 40 * time.Second // the gateway may finish an attempt to join first
 	maxPages    = 256              // a page's number is one byte
 )
 
-// ErrScanFailed says that the gateway could not look for networks.
+// ErrScanFailed means that the gateway could not scan for networks.
 var ErrScanFailed = errors.New("the gateway could not look for networks; on the gateway: journalctl -u wifiprovd")
 
 // Heard is a network that the gateway hears.
 type Heard struct {
 	wifi.Offer
-	Joined bool // the gateway is on it
+	Joined bool // the gateway is connected to it
 }
 
-// LookAround makes the gateway look for networks, and returns what it hears, the
-// strongest first. If it looks already, for another phone, the result is the same.
+// LookAround makes the gateway scan for networks and returns those that it hears, strongest first.
+// If it scans for another phone already, this phone gets the same result.
 func (s *Session) LookAround(ctx context.Context) ([]Heard, error) {
 	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
 	defer cancel()
@@ -60,12 +60,12 @@ func (s *Session) LookAround(ctx context.Context) ([]Heard, error) {
 				return nil, ErrScanFailed
 			}
 		case <-ctx.Done():
-			return nil, timedOut(ctx, "wait for the gateway to look around")
+			return nil, timedOut(ctx, "wait for the gateway's scan")
 		}
 	}
 }
 
-// readPages reads count records, or what there is of them.
+// readPages reads count records, or as many as there are.
 func (s *Session) readPages(ctx context.Context, count int) ([]Heard, error) {
 	var all []Heard
 	for page := 0; len(all) < count && page < maxPages; page++ {
@@ -88,12 +88,12 @@ func (s *Session) readPages(ctx context.Context, count int) ([]Heard, error) {
 	return all, nil
 }
 
-// parseRecords returns the records of one page.
+// parseRecords parses one page.
 func parseRecords(page []byte) ([]Heard, error) {
 	var records []Heard
 	for len(page) > 0 {
 		if len(page) < 4 || page[3] == 0 || int(page[3]) > wifi.MaxSSIDLen || len(page) < 4+int(page[3]) {
-			return nil, fmt.Errorf("record %d is not one", len(records))
+			return nil, fmt.Errorf("record %d is malformed", len(records))
 		}
 		end := 4 + int(page[3])
 		h := Heard{Joined: page[2]&flagJoined != 0}
@@ -108,14 +108,14 @@ func parseRecords(page []byte) ([]Heard, error) {
 	return records, nil
 }
 
-// Network is the network that the gateway is on, as far as it says.
+// Network is the network that the gateway has joined, as far as it tells.
 type Network struct {
 	SSID                wifi.SSID // empty: none
 	IPv4, IPv6, Gateway netip.Addr
 }
 
-// ReadNetwork returns the network that the gateway is on. A gateway that does not
-// tell gives ErrNoCharacteristic.
+// ReadNetwork reads which network the gateway has joined. A gateway without the characteristic
+// gives ErrNoCharacteristic.
 func (s *Session) ReadNetwork(ctx context.Context) (Network, error) {
 	value, err := s.Read(ctx, NetworkUUID)
 	if err != nil {
@@ -143,8 +143,8 @@ func parseNetwork(value []byte) (Network, error) {
 		fields.SSID = string(raw)
 	}
 	if fields.IPv4.IsValid() && !fields.IPv4.Is4() {
-		return Network{}, errors.New("read the network: its IPv4 address is none")
+		return Network{}, errors.New("read the network: invalid IPv4 address")
 	}
-	// A zone could hold anything.
+	// A zone may hold any bytes, and it would be shown on a terminal.
 	return Network{wifi.SSID(fields.SSID), fields.IPv4, fields.IPv6.WithZone(""), fields.Gateway.WithZone("")}, nil
 }

@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
-// Errors that a caller may want to tell apart, beside ATTError and PairingError.
+// Errors to tell apart, beside ATTError and PairingError.
 var (
 	ErrNoAdapter        = errors.New("there is no such Bluetooth adapter")
 	ErrUnknownDevice    = errors.New("no device with that address was heard")
@@ -28,7 +30,7 @@ type ATTError byte
 const (
 	ATTReadNotPermitted  ATTError = 0x02
 	ATTWriteNotPermitted ATTError = 0x03
-	// ATTNotPaired stands for 0x05, 0x0C and 0x0F, which BlueZ does not tell apart.
+	// ATTNotPaired stands for 0x05, 0x0C and 0x0F: BlueZ makes one error of them.
 	ATTNotPaired          ATTError = 0x05
 	ATTNotSupported       ATTError = 0x06
 	ATTInvalidOffset      ATTError = 0x07
@@ -62,10 +64,12 @@ func (e ATTError) Error() string {
 	return fmt.Sprintf("the gateway answered: %s (0x%02x)", name, byte(e))
 }
 
-// PairingError says that the gateway and this machine could not pair.
+// PairingError means that the gateway and this machine could not pair.
 type PairingError struct {
-	Reason string // BlueZ's: AuthenticationFailed, AuthenticationRejected, AuthenticationCanceled, AuthenticationTimeout
-	Asked  bool   // the passkey was asked for
+	// Reason is BlueZ's: AuthenticationFailed, AuthenticationRejected, AuthenticationCanceled,
+	// AuthenticationTimeout.
+	Reason string
+	Asked  bool // for the passkey
 }
 
 func (e *PairingError) Error() string {
@@ -77,13 +81,12 @@ func (e *PairingError) Error() string {
 
 const bluezErrors = "org.bluez.Error."
 
-// attText is the text of an ATT error that has no D-Bus error of its own.
+// attText begins the text of an ATT error for which BlueZ has no D-Bus error of its own.
 const attText = "Operation failed with ATT error: 0x"
 
-// attErrors are the answers of a gateway as BlueZ's client passes them on: it
-// keeps only a D-Bus error name and a text (BlueZ 5.66 and 5.82,
-// src/gatt-client.c, create_gatt_dbus_error). The text is the only place where
-// the code is.
+// attErrors maps BlueZ's errors back to the gateway's answers. BlueZ's client passes on only a
+// D-Bus error name and a text (BlueZ 5.66 and 5.82, src/gatt-client.c, create_gatt_dbus_error);
+// the text is the one place where the codes differ.
 var attErrors = map[string]ATTError{
 	"NotPermitted: Read not permitted":  ATTReadNotPermitted,
 	"NotPermitted: Write not permitted": ATTWriteNotPermitted,
@@ -92,11 +95,11 @@ var attErrors = map[string]ATTError{
 	"InvalidArguments: Invalid Length":  ATTInvalidValueLength,
 }
 
-// fromBlueZ turns an error of a call to BlueZ into one of this package's.
+// fromBlueZ turns the error of a call to BlueZ into one of this package.
 func fromBlueZ(err error) error {
 	var e dbus.Error
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case msgbus.Unanswered(err):
 		return fmt.Errorf("no answer in time: %w", err)
 	case !errors.As(err, &e):
 		return err
@@ -122,10 +125,10 @@ func fromBlueZ(err error) error {
 		return ATTNotAuthorized
 	case "InProgress":
 		return ErrInProgress
-	case "NotConnected", "org.freedesktop.DBus.Error.UnknownObject", "org.freedesktop.DBus.Error.UnknownMethod":
+	case "NotConnected", msgbus.ErrorPrefix + "UnknownObject", msgbus.ErrorPrefix + "UnknownMethod":
 		return fmt.Errorf("%w (%w)", ErrNotConnected, detail)
-	case "org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NoReply",
-		"org.freedesktop.DBus.Error.NameHasNoOwner":
+	case msgbus.ErrorPrefix + "ServiceUnknown", msgbus.ErrorPrefix + "NoReply",
+		msgbus.ErrorPrefix + "NameHasNoOwner":
 		return ErrBlueZGone
 	case "Failed":
 		if text == "Not connected" {
@@ -135,17 +138,12 @@ func fromBlueZ(err error) error {
 	return detail
 }
 
-// bluezErrorName returns the part of a BlueZ error's name after org.bluez.Error.
+// bluezErrorName returns the name of BlueZ's error without its prefix org.bluez.Error.
 func bluezErrorName(err error) string {
-	var e dbus.Error
-	if !errors.As(err, &e) {
-		return ""
-	}
-	name, _ := strings.CutPrefix(e.Name, bluezErrors)
-	return name
+	return strings.TrimPrefix(msgbus.ErrorName(err), bluezErrors)
 }
 
-// timedOut says what was waited for when a deadline ended the wait.
+// timedOut is the error of a wait for what that ctx ended.
 func timedOut(ctx context.Context, what string) error {
 	return fmt.Errorf("%s: %w", what, ctx.Err())
 }

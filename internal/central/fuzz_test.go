@@ -6,10 +6,11 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
-// FuzzObjects: whatever BlueZ signals, and with it whoever advertises, it is
-// taken in without a crash, and values that nobody fetches stay bounded.
+// FuzzObjects: whatever BlueZ signals, and with it whoever advertises, is taken in without a
+// crash, and the number of values that nobody has received stays bounded.
 func FuzzObjects(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x00\x00\x00\x00\x00\x02\x00\x01\x01\x02\xff\x02\x1b[\x03\x02\xff\xc4\x05\x0b\x08\x08"))
@@ -31,12 +32,12 @@ func FuzzObjects(f *testing.F) {
 			s := &dbus.Signal{Path: dbus.ObjectPath(v.Pick(device, char))}
 			switch v.Pick("added", "changed", "removed") {
 			case "added":
-				s.Name, s.Body = objectManagerIface+".InterfacesAdded", v.Body(path, func() any { return v.Interfaces() })
+				s.Name, s.Body = msgbus.ObjectManager+".InterfacesAdded", v.Body(path, func() any { return v.Interfaces() })
 			case "changed":
-				s.Name = propertiesIface + ".PropertiesChanged"
+				s.Name = msgbus.PropertiesChanged
 				s.Body = v.Body(func() any { return v.Word() }, func() any { return v.Properties() }, names)
 			case "removed":
-				s.Name, s.Body = objectManagerIface+".InterfacesRemoved", v.Body(path, names)
+				s.Name, s.Body = msgbus.ObjectManager+".InterfacesRemoved", v.Body(path, names)
 			}
 			o.DeliverSignal("", "", s)
 			c.heard()

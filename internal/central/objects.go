@@ -5,26 +5,28 @@ import (
 	"sync"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
-// maxUnread bounds the notifications that nobody has fetched yet.
+// maxUnread bounds the notifications of one watch that nobody has received yet.
 const maxUnread = 256
 
-// objects is what BlueZ says there is, kept up to date by its signals. Every
-// wait of this package is a wait for it to hold something.
+// objects mirrors BlueZ's object tree, kept up to date by signals. Whatever this package waits
+// for is a condition on it.
 type objects struct {
-	refreshing sync.Mutex // held by the one who refreshes
+	refreshing sync.Mutex // one refresh at a time
 
 	mu       sync.Mutex
 	ifaces   map[dbus.ObjectPath]interfaces
 	changed  chan struct{} // closed at the next change
-	err      error         // why there will be no more changes
+	err      error         // why there are no more changes
 	watchers map[*watcher]struct{}
-	hold     bool           // keep signals in held
-	held     []*dbus.Signal // to be applied after the answer that is awaited
+	hold     bool           // a refresh waits for its answer: signals go to held
+	held     []*dbus.Signal // to be applied after that answer
 }
 
-// watcher receives the values of one characteristic in their order.
+// watcher receives the values of one characteristic, in order.
 type watcher struct {
 	path   dbus.ObjectPath
 	values chan []byte
@@ -38,8 +40,8 @@ func newObjects() *objects {
 	}
 }
 
-// wait returns nil as soon as ready does, the error that ready gives, or why no
-// more changes come. ready is called with o.mu held.
+// wait returns nil as soon as ready returns true. It gives up with the error that ready returns,
+// when no more changes come, or when ctx ends. ready is called with o.mu held.
 func (o *objects) wait(ctx context.Context, what string, ready func() (bool, error)) error {
 	for {
 		o.mu.Lock()
@@ -60,7 +62,7 @@ func (o *objects) wait(ctx context.Context, what string, ready func() (bool, err
 	}
 }
 
-// update changes o with the lock held and wakes whoever waits.
+// update calls change with the lock held and wakes every wait.
 func (o *objects) update(change func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -69,8 +71,8 @@ func (o *objects) update(change func()) {
 	o.changed = make(chan struct{})
 }
 
-// end makes every wait and watch fail with err. Like all that follows, it is
-// called with the lock held.
+// end fails every wait with err and ends every watch. As for all that follow, the lock must be
+// held.
 func (o *objects) end(err error) {
 	if o.err == nil {
 		o.err = err
@@ -80,7 +82,7 @@ func (o *objects) end(err error) {
 	}
 }
 
-// add merges interfaces of one object.
+// add merges interfaces into the object at path.
 func (o *objects) add(path dbus.ObjectPath, added interfaces) {
 	if o.ifaces[path] == nil {
 		o.ifaces[path] = interfaces{}
@@ -90,7 +92,8 @@ func (o *objects) add(path dbus.ObjectPath, added interfaces) {
 	}
 }
 
-// remove forgets interfaces of one object and ends the watches of it.
+// remove takes interfaces away from the object at path. With the last one the object goes, and
+// the watches of it end.
 func (o *objects) remove(path dbus.ObjectPath, names []string) {
 	for _, name := range names {
 		delete(o.ifaces[path], name)
@@ -106,7 +109,8 @@ func (o *objects) remove(path dbus.ObjectPath, names []string) {
 	}
 }
 
-// set merges changed properties; a changed Value goes to those who watch it.
+// set merges changed properties. A new Value goes to the watchers; one that does not keep up is
+// dropped, so that a gateway that floods cannot fill this machine's memory.
 func (o *objects) set(path dbus.ObjectPath, iface string, changed map[string]dbus.Variant, invalidated []string) {
 	properties := o.ifaces[path][iface]
 	if properties == nil {
@@ -144,7 +148,7 @@ func (o *objects) watch(path dbus.ObjectPath) *watcher {
 	return w
 }
 
-// drop ends w, after the values that have come already.
+// drop ends w. What it has not received yet stays in its channel.
 func (o *objects) drop(w *watcher) {
 	if _, ok := o.watchers[w]; ok {
 		delete(o.watchers, w)
@@ -152,10 +156,10 @@ func (o *objects) drop(w *watcher) {
 	}
 }
 
-// property returns a property, or T's zero value if it is not there or not a T.
+// property returns a property, or T's zero value if there is none or it is no T. The lock must be
+// held.
 func property[T any](o *objects, path dbus.ObjectPath, iface, name string) T {
-	value, _ := o.ifaces[path][iface][name].Value().(T)
-	return value
+	return msgbus.Value[T](o.ifaces[path][iface], name)
 }
 
 // get is property for a caller that does not hold the lock.

@@ -9,13 +9,11 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Pair makes a bond with the gateway at address, which must have been heard
-// (Scan). Nothing is done if there is one already. A gateway that refuses, or a
-// wrong passkey, gives a *PairingError.
+// Pair bonds with the gateway at address, which must have been heard (Scan), unless there is a
+// bond already. A gateway that refuses, or a wrong passkey, gives a *PairingError.
 //
-// A connected gateway is disconnected first: on a connection BlueZ 5.82 pairs
-// with the default agent's capability instead of this agent's (src/device.c,
-// pair_device).
+// Pair disconnects a connected gateway first: on a connection BlueZ 5.82 pairs with the default
+// agent's capability instead of this agent's (src/device.c, pair_device).
 func (c *Central) Pair(ctx context.Context, address string) error {
 	device, err := c.device(address)
 	if err != nil {
@@ -31,14 +29,14 @@ func (c *Central) Pair(ctx context.Context, address string) error {
 	defer cancel()
 	end := c.agent.begin(ctx, device)
 	defer end()
-	err = c.call(ctx, pairTimeout, device, deviceIface+".Pair").Err
+	err = c.bluez(pairTimeout).Call(ctx, device, deviceIface+".Pair", nil)
 	if err == nil || bluezErrorName(err) == "AlreadyExists" {
 		return nil
 	}
 	asked, problem := c.agent.outcome()
 	switch name := bluezErrorName(err); {
 	case ctx.Err() != nil:
-		_ = c.call(context.WithoutCancel(ctx), localTimeout, device, deviceIface+".CancelPairing").Err
+		_ = c.bluez(localTimeout).Call(context.WithoutCancel(ctx), device, deviceIface+".CancelPairing", nil)
 		return timedOut(ctx, "pair")
 	case problem != nil:
 		return fmt.Errorf("pair: %w", problem)
@@ -54,8 +52,8 @@ func (c *Central) Paired(address string) bool {
 	return err == nil && get[bool](c.objects, device, deviceIface, "Paired")
 }
 
-// RemoveBond forgets everything about the gateway at address: its bond, its
-// name, its attribute cache. A gateway that is not known is no error.
+// RemoveBond makes BlueZ forget the gateway at address: its bond, its name, its attribute cache.
+// It is no error if BlueZ does not know it.
 func (c *Central) RemoveBond(ctx context.Context, address string) error {
 	device, err := c.device(address)
 	if errors.Is(err, ErrUnknownDevice) {
@@ -63,9 +61,9 @@ func (c *Central) RemoveBond(ctx context.Context, address string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
 	defer cancel()
-	// BlueZ 5.82 does not answer if the connection ends in that moment.
+	// BlueZ 5.82 does not answer if the connection is lost at this moment.
 	for err = context.DeadlineExceeded; errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil; {
-		err = c.call(ctx, removeAgain, c.adapter, adapterIface+".RemoveDevice", device).Err
+		err = c.bluez(removeAgain).Call(ctx, c.adapter, adapterIface+".RemoveDevice", []any{device})
 	}
 	if err != nil && bluezErrorName(err) != "DoesNotExist" {
 		return fmt.Errorf("remove the bond: %w", fromBlueZ(err))
@@ -75,12 +73,11 @@ func (c *Central) RemoveBond(ctx context.Context, address string) error {
 	})
 }
 
-// disconnect ends the connection to device, if there is one, and waits until it
-// has ended.
+// disconnect ends the connection to device, if there is one, and waits for its end.
 func (c *Central) disconnect(ctx context.Context, device dbus.ObjectPath) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*localTimeout)
 	defer cancel()
-	err := fromBlueZ(c.call(ctx, localTimeout, device, deviceIface+".Disconnect").Err)
+	err := fromBlueZ(c.bluez(localTimeout).Call(ctx, device, deviceIface+".Disconnect", nil))
 	if err != nil && !errors.Is(err, ErrNotConnected) {
 		return fmt.Errorf("disconnect: %w", err)
 	}

@@ -9,20 +9,20 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Gateway is a gateway that was heard.
+// Gateway is a gateway whose advertisement was heard.
 type Gateway struct {
 	Address string // AA:BB:CC:DD:EE:FF
 	Name    string // as advertised: any bytes, by anyone; empty if none was heard
-	RSSI    int    // dBm; RSSIUnknown if the controller does not tell
+	RSSI    int    // dBm; RSSIUnknown if the controller cannot tell
 }
 
-// RSSIUnknown is what a controller says that cannot tell (Core Specification,
+// RSSIUnknown is reported by a controller that cannot measure the signal (Core Specification,
 // volume 4, part E, 7.7.65.2).
 const RSSIUnknown = 127
 
-// Scan looks for gateways by the service that they advertise. It calls each for
-// every one that it hears, and again when name or signal change, until each
-// returns false or ctx ends; both are no error.
+// Scan looks for gateways by the service that they advertise. It calls each for every gateway
+// that it hears, and again when the name or the signal changes, until each returns false or ctx
+// ends; neither is an error.
 func (c *Central) Scan(ctx context.Context, each func(Gateway) bool) error {
 	stop, err := c.discover(ctx)
 	if err != nil {
@@ -51,8 +51,8 @@ func (c *Central) Scan(ctx context.Context, each func(Gateway) bool) error {
 	}
 }
 
-// Find returns the first gateway heard that match accepts. If ctx ends before,
-// the error wraps ErrUnknownDevice.
+// Find returns the first gateway that match accepts. If ctx ends before, the error wraps
+// ErrUnknownDevice.
 func (c *Central) Find(ctx context.Context, match func(Gateway) bool) (Gateway, error) {
 	var found *Gateway
 	err := c.Scan(ctx, func(g Gateway) bool {
@@ -70,38 +70,27 @@ func (c *Central) Find(ctx context.Context, match func(Gateway) bool) (Gateway, 
 	return *found, nil
 }
 
-// discover starts a discovery; stop ends it.
+// discover starts BlueZ's discovery; stop ends it.
 func (c *Central) discover(ctx context.Context) (stop func(), err error) {
 	filter := map[string]dbus.Variant{
 		"Transport": dbus.MakeVariant("le"),
 		"UUIDs":     dbus.MakeVariant([]string{ServiceUUID}),
 	}
-	if err := c.call(ctx, localTimeout, c.adapter, adapterIface+".SetDiscoveryFilter", filter).Err; err != nil {
+	bluez := c.bluez(localTimeout)
+	if err := bluez.Call(ctx, c.adapter, adapterIface+".SetDiscoveryFilter", []any{filter}); err != nil {
 		return nil, fmt.Errorf("set the discovery filter: %w", fromBlueZ(err))
 	}
-	if err := c.call(ctx, localTimeout, c.adapter, adapterIface+".StartDiscovery").Err; err != nil {
+	if err := bluez.Call(ctx, c.adapter, adapterIface+".StartDiscovery", nil); err != nil {
 		return nil, fmt.Errorf("start discovery: %w", fromBlueZ(err))
 	}
-	rescan, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() {
-		defer close(ended)
-		if c.options.Rescan {
-			ended <- rescanEvery(rescan, string(c.adapter))
-		}
-	}()
 	return func() {
-		cancel()
-		if err := <-ended; err != nil {
-			c.objects.update(func() { c.objects.end(fmt.Errorf("scan again and again: %w", err)) })
-		}
-		// ctx may have ended; discovery ends at the latest with the connection.
-		_ = c.call(context.WithoutCancel(ctx), localTimeout, c.adapter, adapterIface+".StopDiscovery").Err
+		// ctx may have ended. If this fails, discovery ends with the connection to the bus.
+		_ = bluez.Call(context.WithoutCancel(ctx), c.adapter, adapterIface+".StopDiscovery", nil)
 	}, nil
 }
 
-// heard returns the gateways that discovery reports now: BlueZ keeps the RSSI
-// property for the time of a discovery only. The lock must be held.
+// heard returns the gateways that this discovery has reported: BlueZ has the RSSI property only
+// during a discovery. The lock must be held.
 func (c *Central) heard() []Gateway {
 	var gateways []Gateway
 	for path, ifaces := range c.objects.ifaces {

@@ -18,8 +18,8 @@ type Session struct {
 	lost    chan struct{}
 }
 
-// Connect connects to the gateway at address, which must have been heard (Scan)
-// or be bonded, and waits until its services are known.
+// Connect connects to the gateway at address, which must have been heard (Scan) or be bonded, and
+// waits until BlueZ has resolved its services.
 func (c *Central) Connect(ctx context.Context, address string) (*Session, error) {
 	device, err := c.device(address)
 	if err != nil {
@@ -36,7 +36,7 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	// BlueZ says that the services are known before it says which.
+	// BlueZ sets ServicesResolved before it announces the services' objects.
 	if err := c.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -50,8 +50,8 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 	return s, nil
 }
 
-// establish connects and waits until the services are known. A connection may be
-// lost at once: by radio, or because two of BlueZ's own attempts have met.
+// establish connects and waits until the services are resolved. A new connection may be lost at
+// once: by radio, or because two of BlueZ's own attempts collided.
 func (s *Session) establish(ctx context.Context) error {
 	c := s.central
 	if err := c.connect(ctx, s.device); err != nil {
@@ -65,10 +65,10 @@ func (s *Session) establish(ctx context.Context) error {
 	})
 }
 
-// connect connects to device if it is not connected already, as it is after
-// Pair. BlueZ does not always announce the connection that it was asked for: if
-// the kernel reports the ATT channel before the link, there is no signal (BlueZ
-// 5.66, src/device.c, att_connect_cb and device_add_connection).
+// connect connects to device unless it is connected already, as it is after Pair. BlueZ does not
+// always announce the connection that it was asked for: if the kernel reports the ATT channel
+// before the link, there is no signal (BlueZ 5.66, src/device.c, att_connect_cb and
+// device_add_connection).
 func (c *Central) connect(ctx context.Context, device dbus.ObjectPath) error {
 	if err := c.refresh(ctx); err != nil {
 		return err
@@ -76,33 +76,32 @@ func (c *Central) connect(ctx context.Context, device dbus.ObjectPath) error {
 	if get[bool](c.objects, device, deviceIface, "Connected") {
 		return nil
 	}
-	if err := c.call(ctx, connectTimeout, device, deviceIface+".Connect").Err; err != nil {
+	if err := c.bluez(connectTimeout).Call(ctx, device, deviceIface+".Connect", nil); err != nil {
 		return fromBlueZ(err)
 	}
 	return c.refresh(ctx)
 }
 
-// connected reports whether the connection stands. The lock must be held.
+// connected reports whether the gateway is connected. The lock must be held.
 func (s *Session) connected() bool {
 	return property[bool](s.central.objects, s.device, deviceIface, "Connected")
 }
 
-// Lost is closed when the connection has ended.
+// Lost returns a channel that is closed when the connection has ended.
 func (s *Session) Lost() <-chan struct{} { return s.lost }
 
-// Disconnect ends the connection and waits until it has ended.
+// Disconnect ends the connection and waits for its end.
 func (s *Session) Disconnect(ctx context.Context) error {
 	return s.central.disconnect(ctx, s.device)
 }
 
-// Write writes value with a response: nil says that the gateway accepted it. A
-// value longer than the MTU allows goes out as a long write. The gateway's
-// refusal is an ATTError.
+// Write writes value with response: nil means that the gateway has accepted it. BlueZ sends a
+// value that does not fit into the MTU as a long write. The gateway's refusal is an ATTError.
 func (s *Session) Write(ctx context.Context, uuid string, value []byte) error {
 	return s.WriteAt(ctx, uuid, value, 0)
 }
 
-// WriteAt is Write at an offset, which BlueZ sends as a long write.
+// WriteAt is Write at an offset. BlueZ sends it as a long write.
 func (s *Session) WriteAt(ctx context.Context, uuid string, value []byte, offset uint16) error {
 	characteristic, err := s.characteristic(uuid)
 	if err != nil {
@@ -115,25 +114,27 @@ func (s *Session) WriteAt(ctx context.Context, uuid string, value []byte, offset
 	if value == nil {
 		value = []byte{}
 	}
-	err = s.central.call(ctx, gattTimeout, characteristic, characteristicIface+".WriteValue", value, options).Err
+	err = s.central.bluez(gattTimeout).Call(ctx, characteristic, characteristicIface+".WriteValue",
+		[]any{value, options})
 	return s.wrap("write", uuid, err)
 }
 
-// Read returns a characteristic's value. The gateway's refusal is an ATTError.
+// Read reads a characteristic. The gateway's refusal is an ATTError.
 func (s *Session) Read(ctx context.Context, uuid string) ([]byte, error) {
 	characteristic, err := s.characteristic(uuid)
 	if err != nil {
 		return nil, err
 	}
 	var value []byte
-	call := s.central.call(ctx, gattTimeout, characteristic, characteristicIface+".ReadValue", map[string]dbus.Variant{})
-	return value, s.wrap("read", uuid, call.Store(&value))
+	err = s.central.bluez(gattTimeout).Call(ctx, characteristic, characteristicIface+".ReadValue",
+		[]any{map[string]dbus.Variant{}}, &value)
+	return value, s.wrap("read", uuid, err)
 }
 
-// Watch subscribes to a characteristic and returns its values in their order.
-// The channel is closed when ctx ends, when the connection is lost, or when 256
-// values wait to be received. BlueZ announces what is read like what is
-// notified, so a Read meanwhile gives its value here, too.
+// Watch subscribes to a characteristic and returns its values, in order. The channel is closed
+// when ctx ends, when the connection is lost, or when 256 values wait to be received. BlueZ
+// announces what was read in the same way as what was notified, so a Read meanwhile gives its
+// value here, too.
 func (s *Session) Watch(ctx context.Context, uuid string) (<-chan []byte, error) {
 	characteristic, err := s.characteristic(uuid)
 	if err != nil {
@@ -143,7 +144,8 @@ func (s *Session) Watch(ctx context.Context, uuid string) (<-chan []byte, error)
 	var w *watcher
 	c.objects.update(func() { w = c.objects.watch(characteristic) })
 	unwatch := func() { c.objects.update(func() { c.objects.drop(w) }) }
-	if err := c.call(ctx, gattTimeout, characteristic, characteristicIface+".StartNotify").Err; err != nil {
+	err = c.bluez(gattTimeout).Call(ctx, characteristic, characteristicIface+".StartNotify", nil)
+	if err != nil {
 		unwatch()
 		return nil, s.wrap("subscribe to", uuid, err)
 	}
@@ -154,7 +156,8 @@ func (s *Session) Watch(ctx context.Context, uuid string) (<-chan []byte, error)
 		}
 		unwatch()
 		if ctx.Err() != nil {
-			_ = c.call(context.WithoutCancel(ctx), localTimeout, characteristic, characteristicIface+".StopNotify").Err
+			_ = c.bluez(localTimeout).Call(context.WithoutCancel(ctx), characteristic,
+				characteristicIface+".StopNotify", nil)
 		}
 	}()
 	return w.values, nil
@@ -167,14 +170,14 @@ func (s *Session) wrap(what, uuid string, err error) error {
 	return fmt.Errorf("%s %s: %w", what, characteristicName(uuid), fromBlueZ(err))
 }
 
-// Attribute is a service or characteristic of the gateway's.
+// Attribute is a service or a characteristic of the gateway.
 type Attribute struct {
 	UUID   string
 	Handle uint16 // of its declaration
 }
 
-// Attributes returns the gateway's services and characteristics, lowest handle
-// first. The handle is the number in the name that BlueZ gives to its object.
+// Attributes returns the gateway's services and characteristics, lowest handle first. The handle
+// is the number in the name of BlueZ's object.
 func (s *Session) Attributes() ([]Attribute, error) {
 	o := s.central.objects
 	o.mu.Lock()
@@ -188,7 +191,7 @@ func (s *Session) Attributes() ([]Attribute, error) {
 			digits := p[max(0, len(p)-4):] // .../service000a, .../char000b
 			handle, err := strconv.ParseUint(string(digits), 16, 16)
 			if err != nil {
-				return nil, fmt.Errorf("BlueZ's name for an attribute has no handle: %s", p)
+				return nil, fmt.Errorf("the name of BlueZ's object has no handle: %s", p)
 			}
 			attributes = append(attributes, Attribute{property[string](o, p, iface, "UUID"), uint16(handle)})
 		}

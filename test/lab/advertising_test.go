@@ -11,8 +11,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// When advertising ends and begins with keep_after_connect: false, and how much
-// later than that is late: the machine is emulated.
+// When advertising ends and comes back with keep_after_connect: false, and how late it may be in an
+// emulated machine.
 const (
 	quietAfter = 10 * time.Second
 	againAfter = time.Minute
@@ -54,8 +54,8 @@ func TestAdvertisingEnds(t *testing.T) {
 	p.find()
 }
 
-// changesTo waits until the number of advertisements changes, which must be a
-// time after an event in the journal: not earlier and hardly later.
+// changesTo waits until the number of advertisements changes to want. It must do so a certain time
+// after an entry of the journal, not earlier and hardly later.
 func (g *gateway) changesTo(want byte, event entry, after time.Duration) {
 	g.t.Helper()
 	for {
@@ -70,12 +70,11 @@ func (g *gateway) changesTo(want byte, event entry, after time.Duration) {
 		case took > after+late:
 			g.t.Fatalf("%s after %q: %v", took, event["MESSAGE"], err)
 		}
-		time.Sleep(max(50*time.Millisecond, (after-took)/4)) // each look takes the emulated machine long
+		time.Sleep(max(50*time.Millisecond, (after-took)/4)) // each check takes the emulated machine long
 	}
 }
 
-// hearsNothing looks for the gateway for several times as long as it takes to
-// hear one that is there.
+// hearsNothing looks for the gateway, several times as long as it takes to hear one that is there.
 func (p *phone) hearsNothing() {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), late)

@@ -63,7 +63,7 @@ func (r radio) enabled() error {
 	return err
 }
 
-// off switches the access point off. Its stations are told.
+// off switches the access point off. It deauthenticates its stations.
 func (r radio) off(t testing.TB) {
 	t.Helper()
 	systemctl(t, "stop", r.unit())
@@ -85,8 +85,7 @@ func (r radio) lists(address string) error {
 	return nil
 }
 
-// startAPs makes these the only access points there are: aps[0] on radio 1 and
-// so on.
+// startAPs makes these the only access points: aps[0] on radio 1 and so on.
 func startAPs(t testing.TB, aps ...AP) {
 	t.Helper()
 	if len(aps) > radios {

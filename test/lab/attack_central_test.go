@@ -14,9 +14,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// TestCentralVanishes: a phone goes between any two writes, and in the middle of a
-// long one. Nothing is left of it. (The link is closed; btvirt
-// knows no supervision timeout.)
+// TestCentralVanishes: a phone leaves between any two writes, and in the middle of a long one.
+// Nothing of what it wrote is left. (It closes the link: btvirt has no supervision timeout.)
 func TestCentralVanishes(t *testing.T) {
 	open := AP{SSID: "still there", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none"}})
@@ -36,8 +35,8 @@ func TestCentralVanishes(t *testing.T) {
 			step(r)
 		}
 		r.leave()
-		if n > 0 { // BlueZ may not tell of one that did nothing
-			g.logged(patience, "MESSAGE=central disconnected*")
+		if n > 0 { // BlueZ may not announce one that did nothing
+			g.event("central-disconnected")
 		}
 	}
 	w.unchanged()
@@ -48,8 +47,8 @@ func TestCentralVanishes(t *testing.T) {
 	g.stores(nil)
 }
 
-// TestCentralVanishesPairing: a phone goes when it should say the passkey. Nothing
-// is left of it, and the next try gets a passkey of its own.
+// TestCentralVanishesPairing: a phone leaves when it should send the passkey. Nothing is left of the
+// pairing, and the next try gets a passkey of its own.
 func TestCentralVanishesPairing(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "authenticated"}})
 	address, stays := adapterAddress(t, phoneHCI), false
@@ -66,7 +65,7 @@ func TestCentralVanishesPairing(t *testing.T) {
 	if err := p.central.Pair(p.deadline(), p.gateway); err == nil {
 		t.Fatal("a phone that went has paired")
 	}
-	g.logged(patience, "MESSAGE=central disconnected*")
+	g.event("central-disconnected")
 	w.unchanged()
 	if err := g.noBond(address); err != nil {
 		t.Error(err)
@@ -82,9 +81,8 @@ func TestCentralVanishesPairing(t *testing.T) {
 	p.status()
 }
 
-// TestCentralStays: a phone connects, does nothing, and never leaves. The gateway
-// advertises on, another phone is served meanwhile, and so is the first one when it
-// speaks at last.
+// TestCentralStays: a phone connects, does nothing, and never leaves. The gateway goes on
+// advertising, serves another phone meanwhile, and the first one when it speaks at last.
 func TestCentralStays(t *testing.T) {
 	open := AP{SSID: "one phone stays", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none"}})
@@ -111,9 +109,9 @@ func TestCentralStays(t *testing.T) {
 	g.stores(nil)
 }
 
-// takeNumber connects a phone with the fourth adapter until the test ends. btvirt
-// counts the connections of each adapter and takes the two ends' numbers for the same:
-// the gateway's second one works if it is the phone's second, too.
+// takeNumber connects a phone to the fourth adapter until the test ends. btvirt numbers the
+// connections of each adapter and takes both ends' numbers for the same: the gateway's second
+// connection works only if it is the phone's second, too.
 func takeNumber(t *testing.T, phone string) {
 	t.Helper()
 	const fourth = "hci3"
@@ -135,14 +133,13 @@ func takeNumber(t *testing.T, phone string) {
 	})
 }
 
-// TestCentralFloods writes without waiting for answers. Another phone is served
-// afterwards.
+// TestCentralFloods writes without waiting for answers. Another phone is served afterwards.
 func TestCentralFloods(t *testing.T) {
 	open := AP{SSID: "not flooded", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none", "log.level": "info"}})
 	r := dialATT(t, phoneHCI, notEncrypted)
 	w := g.witness()
-	w.limitBySystemd() // it keeps what it gets faster than it hands it on
+	w.limitBySystemd() // it queues what arrives faster than it passes it on
 	handle, sent := r.handle(central.SSIDUUID), 0
 	for end := time.Now().Add(time.Duration(count(5, 60)) * time.Second); time.Now().Before(end); sent++ {
 		// Commands need no answer (volume 3, part F, 3.4.5.3): no flow control but the link's.
@@ -151,8 +148,8 @@ func TestCentralFloods(t *testing.T) {
 		}
 	}
 	t.Logf("%d writes", sent)
-	// It stays until all have been taken: bluetoothd 5.66 aborts on a write of a phone that has gone. And it asks nothing
-	// before: the kernel drops what comes while the socket's queue is full (net/bluetooth/l2cap_sock.c, l2cap_sock_recv_cb).
+	// The phone stays until all writes are served: bluetoothd 5.66 aborts on a write of a phone that has gone. And it sends no
+	// request before: the kernel drops what arrives at a full socket queue (net/bluetooth/l2cap_sock.c, l2cap_sock_recv_cb).
 	waitIdle(t, bluetoothd)
 	if _, err := r.read(central.StatusUUID); err != nil {
 		t.Errorf("read Status after the flood: %v", err)
@@ -162,7 +159,7 @@ func TestCentralFloods(t *testing.T) {
 	g.servesAnother(open, notEncrypted)
 }
 
-// limitBySystemd lets bluetoothd grow as far as its unit does.
+// limitBySystemd lets bluetoothd grow up to its unit's limit.
 func (w *witness) limitBySystemd() {
 	w.g.t.Helper()
 	w.bluetoothd.limit = number(w.g.t, strings.TrimSpace(run(w.g.t, "systemctl", "show", "--value", "--property=MemoryMax", bluetoothd))) >> 10

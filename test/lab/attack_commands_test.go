@@ -14,9 +14,9 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// TestCentralFloodsCommands names a network and gives CONNECT, again and again,
-// without waiting for answers: each would be saved, and tried. It is refused when
-// the store does not follow, and another phone is served afterwards.
+// TestCentralFloodsCommands names a network and gives CONNECT, again and again, without waiting for
+// answers: each would be stored, and tried. The gateway refuses what the store cannot keep up with,
+// and serves another phone afterwards.
 func TestCentralFloodsCommands(t *testing.T) {
 	open := AP{SSID: "served", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none", "log.level": "info"}})
@@ -36,9 +36,9 @@ func TestCentralFloodsCommands(t *testing.T) {
 	}
 	waitIdle(t, bluetoothd)
 	waitIdle(t, unit)
-	taken := len(g.linesLike(from, "status -> CONNECTING"))
+	taken := len(g.journal.all(from, showing(central.StatusConnecting)))
 	t.Logf("%d commands, %d taken", sent, taken)
-	if taken < 10 { // nearly all names of a flood give way to the next one before they are tried
+	if taken < 10 { // nearly each CONNECT of a flood is overtaken by the next one before it is tried
 		t.Errorf("only %d of %d commands began an attempt", taken, sent)
 	}
 	r.leave()

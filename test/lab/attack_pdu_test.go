@@ -72,16 +72,15 @@ func (a *attacker) leave() {
 	}
 }
 
-// send sends a PDU and waits for the answer if it is a request. It reports
-// whether the connection can still be used: bluetoothd 5.82 does not answer each
-// Read Multiple Variable, and nothing may follow a request without an answer.
+// send sends a PDU and waits for the answer if it is a request. It reports whether the connection can
+// still be used: bluetoothd 5.82 leaves some Read Multiple Variable unanswered, and nothing may
+// follow an unanswered request.
 func (a *attacker) send(pdu []byte) bool {
 	a.t.Helper()
 	if _, err := a.socket.Write(pdu); err != nil {
 		return false
 	}
-	// Some opcodes that are no requests are answered: their answer must not be taken for the one of the next request, which
-	// would then come too early.
+	// Some opcodes that are no requests are answered, too: such an answer must not be taken for that of the next request.
 	request, timeout := slices.Contains(attRequests, pdu[0]), attTimeout
 	if !request {
 		timeout = 200 * time.Millisecond
@@ -136,9 +135,8 @@ func randomPDU(r *rand.Rand, handles []uint16) []byte {
 
 const attPrepareQueueFull central.ATTError = 0x09
 
-// TestAttackPrepareQueue prepares writes, as a paired phone, and never executes
-// them: ever longer ones, and as many as the queue takes. It cancels them, or leaves.
-// Phones are served then.
+// TestAttackPrepareQueue prepares writes, as a paired phone, and never executes them: ever longer
+// ones, and as many as the queue takes. It cancels them, or leaves. Then phones are served.
 func TestAttackPrepareQueue(t *testing.T) {
 	open := AP{SSID: "attacked, in two pieces", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}})
@@ -173,17 +171,17 @@ func TestAttackPrepareQueue(t *testing.T) {
 	w.alive()
 }
 
-// notesBond waits until the gateway has noted a phone's bond, which goes into the store.
-// It does so when the phone uses a service.
+// notesBond waits until the gateway has stored a phone's bond. It does so when the phone first uses a
+// service.
 func (g *gateway) notesBond(r *rawATT) {
 	g.t.Helper()
 	_, err := r.read(central.StatusUUID)
 	is(g.t, "read Status", err, nil)
-	g.logged(patience, "MESSAGE=bonded with "+r.address)
+	g.event("bonded", "WIFIPROVD_CENTRAL="+r.address)
 }
 
-// prepares prepares writes of the SSID, each this much further on, and returns how
-// many were taken: not all, the rest must be answered so.
+// prepares prepares writes of the SSID, each at an offset step further on, and returns how many were
+// taken: not all. The rest must be answered with one of full.
 func (r *rawATT) prepares(step int, full ...central.ATTError) (taken int) {
 	r.t.Helper()
 	times := count(300, 1000)

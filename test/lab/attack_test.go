@@ -19,8 +19,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// count returns what a test does how often: few in the usual run, many with
-// LAB_LONG=1 (make attack).
+// count returns how often to do something: few in the usual run, many with LAB_LONG=1 (make attack).
 func count(few, many int) int {
 	if os.Getenv("LAB_LONG") != "" {
 		return many
@@ -41,10 +40,10 @@ func chance(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-// maxGrowth is by how much bluetoothd's memory may be larger after an attack, in KiB.
+// maxGrowth is how much memory bluetoothd may gain by an attack, in KiB.
 const maxGrowth = 8 << 10
 
-// witness is what an attack must not change.
+// witness remembers what an attack must not change.
 type witness struct {
 	g          *gateway
 	store      []byte
@@ -92,8 +91,8 @@ func bluetoothdNow(t testing.TB) processState {
 	return s
 }
 
-// unchanged checks that nothing crashed, no memory was taken for good, and
-// neither the state nor the store changed.
+// unchanged checks that nothing has crashed, no memory was taken for good, and neither the status
+// nor the store has changed.
 func (w *witness) unchanged() {
 	t := w.g.t
 	t.Helper()
@@ -105,13 +104,13 @@ func (w *witness) unchanged() {
 		t.Errorf("the status has changed from %s to %s", w.status, now)
 	}
 	for _, e := range w.g.journal.since(w.from) {
-		if e["WIFIPROVD_STATE"] != "" {
-			t.Errorf("the state has changed: %s", e)
+		if e["WIFIPROVD_STATUS"] != "" {
+			t.Errorf("the status or its reason has changed: %s", e)
 		}
 	}
 }
 
-// alive checks that nothing crashed, and that neither program holds more for good.
+// alive checks that nothing has crashed, and that neither program holds more memory for good.
 func (w *witness) alive() {
 	t := w.g.t
 	t.Helper()
@@ -138,8 +137,7 @@ func TestAttackPDUs(t *testing.T) {
 	g.joined(open)
 }
 
-// TestAttackPDUsPaired does the same with a pairing. It spares Control, which such
-// a phone may use.
+// TestAttackPDUsPaired does the same with a pairing. It spares Control, which a paired phone may use.
 func TestAttackPDUsPaired(t *testing.T) {
 	open := AP{SSID: "attacked", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}})
@@ -148,7 +146,7 @@ func TestAttackPDUsPaired(t *testing.T) {
 	g.joined(open)
 }
 
-// randomPDUs sends them on connections of a security level. Nothing changes.
+// randomPDUs sends random PDUs on connections of a security level. Nothing changes.
 func (g *gateway) randomPDUs(level byte) {
 	t := g.t
 	t.Helper()
@@ -238,7 +236,7 @@ func (r *rawATT) attackUnpaired(uuid string, handle uint16) bool {
 			r.t.Fatal(err)
 		}
 	}
-	// What is behind the value is asked for and written in any case: without a CCC it is the next characteristic, or nothing.
+	// The attribute behind the value is written in any case: the CCC, or else the next characteristic, or nothing.
 	response, err := r.request(le16(opFindInfo, handle+1, handle+1)...)
 	notifies := err == nil && len(response) == 5 && binary.LittleEndian.Uint16(response[3:]) == cccUUID
 	for _, value := range []uint16{1, 2, 0} { // notifications, indications, none
@@ -250,7 +248,7 @@ func (r *rawATT) attackUnpaired(uuid string, handle uint16) bool {
 	return notifies
 }
 
-// refused reports whether an access was refused because of what it was, or of who.
+// refused reports whether an access was refused as such, or for want of a pairing.
 func refused(err error) bool {
 	return slices.ContainsFunc([]error{attInsufficientEncryption, attInsufficientAuthentication, attReadNotPermitted, attWriteNotPermitted},
 		func(want error) bool { return errors.Is(err, want) })

@@ -12,8 +12,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// benchTyping is how long the owner takes to choose a network and type its
-// password, with the phone connected.
+// benchTyping is how long the owner takes to choose a network and type its password, with the phone
+// connected.
 const benchTyping = 10 * time.Second
 
 // benchJoin compares four ways onto a WPA2 network, in turns: CONNECT as a phone
@@ -45,8 +45,8 @@ func benchJoin(b *testing.B) string {
 		fmt.Sprintf("| | | `nmcli device wifi connect` to `completed`: %s | |", spread(manager))
 }
 
-// bootJoin starts the daemon with the credentials that it has stored, on an
-// interface that wpa_supplicant does not know, as after a boot.
+// bootJoin starts the daemon with stored credentials, on an interface that wpa_supplicant does not
+// know, as after a boot.
 func bootJoin(b *testing.B) time.Duration {
 	systemctl(b, "stop", unit)
 	resetWifi(b)
@@ -66,8 +66,8 @@ const (
 	networkd      = "systemd-networkd"
 )
 
-// managerJoin has NetworkManager, which has been running for as long as an owner
-// types, join the network.
+// managerJoin makes NetworkManager join the network, after it has been running for as long as an owner
+// types.
 func managerJoin(b *testing.B) time.Duration {
 	start(b, situation{aps: []AP{benchNet}, country: bothBands, stopped: true})
 	if err := os.WriteFile(managerTakes, []byte("[keyfile]\nunmanaged-devices=*,except:interface-name:"+wlan+"\n"), 0o644); err != nil {

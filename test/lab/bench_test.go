@@ -34,8 +34,8 @@ const (
 
 var benchNet = AP{SSID: "bench net", Security: wifi.WPA2PSK, Passphrase: "passphrase of the bench", Channel: 6}
 
-// BenchmarkGateway measures once, however often it is told to, what a phone and
-// an operator have to wait for and what the daemon costs. bench.sh runs it.
+// BenchmarkGateway measures, once, how long a phone and an operator have to wait and what the daemon
+// costs. bench.sh runs it.
 func BenchmarkGateway(b *testing.B) {
 	file, err := os.Create(benchFile)
 	if err != nil {
@@ -49,11 +49,11 @@ func BenchmarkGateway(b *testing.B) {
 	}
 }
 
-// quiet is the configuration as it is shipped, but for the tests' log level.
+// quiet is the configuration as shipped, without the tests' log level.
 func quiet() map[string]string { return map[string]string{"log.level": "info"} }
 
-// benchWrite compares the write of an SSID with that of the same value to an
-// application that does nothing, in turns on one encrypted connection.
+// benchWrite compares the write of an SSID with one of the same value to an application that does
+// nothing, alternately on one encrypted connection.
 func benchWrite(b *testing.B) string {
 	start(b, situation{config: quiet()})
 	registerNoop(b)
@@ -105,7 +105,7 @@ func benchResources(b *testing.B) string {
 		p := g.joined(benchNet)
 		p.leave()
 		p.central.Close()
-		g.logged(patience, "MESSAGE=central disconnected*")
+		g.event("central-disconnected")
 		time.Sleep(benchSettle)
 		pid := g.pid()
 		before := wakeups(b, pid)
@@ -117,8 +117,8 @@ func benchResources(b *testing.B) string {
 		benchIdle.Seconds(), woken[0], woken[1], float64(memory("Rss"))/1024, float64(memory("Pss"))/1024)
 }
 
-// wakeups returns how often the threads of a process have begun to run after they
-// had waited (proc(5), voluntary_ctxt_switches).
+// wakeups returns how often the threads of a process have waited for something
+// (proc_pid_status(5), voluntary_ctxt_switches).
 func wakeups(b *testing.B, pid string) int {
 	files, err := filepath.Glob("/proc/" + pid + "/task/*/status")
 	if err != nil || len(files) == 0 {
@@ -131,7 +131,7 @@ func wakeups(b *testing.B, pid string) int {
 	return sum
 }
 
-// procField returns what reads a field of a file in /proc, such as "Rss: 9 kB".
+// procField returns a function that reads fields such as "Rss: 9 kB" of a file in /proc.
 func procField(b testing.TB, file string) func(name string) int {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -178,7 +178,7 @@ func spread(times []time.Duration) string {
 	return fmt.Sprintf("%s %s (%s to %s, n=%d)", in(middle), name, in(times[margin]), in(times[len(times)-1-margin]), len(times))
 }
 
-// machineKind says on what is measured.
+// machineKind describes the machine.
 func machineKind(b testing.TB) string {
 	suite := osRelease(b, "VERSION_CODENAME")
 	_, supplicant, _ := strings.Cut(firstLine(run(b, "wpa_supplicant", "-v")), " ")

@@ -9,10 +9,10 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// The tests in this file are one story over three boots of the machine. The
-// configuration is the one that is installed: /etc is new at each boot.
+// The tests in this file are one story over three boots of the machine. The configuration is the
+// installed one: /etc is new at each boot.
 
-// bootAP is on at every boot: /var survives it.
+// bootAP is on at every boot: /var survives.
 var bootAP = AP{SSID: "the home of the gateway", Security: wifi.WPA2PSK, Passphrase: "three boots passphrase"}
 
 // TestBoot1Provisioned leaves a gateway that is on a network.
@@ -22,8 +22,8 @@ func TestBoot1Provisioned(t *testing.T) {
 	g.becomes(central.StatusConnected)
 }
 
-// TestBoot2Connected finds it back on the network without a phone, and erases it
-// with the phone that has been bonded since before the reboot.
+// TestBoot2Connected finds it back on the network without a phone's doing, and erases it with the
+// phone that bonded before the reboot.
 func TestBoot2Connected(t *testing.T) {
 	g := found(t)
 	g.becomes(central.StatusConnecting)
@@ -50,7 +50,7 @@ func TestBoot3Erased(t *testing.T) {
 	if a := leased(t); len(a) > 0 {
 		t.Errorf("%s has %v", wlan, a)
 	}
-	if _, i := g.journal.find(0, []string{"MESSAGE=status -> CONNECTING*"}); i >= 0 {
+	if _, i := g.journal.find(0, showing(central.StatusConnecting)); i >= 0 {
 		t.Error("it tried to join a network")
 	}
 }

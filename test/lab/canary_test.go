@@ -16,8 +16,6 @@ import (
 
 	systemdjournal "github.com/coreos/go-systemd/v22/journal"
 	"github.com/godbus/dbus/v5"
-
-	"github.com/wifiprovd/wifiprovd/internal/control"
 )
 
 const (
@@ -27,8 +25,8 @@ const (
 	plantedFile    = "/tmp/planted"
 )
 
-// TestCanary runs after all other tests, at the end of every boot, and looks for
-// the passwords that they used, and for their PSKs.
+// TestCanary runs after all other tests, at the end of every boot, and searches the machine for the
+// passwords that they used, and for their PSKs.
 func TestCanary(t *testing.T) {
 	used := usedSecrets(t)
 	canary := usedSecret{"canary", fmt.Sprintf("planted %d canary", os.Getpid())}
@@ -80,8 +78,7 @@ func plant(t *testing.T, password string) {
 	})
 }
 
-// search searches everything and tells found where each secret is, and what is
-// around it.
+// search searches everything and calls found with where each secret is, and what is around it.
 func search(t *testing.T, f *finder, found func(where string, secret []byte, around string)) {
 	t.Helper()
 	look := func(where string, data []byte) {
@@ -123,9 +120,8 @@ func search(t *testing.T, f *finder, found func(where string, secret []byte, aro
 	t.Logf("searched %d bytes of journal, %d files of %d bytes", len(text), files, total)
 }
 
-// exempt reports whether a file may hold secrets: the daemon's store, the
-// configurations of the access points, the list of secrets; or whether it is
-// searched otherwise: the journal.
+// exempt reports whether a file may hold secrets: the daemon's store, the access points'
+// configuration, the list of secrets; or is searched otherwise: the journal.
 func exempt(path string) bool {
 	switch path {
 	case storeFile, secretsFile, "/var/log/journal", "/run/log/journal":
@@ -135,9 +131,9 @@ func exempt(path string) bool {
 	return ap
 }
 
-// noteProperties appends the properties that anyone on the bus may read, at
-// bluetoothd and at the daemon, to the file that TestCanary searches. bluetoothd
-// has what a connected phone read and wrote.
+// noteProperties appends the properties that anyone on the bus may read, of bluetoothd and of the
+// daemon, to the file that TestCanary searches. bluetoothd caches what a connected phone has read
+// and written.
 func noteProperties(t testing.TB) {
 	t.Helper()
 	f, err := os.OpenFile(propertiesFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -150,8 +146,8 @@ func noteProperties(t testing.TB) {
 		t.Fatal(err)
 	}
 	var own map[string]dbus.Variant
-	if bus(t).Object(control.Name, control.Path).Call("org.freedesktop.DBus.Properties.GetAll", dbus.FlagNoAutoStart, control.Interface).Store(&own) == nil {
-		fmt.Fprintln(f, control.Name, own)
+	if bus(t).Object(controlName, controlPath).Call("org.freedesktop.DBus.Properties.GetAll", dbus.FlagNoAutoStart, controlInterface).Store(&own) == nil {
+		fmt.Fprintln(f, controlName, own)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

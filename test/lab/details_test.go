@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
-	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	events "github.com/wifiprovd/wifiprovd/internal/journal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -179,14 +179,14 @@ func noAddress(t *testing.T, kept bool) {
 		t.Errorf("the other network's address is still there: %v", address)
 	}
 	t.Logf("told %s after CONNECTED", time.Since(begin))
-	g.logged(patience, "MESSAGE_ID="+daemon.MessageNoAddress, "WIFIPROVD_STATE=CONNECTED", "WIFIPROVD_REASON=no-address", "PRIORITY=4")
+	g.event("reason", "MESSAGE_ID="+events.MessageNoAddress, "WIFIPROVD_STATUS=CONNECTED", "WIFIPROVD_REASON=no-address", "PRIORITY=4")
 	if err := radio(2).lists(wifiAddress(t)); err != nil {
 		t.Errorf("the link did not stay: %v", err)
 	}
 	systemctl(t, "start", dhcp)
 	run(t, "networkctl", "reconfigure", wlan) // at once
 	reasonBecomes(t, reasons, wifi.FailureNone)
-	g.logged(patience, "MESSAGE_ID="+daemon.MessageAddress, "WIFIPROVD_STATE=CONNECTED", "WIFIPROVD_REASON=none")
+	g.event("reason", "MESSAGE_ID="+events.MessageAddress, "WIFIPROVD_STATUS=CONNECTED", "WIFIPROVD_REASON=none")
 	if len(p.statuses) > 0 {
 		t.Errorf("the status was notified again: % x", <-p.statuses)
 	}

@@ -13,16 +13,15 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// deviceFlag returns a property of the device with an address, as an adapter of
-// bluetoothd's has it; false if it does not know the device.
+// deviceFlag returns a property that bluetoothd has for a device on an adapter; false if it does not
+// know the device.
 func deviceFlag(t testing.TB, adapter, address, property string) bool {
 	t.Helper()
 	value, _ := deviceObject(t, adapter, address)[property].Value().(bool)
 	return value
 }
 
-// deviceObject returns what an adapter of bluetoothd's knows of the device with
-// an address; nil is nothing.
+// deviceObject returns the properties that bluetoothd has for a device on an adapter; nil: none.
 func deviceObject(t testing.TB, adapter, address string) map[string]dbus.Variant {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -41,11 +40,11 @@ func devicePath(adapter, address string) dbus.ObjectPath {
 	return dbus.ObjectPath(fmt.Sprintf("/org/bluez/%s/dev_%s", adapter, strings.ReplaceAll(address, ":", "_")))
 }
 
-// waitGone waits until the gateway has no connection to the phone at address. The
-// daemon, which is told at the same time, then registers its advertisement anew. Who
-// connects before that may wait for long: BlueZ 5.66 sends the kernel one command at a
-// time, and here the phone's one, which waits for an advertisement, is before the
-// gateway's one that makes it advertise.
+// waitGone waits until the gateway has no connection to the phone at address. The daemon learns it at
+// the same time and registers its advertisement anew. Who connects before that may wait for long:
+// BlueZ 5.66 sends the kernel one command at a time, and here, where one bluetoothd has both ends,
+// the phone's command, which waits for an advertisement, is ahead of the gateway's, which would
+// advertise.
 func waitGone(t testing.TB, address string) {
 	t.Helper()
 	defer time.Sleep(300 * time.Millisecond)
@@ -72,8 +71,7 @@ func (g *gateway) noBond(address string) error {
 	return nil
 }
 
-// advertises returns nil if the gateway's adapter has that many advertisements,
-// as bluetoothd counts them.
+// advertises returns nil if bluetoothd counts that many advertisements on the gateway's adapter.
 func (g *gateway) advertises(want byte) error {
 	n, err := instances(g.t)
 	if err == nil && n != want {

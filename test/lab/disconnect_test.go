@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reverseDiscovery is the time after which both ends' bluetoothd have begun to look for services, as they do after a bond
-// (BlueZ src/device.c, DISCOVERY_TIMER: a second, of which GLib makes 1.75 at most). If there is no connection by then they
-// make one. At a moment when the other end cannot be connected to, that leaves btvirt's controller unable to connect (seen
-// with Linux 6.1): so whoever has bonded stays until then.
+// reverseDiscovery is the time after which bluetoothd, at both ends, has begun to discover the services of a device that
+// has bonded (BlueZ src/device.c, DISCOVERY_TIMER: a second, of which GLib makes up to 1.75). Without a connection by then
+// it makes one. If the other end cannot be connected to at that moment, btvirt's controller is wedged (seen with Linux
+// 6.1): so a phone that has bonded stays for this time.
 const reverseDiscovery = 2 * time.Second
 
 // disconnect cuts an adapter's connection to address at once, if there is one.

@@ -4,22 +4,24 @@ package lab
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/wifiprovd/wifiprovd/internal/doctor"
 )
 
+// finding is one check in the output of wifiprovctl doctor --json.
+type finding struct{ Check, Verdict, Message, Fix string }
+
 // examined runs wifiprovctl doctor and returns its exit status and what it found.
-func examined(t testing.TB, command ...string) (int, map[string]doctor.Result) {
+func examined(t testing.TB, command ...string) (int, map[string]finding) {
 	t.Helper()
 	command = append(command, "wifiprovctl", "doctor", "--json")
 	code, out := exitStatus(t, command[0], command[1:]...)
 	var report struct {
 		OK     bool
-		Checks []doctor.Result
+		Checks []finding
 	}
 	if err := json.NewDecoder(strings.NewReader(out)).Decode(&report); err != nil {
 		t.Fatalf("doctor --json ends with %d and prints\n%s", code, out)
@@ -27,7 +29,7 @@ func examined(t testing.TB, command ...string) (int, map[string]doctor.Result) {
 	if report.OK != (code == 0) {
 		t.Errorf("doctor says ok: %v and ends with %d", report.OK, code)
 	}
-	results := map[string]doctor.Result{}
+	results := map[string]finding{}
 	for _, r := range report.Checks {
 		results[r.Check] = r
 	}
@@ -40,7 +42,7 @@ func TestDoctorHealthy(t *testing.T) {
 	t.Logf("wifiprovctl doctor:\n%s", run(t, "wifiprovctl", "doctor"))
 	code, results := examined(t)
 	for _, r := range results {
-		if r.Verdict != doctor.OK {
+		if r.Verdict != "ok" {
 			t.Errorf("a gateway that is well: %+v", r)
 		}
 	}
@@ -48,21 +50,22 @@ func TestDoctorHealthy(t *testing.T) {
 		t.Errorf("doctor ends with %d and has %d checks", code, len(results))
 	}
 	code, results = examined(t, "runuser", "-u", "nobody", "--")
-	if code != 0 || results["store"].Verdict != doctor.Unknown || !strings.Contains(results["store"].Mend, "sudo") {
+	if code != 0 || results["store"].Verdict != "unknown" || !strings.Contains(results["store"].Fix, "sudo") {
 		t.Errorf("for an ordinary user doctor ends with %d: %+v", code, results)
 	}
 }
 
-// TestDoctorFaults makes one thing wrong after the other, each mended again.
+// TestDoctorFaults breaks one thing after the other, and mends each.
 func TestDoctorFaults(t *testing.T) {
 	start(t, situation{stopped: true})
 	if code, out := exitStatus(t, "wifiprovctl", "status"); code != 10 || !strings.Contains(out, "systemctl start wifiprovd") {
 		t.Errorf("status without a daemon ends with %d:\n%s", code, out)
 	}
-	doctorFinds(t, "service", "does not run", "systemctl enable --now wifiprovd")
+	doctorFinds(t, "service", "", "systemctl enable --now wifiprovd")
 
 	blockedWifi(t)
 	readableStore(t)
+	newerStore(t)
 	adapterWithoutPower(t)
 
 	writeConfig(t, map[string]string{"log.level": "loud"})
@@ -71,7 +74,7 @@ func TestDoctorFaults(t *testing.T) {
 	mended(t, "configuration")
 
 	systemctl(t, "stop", supplicantd)
-	doctorFinds(t, "wpa_supplicant", "does not run", "systemctl enable --now wpa_supplicant")
+	doctorFinds(t, "wpa_supplicant", "", "systemctl enable --now wpa_supplicant")
 	systemctl(t, "start", supplicantd)
 	mended(t, "wpa_supplicant")
 
@@ -79,26 +82,27 @@ func TestDoctorFaults(t *testing.T) {
 	mended(t, "service")
 }
 
-// doctorFinds checks that, with a fault, doctor finds it and says how it is mended.
-func doctorFinds(t testing.TB, check, says, mend string) {
+// doctorFinds checks that doctor finds a fault, that its message names what message is, and that it
+// says how to fix it.
+func doctorFinds(t testing.TB, check, message, fix string) {
 	t.Helper()
 	code, results := examined(t)
 	r := results[check]
-	if code != 1 || r.Verdict != doctor.Wrong || !strings.Contains(r.Says, says) || !strings.Contains(r.Mend, mend) {
+	if code != 1 || r.Verdict != "wrong" || !strings.Contains(r.Message, message) || !strings.Contains(r.Fix, fix) {
 		t.Errorf("with the fault doctor ends with %d and says %+v", code, r)
 	}
-	t.Logf("%s: %s -> %s", check, r.Says, r.Mend)
+	t.Logf("%s: %s -> %s", check, r.Message, r.Fix)
 }
 
-// mended checks that doctor is content again.
+// mended checks that doctor finds no fault any more.
 func mended(t testing.TB, check string) {
 	t.Helper()
-	if _, results := examined(t); results[check].Verdict != doctor.OK {
+	if _, results := examined(t); results[check].Verdict != "ok" {
 		t.Errorf("mended, but %+v", results[check])
 	}
 }
 
-// overwrite gives a file another text.
+// overwrite replaces a file's text.
 func overwrite(t testing.TB, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -106,7 +110,7 @@ func overwrite(t testing.TB, file, text string) {
 	}
 }
 
-// blockedWifi: a switch of the kernel keeps the radio silent.
+// blockedWifi: rfkill blocks the radio.
 func blockedWifi(t testing.TB) {
 	switches, err := filepath.Glob("/sys/class/net/" + wlan + "/phy80211/rfkill*/soft")
 	if err != nil || len(switches) != 1 {
@@ -114,21 +118,29 @@ func blockedWifi(t testing.TB) {
 	}
 	t.Cleanup(func() { overwrite(t, switches[0], "0") })
 	overwrite(t, switches[0], "1")
-	doctorFinds(t, "interface", "blocked by software", "rfkill unblock wifi")
+	doctorFinds(t, "interface", "blocked", "rfkill unblock wifi")
 	overwrite(t, switches[0], "0")
 	mended(t, "interface")
 }
 
-// readableStore: anyone can read the store.
+// readableStore: others can read the store.
 func readableStore(t testing.TB) {
-	overwrite(t, storeFile, "{}")
+	overwrite(t, storeFile, fmt.Sprintf(`{"version":%d,"networks":[],"bonds":[]}`, storeVersion))
 	if err := os.Chmod(storeFile, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	doctorFinds(t, "store", "has mode 0644", "chmod 0600 "+storeFile)
+	doctorFinds(t, "store", "0644", "chmod 0600 "+storeFile)
 	run(t, "sh", "-c", "chmod 0600 "+storeFile)
 	mended(t, "store")
 	emptyStore(t)
+}
+
+// newerStore: a newer daemon wrote the store.
+func newerStore(t testing.TB) {
+	plantStore(t, `{"version":99}`)
+	doctorFinds(t, "store", "99", "")
+	emptyStore(t)
+	mended(t, "store")
 }
 
 // adapterWithoutPower: the adapter is switched off.
@@ -139,7 +151,7 @@ func adapterWithoutPower(t testing.TB) {
 	}
 	t.Cleanup(func() { power("true") })
 	power("false")
-	doctorFinds(t, "adapter", "hci0 is powered off", "bluetoothctl power on")
+	doctorFinds(t, "adapter", gatewayHCI, "bluetoothctl power on")
 	power("true")
 	mended(t, "adapter")
 }

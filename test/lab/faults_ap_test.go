@@ -12,26 +12,27 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/central"
 )
 
-const (
-	lost = "status -> PROVISIONED (1): the access point"
-	back = "status -> CONNECTED"
+var (
+	lost   = showing(central.StatusProvisioned)
+	apLost = showing(central.StatusProvisioned, "MESSAGE~access point")
+	back   = showing(central.StatusConnected)
 )
 
 var onlyConnected = []central.Status{connected}
 
 var apFaults = []fault{
 	{name: "access point off and on", do: func(g *gateway) { radio(1).off(g.t) }, mend: func(g *gateway) { radio(1).on(g.t) }, short: elsewhere,
-		broken: lost, over: back, drops: true, states: onlyConnected},
-	{name: "access point moves to another channel", do: moveAP, broken: lost, over: back, drops: true, states: onlyConnected},
+		broken: apLost, over: back, drops: true, states: onlyConnected},
+	{name: "access point moves to another channel", do: moveAP, broken: apLost, over: back, drops: true, states: onlyConnected},
 	{name: "access point gone in the middle of the handshake", do: goneMidHandshake, mend: func(g *gateway) { playHome(g.t, faultHome) },
-		broken: lost, over: back, drops: true, states: onlyConnected, long: true},
+		broken: apLost, over: back, drops: true, states: onlyConnected, long: true},
 	{name: "password changed while connected, and back", do: otherPassword, mend: func(g *gateway) { playHome(g.t, faultHome) }, short: elsewhere,
-		broken: "failed: wrong-password", over: back, drops: true, states: onlyConnected},
+		broken: showing(central.StatusFailed, "WIFIPROVD_REASON=wrong-password"), over: back, drops: true, states: onlyConnected},
 	{name: "one of two access points of the name falls silent", do: oneOfTwoDies, frozen: true, after: otherOff,
-		broken: "status -> PROVISIONED (1): ", over: back, drops: true, states: onlyConnected},
+		broken: lost, over: back, drops: true, states: onlyConnected},
 }
 
-// playHome makes radio 1 this access point, from anew.
+// playHome restarts radio 1 as this access point.
 func playHome(t testing.TB, ap AP) {
 	t.Helper()
 	radio(1).off(t)
@@ -60,9 +61,9 @@ func otherPassword(g *gateway) {
 	playHome(g.t, changed)
 }
 
-// goneMidHandshake takes the access point away while the gateway waits for its
-// next message of the WPA2 handshake. The handshake lasts that long only because
-// the password is another one, which the access point says after seconds.
+// goneMidHandshake takes the access point away while the gateway waits for its next message of the
+// WPA2 handshake. The handshake lasts long enough only because the password is another one, to
+// which the access point reacts after seconds.
 func goneMidHandshake(g *gateway) {
 	otherPassword(g)
 	waitFor(g.t, "handshake", patience, func() error {
@@ -89,8 +90,7 @@ func supplicantState(t testing.TB) string {
 	return state
 }
 
-// oneOfTwoDies has the access point of the gateway fall silent, while another one
-// of the same name is there.
+// oneOfTwoDies silences the gateway's access point while there is another one of the same name.
 func oneOfTwoDies(g *gateway) {
 	twin := faultHome
 	twin.Channel = 6

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,24 +15,23 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// fault is something that happens to a neighbour of the daemon, or to the daemon.
+// fault is something that happens to a neighbour of the daemon, or to the daemon itself.
 type fault struct {
 	name  string
 	do    func(*gateway)
-	mend  func(*gateway) // nil: it mends itself
+	mend  func(*gateway) // nil: there is nothing to mend
 	after func(*gateway) // cleans up; may be nil
 
-	// broken and over are how the one journal line begins that says what
-	// happened, and the one that says it is over. Empty: nothing is to be told.
-	// %s stands for any text within the line.
-	broken, over string
+	// broken matches the one journal line that tells what has happened, over the one that tells that
+	// it is over. Nil: there is nothing to tell.
+	broken, over []string
 
-	lasts  time.Duration    // how long it is left before it is mended; the gateway is as before all the while
-	frozen bool             // the access point of CONNECTING stays frozen, it is part of the fault
+	lasts  time.Duration    // before it is mended; the gateway stays as it was all the while
+	frozen bool             // the access point of CONNECTING stays frozen: that is part of the fault
 	drops  bool             // it ends the gateway's connection, if there is one
 	ends   bool             // it ends the daemon, which systemd starts again
-	many   bool             // more than one thing happens: there may be more lines
-	states []central.Status // from which it is tried; nil: all
+	many   bool             // several things happen: there may be more lines
+	states []central.Status // in which it is tried; nil: all
 	short  []central.Status // and in the short form; nil: CONNECTED
 	long   bool             // only in the long form
 }
@@ -44,21 +42,19 @@ const (
 	connected  = central.StatusConnected
 )
 
-// elsewhere is for faults that other tests play too: the short form leaves them out.
+// elsewhere is for faults that other tests cause as well: the short form leaves them out.
 var elsewhere = []central.Status{}
 
-// timesEach is how often the long form, which "make faults" runs, tries each fault
-// from each state; 0 in the short form.
+// timesEach is how often the long form ("make faults") tries each fault in each state; 0: the short
+// form.
 var timesEach, _ = strconv.Atoi(os.Getenv("LAB_FULL"))
 
-// faultHome is the network. The other access point of the same name is the one
-// that a test puts on radio 2.
+// faultHome is the network. Some faults put a second access point of the same name on radio 2.
 var faultHome = AP{SSID: "faults", Security: wifi.WPA2PSK, Passphrase: "faults passphrase"}
 
-// TestFaults makes every neighbour fail, from each state. Each time the gateway
-// advertises and is on its network afterwards, by itself; one line of the journal
-// has said what happened and one that it is over; the daemon is the same process
-// unless the fault is its end; and nothing has grown.
+// TestFaults makes every neighbour fail, in each state. Each time the gateway then advertises and is
+// on its network by itself; one line of the journal tells what happened and one that it is over;
+// the daemon is the same process unless the fault is its end; and it holds no more than before.
 func TestFaults(t *testing.T) {
 	all := slices.Concat(systemFaults, bluetoothFaults, wifiFaults, apFaults)
 	for _, state := range []central.Status{connected, connecting, idle} {
@@ -74,7 +70,7 @@ func TestFaults(t *testing.T) {
 				}
 				t.Run(f.name, func(t *testing.T) { g.in(t).tryFault(f, state) })
 				if before.pid == "" || f.ends && g.pid() != before.pid {
-					before = g.usage() // after the first fault, when all buffers have their size
+					before = g.usage() // after the first fault, when all buffers have grown
 				}
 			}
 			g.grown(before)
@@ -89,7 +85,7 @@ func (f fault) wanted(state central.Status) bool {
 	return !f.long && (slices.Contains(f.short, state) || f.short == nil && state == connected)
 }
 
-// tryFault tries a fault and writes a line for the table of docs/reliability.md.
+// tryFault tries a fault and writes its line of the table in docs/reliability.md.
 func (g *gateway) tryFault(f fault, state central.Status) {
 	g.t.Helper()
 	times, recovered, slowest := 1, 0, time.Duration(0)
@@ -119,8 +115,8 @@ func reportFault(t testing.TB, name string, state central.Status, times, recover
 	}
 }
 
-// suffer brings the gateway into a state, makes a fault happen, and returns how
-// long after it was mended, or has happened if it mends itself, everything is well.
+// suffer brings the gateway into a state, causes a fault, mends it, and returns how long it then
+// takes until everything is well.
 func (g *gateway) suffer(f fault, state central.Status) time.Duration {
 	g.t.Helper()
 	g.enter(state)
@@ -132,8 +128,8 @@ func (g *gateway) suffer(f fault, state central.Status) time.Duration {
 	}()
 	f.do(g)
 	begin := time.Now()
-	if f.broken != "" {
-		waitFor(g.t, "journal line: "+f.broken, patience, func() error { return g.tells(from, f.broken) })
+	if f.broken != nil {
+		waitFor(g.t, fmt.Sprintf("journal entry with %q", f.broken), patience, func() error { return g.tells(from, f.broken) })
 	}
 	g.staysWell(f.lasts, state, from)
 	if f.mend != nil {
@@ -149,17 +145,16 @@ func (g *gateway) suffer(f fault, state central.Status) time.Duration {
 	if now := g.pid(); (now != pid) != f.ends {
 		g.t.Errorf("the daemon was process %s and is process %s; does the fault end it: %v", pid, now, f.ends)
 	}
-	for _, line := range []string{f.broken, f.over} {
-		if n := len(g.linesLike(from, line)); line != "" && n != 1 && !f.many {
-			g.t.Errorf("%d lines in the journal are like %q, want one: %q", n, line, g.linesLike(from, line))
+	for _, matches := range [][]string{f.broken, f.over} {
+		if told := g.journal.all(from, matches); matches != nil && len(told) != 1 && !f.many {
+			g.t.Errorf("%d entries of the journal have %q, want one: %q", len(told), matches, told)
 		}
 	}
 	g.t.Logf("well again after %s", took)
 	return took
 }
 
-// staysWell checks for a time that the gateway is in a state, advertises, and has
-// nothing to say.
+// staysWell checks for a time that the gateway stays in a state, advertises, and shows no status.
 func (g *gateway) staysWell(limit time.Duration, state central.Status, from int) {
 	g.t.Helper()
 	for begin := time.Now(); time.Since(begin) < limit; {
@@ -168,8 +163,9 @@ func (g *gateway) staysWell(limit time.Duration, state central.Status, from int)
 		if err == nil && state == connected {
 			err = g.onNetwork()
 		}
-		if lines := g.linesLike(from, "status -> "); err == nil && state != connecting && len(lines) > 0 {
-			err = fmt.Errorf("the journal says %q", lines)
+		entries := g.journal.since(from)
+		if i := slices.IndexFunc(entries, entry.showsStatus); err == nil && state != connecting && i >= 0 {
+			err = fmt.Errorf("the journal tells: %s", entries[i])
 		}
 		if err != nil {
 			g.t.Errorf("%s into the fault: %v", time.Since(begin), err)
@@ -179,7 +175,7 @@ func (g *gateway) staysWell(limit time.Duration, state central.Status, from int)
 	}
 }
 
-// isWell returns nil if all is as it should be some time after a fault.
+// isWell returns nil if all is as it should be after a fault.
 func (g *gateway) isWell(f fault, state central.Status, from int) error {
 	if err := g.tellsOver(f, from); err != nil {
 		return err
@@ -191,7 +187,7 @@ func (g *gateway) isWell(f fault, state central.Status, from int) error {
 		return g.statusIs(idle)
 	}
 	if state == connecting || f.drops {
-		if err := g.tells(from, "status -> CONNECTED"); err != nil {
+		if err := g.tells(from, back); err != nil {
 			return err
 		}
 	}
@@ -226,8 +222,8 @@ func (g *gateway) enter(state central.Status) {
 	}
 }
 
-// freeze makes the access point on radio 1 deaf: it still sends beacons, which are
-// the kernel's work, and answers nobody. An attempt to join it lasts.
+// freeze makes the access point on radio 1 deaf: it answers nobody and still sends beacons, which
+// are the kernel's work. So an attempt to join it lasts.
 func freeze(t testing.TB) {
 	t.Helper()
 	systemctl(t, "kill", "--signal=STOP", radio(1).unit())
@@ -238,60 +234,42 @@ func thaw(t testing.TB) {
 	_, _ = try("systemctl", "kill", "--signal=CONT", radio(1).unit()) // it may be off
 }
 
-// statusIs returns nil if that is the last status that the journal tells.
+// statusIs returns nil if that is the last status that the journal shows.
 func (g *gateway) statusIs(want central.Status) error {
 	entries := g.journal.since(g.first)
 	for i := len(entries) - 1; i >= 0; i-- {
-		if message := entries[i]["MESSAGE"]; strings.HasPrefix(message, "status -> ") {
-			if entries[i]["WIFIPROVD_STATE"] == want.String() {
+		if e := entries[i]; e.showsStatus() {
+			if e["WIFIPROVD_STATUS"] == want.String() {
 				return nil
 			}
-			return fmt.Errorf("%s, want %s", message, want)
+			return fmt.Errorf("%s, want %s", e["MESSAGE"], want)
 		}
 	}
-	return fmt.Errorf("no status was told, want %s", want)
+	return fmt.Errorf("no status was shown, want %s", want)
 }
 
-// tells returns nil if the journal has a line like this from an index on.
-func (g *gateway) tells(from int, like string) error {
-	if len(g.linesLike(from, like)) == 0 {
-		return fmt.Errorf("no line in the journal is like %q", like)
+// tells returns nil if the journal has an entry with the matches from an index on.
+func (g *gateway) tells(from int, matches []string) error {
+	if _, i := g.journal.find(from, matches); i < 0 {
+		return fmt.Errorf("no entry of the journal has %q", matches)
 	}
 	return nil
 }
 
-// tellsOver returns nil if the journal says, from an index on, that the fault is
-// over, and not later that there is one.
+// tellsOver returns nil if the journal tells, from an index on, that the fault is over, and not
+// later that it is there again.
 func (g *gateway) tellsOver(f fault, from int) error {
-	if f.over == "" {
+	if f.over == nil {
 		return nil
 	}
 	err := g.tells(from, f.over)
 	for _, e := range g.journal.since(from) {
 		switch {
-		case isLike(e, f.over):
+		case e.has(f.over):
 			err = nil
-		case f.broken != "" && isLike(e, f.broken):
-			err = fmt.Errorf("no line in the journal is like %q after %q", f.over, e["MESSAGE"])
+		case f.broken != nil && e.has(f.broken):
+			err = fmt.Errorf("no entry of the journal has %q after %q", f.over, e["MESSAGE"])
 		}
 	}
 	return err
-}
-
-// linesLike returns the lines of the journal from an index on that are like this.
-func (g *gateway) linesLike(from int, like string) []string {
-	var found []string
-	for _, e := range g.journal.since(from) {
-		if isLike(e, like) {
-			found = append(found, e["MESSAGE"])
-		}
-	}
-	return found
-}
-
-// isLike reports whether a line begins like this, where %s stands for any text.
-func isLike(e entry, like string) bool {
-	begin, then, _ := strings.Cut(like, "%s")
-	rest, ok := strings.CutPrefix(e["MESSAGE"], begin)
-	return ok && strings.Contains(rest, then)
 }

@@ -63,7 +63,7 @@ func (g *gateway) usage() usage {
 	g.t.Helper()
 	g.from = g.journal.mark(g.t, "usage")
 	systemctl(g.t, "kill", "--signal=USR1", unit)
-	e := g.logged(patience, "MESSAGE=runtime: *")
+	e := g.event("runtime")
 	u := usage{pid: g.pid()}
 	var err error
 	number := func(text string) int {

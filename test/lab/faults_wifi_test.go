@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,42 +16,50 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/central"
 )
 
-const (
-	noWifi = "Wi-Fi cannot be used: "
-	wifiUp = "Wi-Fi can be used"
-)
+var wifiUp = event("wifi-usable")
 
-var wifiFaults = []fault{
-	{name: "wpa_supplicant restarted", do: restart(supplicantd), broken: noWifi + "wpa_supplicant", over: wifiUp, drops: true, short: elsewhere},
-	{name: "wpa_supplicant killed", do: kill(supplicantd), broken: noWifi + "wpa_supplicant has ended", over: wifiUp, drops: true,
-		short: []central.Status{idle, connecting, connected}},
-	{name: "wpa_supplicant hangs for 20 s", do: hang(supplicantd), mend: resume(supplicantd),
-		broken: noWifi + "wpa_supplicant does not answer", over: wifiUp, long: true},
-	{name: "wpa_supplicant restarted 20 times in a row", do: inARow(supplicantd, restart), broken: noWifi, over: wifiUp, many: true, long: true, drops: true},
-	{name: "wpa_supplicant killed 20 times in a row", do: inARow(supplicantd, kill), broken: noWifi, over: wifiUp, many: true, long: true, drops: true, states: onlyConnected},
-	{name: "Wi-Fi interface removed and added", do: func(g *gateway) { savePhy(g.t); run(g.t, "iw", "dev", wlan, "del") },
-		mend:   func(g *gateway) { run(g.t, "iw", "phy", savedPhy, "interface", "add", wlan, "type", "managed") },
-		broken: noWifi + "there is no network interface " + wlan, over: wifiUp, drops: true},
-	{name: "Wi-Fi interface set down", do: func(g *gateway) { run(g.t, "ip", "link", "set", wlan, "down") },
-		mend:   func(g *gateway) { run(g.t, "ip", "link", "set", wlan, "up") },
-		broken: noWifi + wlan + " is down", over: wifiUp, drops: true},
-	{name: "Wi-Fi blocked by rfkill", do: func(g *gateway) { rfkill(g.t, wifiSwitch, true) },
-		mend:   func(g *gateway) { rfkill(g.t, wifiSwitch, false) },
-		broken: noWifi + "Wi-Fi is blocked by rfkill", over: wifiUp, drops: true},
-	{name: "network removed by another program", do: removeNetwork, states: []central.Status{connecting}, short: []central.Status{connecting},
-		broken: "another program removed the network from wpa_supplicant; ours is added again", over: "status -> CONNECTED"},
-	{name: "network removed by another program", do: removeNetwork, states: []central.Status{connected},
-		broken: "status -> PROVISIONED (1): another program removed the network", over: "status -> CONNECTED", drops: true},
-	{name: "another program selects its own network", do: selectOther, after: otherOff, states: []central.Status{connected},
-		broken: "status -> PROVISIONED (1): another program selected its own network", over: "status -> CONNECTED", drops: true},
-	{name: "another program selects its own network", do: selectOther, after: otherOff, states: []central.Status{connecting}, short: []central.Status{connecting},
-		broken: "another program selected its own network; ours is added again", over: "status -> CONNECTED", drops: true},
-	{name: "NetworkManager takes the interface", do: networkManager, mend: handOver, after: noManager,
-		// It sets the interface down and up before it has its name on the bus, which may be told apart.
-		broken: noWifi + "NetworkManager manages " + wlan, over: wifiUp, drops: true, many: true},
+// noWifi matches the line that names what keeps Wi-Fi from being used.
+func noWifi(culprit string) []string {
+	return event("wifi-unusable", "PRIORITY=4", "MESSAGE~"+culprit)
 }
 
-// savedPhy is the gateway's radio. Its number stays when the interface goes.
+// meddled matches the line that tells that another program changed the networks of wpa_supplicant,
+// and what came of it.
+func meddled(matches []string) []string {
+	return slices.Concat(matches, []string{"MESSAGE~another program"})
+}
+
+var wifiFaults = []fault{
+	{name: "wpa_supplicant restarted", do: restart(supplicantd), broken: noWifi("wpa_supplicant"), over: wifiUp, drops: true, short: elsewhere},
+	{name: "wpa_supplicant killed", do: kill(supplicantd), broken: noWifi("wpa_supplicant"), over: wifiUp, drops: true,
+		short: []central.Status{idle, connecting, connected}},
+	{name: "wpa_supplicant hangs for 20 s", do: hang(supplicantd), mend: resume(supplicantd),
+		broken: noWifi("wpa_supplicant"), over: wifiUp, long: true},
+	{name: "wpa_supplicant restarted 20 times in a row", do: inARow(supplicantd, restart), broken: noWifi(""), over: wifiUp, many: true, long: true, drops: true},
+	{name: "wpa_supplicant killed 20 times in a row", do: inARow(supplicantd, kill), broken: noWifi(""), over: wifiUp, many: true, long: true, drops: true, states: onlyConnected},
+	{name: "Wi-Fi interface removed and added", do: func(g *gateway) { savePhy(g.t); run(g.t, "iw", "dev", wlan, "del") },
+		mend:   func(g *gateway) { run(g.t, "iw", "phy", savedPhy, "interface", "add", wlan, "type", "managed") },
+		broken: noWifi(wlan), over: wifiUp, drops: true},
+	{name: "Wi-Fi interface set down", do: func(g *gateway) { run(g.t, "ip", "link", "set", wlan, "down") },
+		mend:   func(g *gateway) { run(g.t, "ip", "link", "set", wlan, "up") },
+		broken: noWifi(wlan), over: wifiUp, drops: true},
+	{name: "Wi-Fi blocked by rfkill", do: func(g *gateway) { rfkill(g.t, wifiSwitch, true) },
+		mend:   func(g *gateway) { rfkill(g.t, wifiSwitch, false) },
+		broken: noWifi("rfkill"), over: wifiUp, drops: true},
+	{name: "network removed by another program", do: removeNetwork, states: []central.Status{connecting}, short: []central.Status{connecting},
+		broken: meddled(event("network-restored", "PRIORITY=4")), over: back},
+	{name: "network removed by another program", do: removeNetwork, states: []central.Status{connected},
+		broken: meddled(lost), over: back, drops: true},
+	{name: "another program selects its own network", do: selectOther, after: otherOff, states: []central.Status{connected},
+		broken: meddled(lost), over: back, drops: true},
+	{name: "another program selects its own network", do: selectOther, after: otherOff, states: []central.Status{connecting}, short: []central.Status{connecting},
+		broken: meddled(event("network-restored", "PRIORITY=4")), over: back, drops: true},
+	{name: "NetworkManager takes the interface", do: networkManager, mend: handOver, after: noManager,
+		// It sets the interface down and up before it has its name on the bus, which may be told by itself.
+		broken: noWifi("NetworkManager"), over: wifiUp, drops: true, many: true},
+}
+
+// savedPhy is the gateway's radio, which stays when its interface goes.
 var savedPhy string
 
 func savePhy(t testing.TB) {
@@ -62,9 +71,16 @@ func savePhy(t testing.TB) {
 	savedPhy = strings.TrimSpace(string(name))
 }
 
-// supplicant calls a method of wpa_supplicant's object for the gateway's interface,
-// as another program may.
+// supplicant calls a method of wpa_supplicant's object for the gateway's interface, as another
+// program may.
 func supplicant(t testing.TB, method string, args []any, results ...any) {
+	t.Helper()
+	if err := supplicantCall(t, method, args, results...); err != nil {
+		t.Fatalf("%s: %v", method, err)
+	}
+}
+
+func supplicantCall(t testing.TB, method string, args []any, results ...any) error {
 	t.Helper()
 	var path dbus.ObjectPath
 	conn := bus(t)
@@ -73,9 +89,7 @@ func supplicant(t testing.TB, method string, args []any, results ...any) {
 	if err == nil {
 		err = conn.Object(name, path).Call(name+".Interface."+method, 0, args...).Store(results...)
 	}
-	if err != nil {
-		t.Fatalf("%s: %v", method, err)
-	}
+	return err
 }
 
 // networks returns the networks that wpa_supplicant has for the interface.
@@ -117,8 +131,7 @@ func selectOther(g *gateway) {
 	supplicant(g.t, "SelectNetwork", []any{path})
 }
 
-// networkManager runs NetworkManager without the drop-in that makes it leave the
-// interface alone.
+// networkManager starts NetworkManager without the drop-in that makes it leave the interface alone.
 func networkManager(g *gateway) {
 	if err := errors.Join(os.MkdirAll(filepath.Dir(noDropIn), 0o755), os.WriteFile(noDropIn, nil, 0o644)); err != nil {
 		g.t.Fatal(err)
@@ -128,7 +141,7 @@ func networkManager(g *gateway) {
 
 func noManager(g *gateway) {
 	systemctl(g.t, "stop", "NetworkManager")
-	// It remembers what it was told until the next boot.
+	// It keeps what nmcli has set until the next boot.
 	if err := errors.Join(os.Remove(noDropIn), os.RemoveAll("/run/NetworkManager/devices")); err != nil {
 		g.t.Error(err)
 	}
@@ -138,7 +151,7 @@ func noManager(g *gateway) {
 const noDropIn = "/etc/NetworkManager/conf.d/wifiprovd.conf"
 
 func handOver(g *gateway) {
-	// What the journal's line says.
+	// As the journal's line advises.
 	run(g.t, "nmcli", "device", "set", wlan, "managed", "no")
 	waitFor(g.t, "handed over", patience, func() error {
 		state, err := try("nmcli", "-g", "GENERAL.STATE", "device", "show", wlan)

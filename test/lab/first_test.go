@@ -10,22 +10,23 @@ import (
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
-	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	events "github.com/wifiprovd/wifiprovd/internal/journal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// TestFirstBoot provisions a gateway as it comes out of its box: what the phone
-// sees, what the access point sees, what is stored, and what the journal tells.
+// TestFirstBoot provisions a gateway as it comes out of its box: what the phone sees, what the
+// access point sees, what is stored, and what the journal tells. Its name would be cut off at the
+// # if it were not quoted.
 func TestFirstBoot(t *testing.T) {
-	const name = "Gateway № 7"
+	const name = "Gateway №7 #1"
 	home := AP{SSID: "home \"net\"", Security: wifi.WPA2PSK, Passphrase: "first boot passphrase"}
-	g := start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.name": name}})
-	g.logged(patience, "MESSAGE=wifiprovd *", "WIFIPROVD_SECURITY=encrypt")
+	g := start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.name": strconv.Quote(name)}})
+	g.event("starting", "WIFIPROVD_SECURITY=encrypt")
 	g.becomes(central.StatusIdle)
-	g.logged(patience, "MESSAGE=advertising as \""+name+"\"*", "WIFIPROVD_NAME="+name)
+	g.event("advertising", "WIFIPROVD_NAME="+name, "WIFIPROVD_ADAPTER="+gatewayHCI)
 
 	p := newPhone(t, "", nil)
-	// It is looked for by the advertised UUID; the name comes in the scan response.
+	// The phone looks for the advertised UUID; the name comes in the scan response.
 	heard, err := p.central.Find(p.deadline(), func(g central.Gateway) bool { return g.Address == p.gateway && g.Name == name })
 	if err != nil {
 		t.Fatalf("%q by its UUID and name: %v", name, err)
@@ -34,7 +35,7 @@ func TestFirstBoot(t *testing.T) {
 	p.pair()
 	p.connect()
 	address := adapterAddress(t, phoneHCI)
-	g.logged(patience, "MESSAGE=central connected*", "WIFIPROVD_CENTRAL="+address)
+	g.event("central-connected", "WIFIPROVD_CENTRAL="+address)
 	if s := p.status(); s != central.StatusIdle {
 		t.Errorf("status %s before anything was written, want IDLE", s)
 	}
@@ -47,12 +48,12 @@ func TestFirstBoot(t *testing.T) {
 
 	quoted := strconv.Quote(home.SSID)
 	g.becomes(central.StatusConnecting)
-	g.logged(patience, "MESSAGE=connecting to "+quoted+"*", "WIFIPROVD_SSID="+quoted)
-	g.logged(patience, "MESSAGE=connected to "+quoted+"*", "MESSAGE_ID="+daemon.MessageConnected,
-		"WIFIPROVD_STATE=CONNECTED", "WIFIPROVD_SSID="+quoted)
+	g.event("connecting", "WIFIPROVD_SSID="+quoted)
+	g.event("connected", "MESSAGE_ID="+events.MessageConnected, "WIFIPROVD_SSID="+quoted,
+		"WIFIPROVD_BSSID="+radio(1).bssid(t), "WIFIPROVD_FREQUENCY_MHZ=2412", "WIFIPROVD_AKM=WPA2-PSK")
 	g.becomes(central.StatusConnected)
 	p.leave()
-	g.logged(patience, "MESSAGE=central disconnected*", "WIFIPROVD_CENTRAL="+address)
+	g.event("central-disconnected", "WIFIPROVD_CENTRAL="+address)
 
 	g.stores(&home)
 	rootOnly(t, storeDir, fs.ModeDir|0o700)

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
-	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	events "github.com/wifiprovd/wifiprovd/internal/journal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -30,14 +30,14 @@ const (
 	supplicantd = "wpa_supplicant.service"
 )
 
-// situation is what a test starts from, beside what is always so: nothing
-// stored, no bonds, no networks, nothing found in a scan yet.
+// situation is what a test starts from, beside what is always so: nothing stored, no bonds, no
+// networks, no scan results.
 type situation struct {
 	aps []AP
-	// config are settings as in "bluetooth.security". log.level is debug unless
-	// it is here.
+	// config has settings by keys such as "bluetooth.security". log.level is debug unless it is
+	// here.
 	config map[string]string
-	// country is what the system's radio rules are; empty: onlyBand24.
+	// country is the regulatory domain; empty: onlyBand24.
 	country string
 	// stopped leaves the daemon stopped.
 	stopped bool
@@ -48,13 +48,13 @@ type gateway struct {
 	t       testing.TB
 	begin   time.Time
 	journal *journal
-	first   int  // entry of the journal in this test
-	from    int  // entries before it were waited for already
-	leaked  byte // advertisements that bluetoothd keeps of daemons that were killed
+	first   int  // first entry of the journal in this test
+	from    int  // behind the entry that was waited for last
+	leaked  byte // advertisements of killed daemons that bluetoothd keeps
 }
 
-// start brings the machine to a known situation. If the test fails, the journal
-// of the daemon and of its neighbours since then is printed.
+// start brings the machine into a known situation. If the test fails, it prints the journal of the
+// daemon and of its neighbours since then.
 func start(t testing.TB, s situation) *gateway {
 	t.Helper()
 	g := found(t)
@@ -74,8 +74,8 @@ func start(t testing.TB, s situation) *gateway {
 	return g
 }
 
-// found takes the machine as it is after a boot. If the test fails, the journal
-// of the daemon and of its neighbours is printed.
+// found takes the machine as it is. If the test fails, it prints the journal of the daemon and of
+// its neighbours.
 func found(t testing.TB) *gateway {
 	t.Helper()
 	j, err := followed()
@@ -92,7 +92,7 @@ func found(t testing.TB) *gateway {
 	return g
 }
 
-// print shows what happened on the gateway in this test.
+// print logs what happened on the gateway in this test.
 func (g *gateway) print() {
 	g.journal.mark(g.t, g.t.Name()+" failed")
 	var text strings.Builder
@@ -106,15 +106,14 @@ func (g *gateway) print() {
 	g.t.Logf("the neighbours:\n%s", journalText(g.begin, bluetoothd, supplicantd, "lab-ap@*", "lab-dhcp", "systemd-networkd"))
 }
 
-// start starts the daemon and waits until it is ready, which is when it
-// advertises.
+// start starts the daemon and waits until it is ready: until it advertises.
 func (g *gateway) start() {
 	g.t.Helper()
 	systemctl(g.t, "start", unit)
 }
 
-// logged waits for an entry of the journal that has each FIELD=value of matches
-// and comes after those that were waited for before.
+// logged waits for an entry of the journal that has the matches and comes after the one that was
+// waited for last.
 func (g *gateway) logged(limit time.Duration, matches ...string) entry {
 	g.t.Helper()
 	var found entry
@@ -129,8 +128,8 @@ func (g *gateway) logged(limit time.Duration, matches ...string) entry {
 	return found
 }
 
-// joined provisions the gateway with ap, which is on radio 1, and returns the
-// phone that did it, still connected.
+// joined provisions the gateway with ap, which is on radio 1, and returns the phone that did it,
+// still connected.
 func (g *gateway) joined(ap AP) *phone {
 	g.t.Helper()
 	p := ready(g.t, true)
@@ -140,16 +139,29 @@ func (g *gateway) joined(ap AP) *phone {
 	return p
 }
 
-// becomes waits until the journal says that the status is this one.
-func (g *gateway) becomes(status central.Status) entry {
+// event waits for the event of a name that has the matches, as logged does.
+func (g *gateway) event(name string, matches ...string) entry {
 	g.t.Helper()
-	return g.logged(patience, fmt.Sprintf("MESSAGE=status -> %s (%d)*", status, byte(status)), "WIFIPROVD_STATE="+status.String())
+	return g.logged(patience, event(name, matches...)...)
 }
 
-// passkey waits for the passkey that the gateway shows, for newPhone.
+// becomes waits until the journal shows this status.
+func (g *gateway) becomes(status central.Status) entry {
+	g.t.Helper()
+	return g.logged(patience, showing(status)...)
+}
+
+// fails waits until the journal shows FAILED for this reason: one line at priority err.
+func (g *gateway) fails(reason wifi.Failure, matches ...string) entry {
+	g.t.Helper()
+	return g.logged(patience, showing(central.StatusFailed, append(matches,
+		"MESSAGE_ID="+events.MessageFailed, "WIFIPROVD_REASON="+reason.String(), "PRIORITY=3")...)...)
+}
+
+// passkey waits for the passkey that the gateway shows. It is made for newPhone.
 func (g *gateway) passkey(ctx context.Context) (uint32, error) {
 	for ctx.Err() == nil {
-		if e, i := g.journal.find(g.from, []string{"MESSAGE_ID=" + daemon.MessagePasskey}); i >= 0 {
+		if e, i := g.journal.find(g.from, event("passkey")); i >= 0 {
 			n, err := strconv.ParseUint(e["WIFIPROVD_PASSKEY"], 10, 32)
 			return uint32(n), err
 		}

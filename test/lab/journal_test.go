@@ -14,23 +14,49 @@ import (
 	"time"
 
 	systemdjournal "github.com/coreos/go-systemd/v22/journal"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
 )
 
 // entry is one entry of the journal, by field name (systemd.journal-fields(7)).
 type entry map[string]string
 
-// has reports whether the entry has each FIELD=value of matches. A value that
-// ends with * stands for all that begin so.
+// has reports whether the entry has each match: FIELD=value, FIELD= for any value, or FIELD~text
+// for one that contains text. MESSAGE is matched only for the name of a thing, such as a program:
+// its wording may change.
 func (e entry) has(matches []string) bool {
 	for _, match := range matches {
-		field, value, _ := strings.Cut(match, "=")
-		begin, any := strings.CutSuffix(value, "*")
-		got, ok := e[field]
-		if !ok || (got != value && !(any && strings.HasPrefix(got, begin))) {
+		i := strings.IndexAny(match, "=~")
+		got, ok := e[match[:i]]
+		value := match[i+1:]
+		switch {
+		case !ok,
+			match[i] == '=' && value != "" && got != value,
+			match[i] == '~' && !strings.Contains(got, value):
 			return false
 		}
 	}
 	return true
+}
+
+// event returns matches for the event of a name (docs/operations.md), and more.
+func event(name string, more ...string) []string {
+	return append([]string{"WIFIPROVD_EVENT=" + name}, more...)
+}
+
+// showing returns matches for the entry that shows a status.
+func showing(status central.Status, more ...string) []string {
+	name := "status"
+	if status == central.StatusFailed {
+		name = "failed"
+	}
+	return event(name, append([]string{"WIFIPROVD_STATUS=" + status.String()}, more...)...)
+}
+
+// showsStatus reports whether the entry shows a status, whichever it is. The event reason has the
+// field, too, for the status that stays.
+func (e entry) showsStatus() bool {
+	return e["WIFIPROVD_EVENT"] == "status" || e["WIFIPROVD_EVENT"] == "failed"
 }
 
 // String returns the entry's time, message, and the daemon's own fields.
@@ -51,15 +77,15 @@ func (e entry) when() time.Time {
 	return time.UnixMicro(micros)
 }
 
-// sinceBoot returns how long after the kernel's start it was logged.
+// sinceBoot returns how long after the kernel's start the entry was logged.
 func (e entry) sinceBoot() time.Duration {
 	var micros int64
 	_, _ = fmt.Sscan(e["__MONOTONIC_TIMESTAMP"], &micros)
 	return time.Duration(micros) * time.Microsecond
 }
 
-// journal follows what the daemon logs since the machine's boot, what systemd
-// says about it, and the tests' own marks.
+// journal follows what the daemon has logged since the machine's boot, what systemd logs about it,
+// and the tests' own marks.
 type journal struct {
 	mu      sync.Mutex
 	entries []entry
@@ -119,7 +145,7 @@ func fieldText(value any) string {
 	return ""
 }
 
-// find returns the first entry from index on that has the matches, and its index.
+// find returns the first entry from an index on that has the matches, and its index; -1: none.
 func (j *journal) find(from int, matches []string) (entry, int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -131,15 +157,25 @@ func (j *journal) find(from int, matches []string) (entry, int) {
 	return nil, -1
 }
 
-// since returns the entries from index on.
+// all returns the entries from an index on that have the matches.
+func (j *journal) all(from int, matches []string) (found []entry) {
+	for _, e := range j.since(from) {
+		if e.has(matches) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// since returns the entries from an index on.
 func (j *journal) since(from int) []entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return append([]entry(nil), j.entries[from:]...)
 }
 
-// mark writes a line into the journal and returns the index of the entry after
-// it: what is found from there on was logged later.
+// mark writes a line into the journal and returns the index behind it: what is found from there on
+// was logged later.
 func (j *journal) mark(t testing.TB, line string) int {
 	t.Helper()
 	id := fmt.Sprintf("%s %d", line, time.Now().UnixNano())
@@ -159,8 +195,7 @@ func (j *journal) mark(t testing.TB, line string) int {
 	return from
 }
 
-// journalText returns everything in the journal of these units from a time on, for a
-// person to read.
+// journalText returns the journal of these units from a time on, for a person to read.
 func journalText(since time.Time, units ...string) string {
 	args := []string{"--boot", "--output=short-precise", "--no-hostname", "--quiet", "--since=" + journalTime(since)}
 	for _, unit := range units {

@@ -3,12 +3,9 @@
 package lab
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -19,41 +16,29 @@ import (
 )
 
 // kept is what the store holds, as far as a kill may change it.
-type kept struct{ active, candidate string }
+type kept struct{ proven, candidate string }
 
-// stored reads the store as the daemon has left it: whole, or it is an error.
-func stored() (k kept, err error) {
-	var doc struct {
-		Version           int
-		Active, Candidate *struct{ SSID, Passphrase []byte }
+// keptNow reads the store as the daemon has left it.
+func keptNow() (k kept, err error) {
+	s, err := readStore()
+	for _, n := range s.Networks {
+		slot := &k.candidate
+		if n.Proven {
+			slot = &k.proven
+		}
+		if *slot != "" {
+			err = errors.Join(err, fmt.Errorf("a second network: %q", n.SSID))
+		}
+		*slot = string(n.SSID) + "/" + string(n.Passphrase)
 	}
-	text, err := os.ReadFile(storeFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return k, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &doc)
-	}
-	if err == nil && doc.Version != 1 {
-		err = fmt.Errorf("version %d", doc.Version)
-	}
-	if err != nil {
-		return k, err
-	}
-	if doc.Active != nil {
-		k.active = string(doc.Active.SSID) + "/" + string(doc.Active.Passphrase)
-	}
-	if doc.Candidate != nil {
-		k.candidate = string(doc.Candidate.SSID) + "/" + string(doc.Candidate.Passphrase)
-	}
-	return k, nil
+	return k, err
 }
 
 // longKills is how often the long form kills.
 const longKills = 200
 
-// TestKilledAtAnyMoment kills the daemon at random moments of CONNECT and ERASE:
-// the store is the one from before or after it, and the next daemon carries on.
+// TestKilledAtAnyMoment kills the daemon at random moments of CONNECT and ERASE: the store is the one
+// from before or after, and the next daemon carries on.
 func TestKilledAtAnyMoment(t *testing.T) {
 	homes := []AP{
 		{SSID: "kill me", Security: wifi.WPA2PSK, Passphrase: "the first passphrase", Channel: 1},
@@ -71,7 +56,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		waitFor(t, "a daemon that takes writes", patience, ready)
 		is(t, "Password", r.write(central.PasswordUUID, []byte(home.Passphrase)...), nil)
 		secret(t, home.SSID, home.Passphrase)
-		before, err := stored()
+		before, err := keptNow()
 		if err != nil {
 			t.Fatalf("round %d: before: %v", round, err)
 		}
@@ -81,7 +66,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		time.Sleep(moment(random.Float64()))
 		killUntilDead(t, pid)
 		<-answer // an error if the daemon did not live long enough
-		after, err := stored()
+		after, err := keptNow()
 		if err != nil {
 			t.Fatalf("round %d, %s: %v", round, o.name, err)
 		}
@@ -103,8 +88,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	g.stores(&homes[0])
 }
 
-// order is a CONNECT or an ERASE, and what the store may hold if the daemon is
-// killed at any moment of it.
+// order is a CONNECT or an ERASE, and what the store may hold if the daemon is killed at any moment
+// of it.
 type order struct {
 	control central.Control
 	name    string
@@ -116,9 +101,8 @@ type outcome struct {
 	kept
 }
 
-// newOrder returns the one or the other for a gateway whose store is before, and
-// which has been told home. A candidate of before may have become active: the
-// daemon tries it from its start on.
+// newOrder returns the one or the other for a gateway whose store is before, and for which home is
+// staged. A candidate in before may be proven meanwhile: the daemon tries it from its start on.
 func newOrder(random *rand.Rand, before kept, home AP) order {
 	befores := []kept{before}
 	if before.candidate != "" {
@@ -132,7 +116,7 @@ func newOrder(random *rand.Rand, before kept, home AP) order {
 	for _, b := range befores {
 		o.may = append(o.may, outcome{"as before", b})
 		if o.name == "CONNECT" {
-			o.may = append(o.may, outcome{"stored", kept{b.active, wanted}})
+			o.may = append(o.may, outcome{"stored", kept{b.proven, wanted}})
 		}
 	}
 	if o.name == "CONNECT" {
@@ -143,7 +127,7 @@ func newOrder(random *rand.Rand, before kept, home AP) order {
 	return o
 }
 
-// which returns the name of what the store holds now; empty: it may not hold that.
+// which returns the name of what the store holds now; empty: it must not hold that.
 func (o order) which(after kept) (name string) {
 	for _, m := range o.may {
 		if m.kept == after {
@@ -153,7 +137,7 @@ func (o order) which(after kept) (name string) {
 	return name
 }
 
-// killUntilDead kills the daemon and waits until systemd knows of its end.
+// killUntilDead kills the daemon and waits until systemd has noticed.
 func killUntilDead(t testing.TB, pid int) {
 	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
@@ -177,6 +161,6 @@ func leftClean(t testing.TB, round int) {
 	}
 }
 
-// moment spreads a number below 1 over the few milliseconds in which the store is
-// written, and the seconds of a join.
+// moment spreads a number below 1 over the few milliseconds in which the store is written, and the
+// seconds of a join.
 func moment(x float64) time.Duration { return time.Duration(x * x * x * x * float64(3*time.Second)) }

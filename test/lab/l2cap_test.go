@@ -26,9 +26,8 @@ const (
 	leAddress = 1 // BDADDR_LE_PUBLIC
 )
 
-// connectATT opens an ATT channel from a phone's adapter to the gateway's address.
-// What bluetoothd listens on at the phone's adapter gives way to it
-// (net/bluetooth/l2cap_core.c, l2cap_connect_cfm).
+// connectATT opens an ATT channel from a phone's adapter to the gateway's address. bluetoothd's own
+// channel on the phone's adapter gives way to it (net/bluetooth/l2cap_core.c, l2cap_connect_cfm).
 func connectATT(t testing.TB, adapter, gateway string, level byte) (*os.File, error) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.BTPROTO_L2CAP)
@@ -61,9 +60,9 @@ func startATT(t testing.TB, fd int, adapter, gateway string, level byte) error {
 	return raiseSecurity(fd, level, deadline)
 }
 
-// raiseSecurity encrypts a connection, and pairs if there is no bond. It does so
-// after the connection has been made: a level that was asked for before is now and
-// then forgotten by the kernel ("security requested but not available").
+// raiseSecurity encrypts a connection, and pairs if there is no bond. It does so once the connection
+// is up: now and then the kernel forgets a level that was set before ("security requested but not
+// available").
 func raiseSecurity(fd int, level byte, deadline time.Time) error {
 	for {
 		// The kernel refuses while it believes that there is nothing to do.

@@ -17,8 +17,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// patience is how long the machine may take for something that does happen. It
-// is generous: the machine is emulated, and its host has other work.
+// patience bounds the wait for something that does happen. It is generous: the machine is emulated.
 const patience = 60 * time.Second
 
 // run runs a command, which must succeed, and returns what it printed.
@@ -43,8 +42,8 @@ func try(name string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// waitFor waits until check returns nil. If that takes longer than limit, the
-// test ends with check's last error.
+// waitFor waits until check returns nil, and returns how long that took. After limit it fails the
+// test with check's last error.
 func waitFor(t testing.TB, what string, limit time.Duration, check func() error) time.Duration {
 	t.Helper()
 	begin := time.Now()
@@ -72,7 +71,7 @@ func bus(t testing.TB) *dbus.Conn {
 	t.Helper()
 	systemBus.Lock()
 	defer systemBus.Unlock()
-	if systemBus.Conn == nil || !systemBus.Connected() { // the bus is restarted by a test
+	if systemBus.Conn == nil || !systemBus.Connected() { // a test restarts the bus
 		conn, err := dbus.ConnectSystemBus()
 		if err != nil {
 			t.Fatalf("connect to the system bus: %v", err)
@@ -85,8 +84,8 @@ func bus(t testing.TB) *dbus.Conn {
 // managedObjects are the properties of objects, by path and interface.
 type managedObjects map[dbus.ObjectPath]map[string]map[string]dbus.Variant
 
-// objects returns what a service on the bus has below its object at root, or an
-// error when it is not there. It starts no service.
+// objects returns the objects that a service on the bus has below root. It does not start a service
+// that does not run.
 func objects(t testing.TB, service string, root dbus.ObjectPath) (managedObjects, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

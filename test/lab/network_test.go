@@ -10,8 +10,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// TestNotFound provisions a gateway before its router is switched on: it says
-// so, and joins by itself once the router is there.
+// TestNotFound provisions a gateway before its router is switched on: it shows not-found, and joins by
+// itself once the router is there.
 func TestNotFound(t *testing.T) {
 	later := AP{SSID: "switched on later", Security: wifi.WPA2PSK, Passphrase: "not found passphrase"}
 	g := start(t, situation{})
@@ -19,7 +19,7 @@ func TestNotFound(t *testing.T) {
 	p.provision(later.SSID, later.Passphrase, wifi.AutoDetect)
 	took := p.expect(central.StatusConnecting, central.StatusFailed)
 	t.Logf("FAILED %s after CONNECT", took)
-	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=not-found")
+	g.fails(wifi.FailureNotFound)
 	if reason := p.reason(); reason != wifi.FailureNotFound {
 		t.Errorf("reason %s, want %s", reason, wifi.FailureNotFound)
 	}
@@ -33,15 +33,15 @@ func TestNotFound(t *testing.T) {
 	g.stores(&later)
 }
 
-// TestNotFoundKeepsNetwork asks a gateway that is on a network for one that is
-// not there: it goes back, and forgets the other one.
+// TestNotFoundKeepsNetwork provisions a gateway that is on a network with one that is not there: it
+// goes back, and forgets the other one.
 func TestNotFoundKeepsNetwork(t *testing.T) {
 	home := AP{SSID: "home", Security: wifi.WPA2PSK, Passphrase: "a passphrase of home"}
 	g := start(t, situation{aps: []AP{home}})
 	p := g.joined(home)
 	p.provision("nowhere", "a passphrase of nowhere", wifi.AutoDetect)
 	p.expect(central.StatusConnecting, central.StatusFailed, central.StatusConnecting, central.StatusConnected)
-	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=not-found", `WIFIPROVD_SSID="nowhere"`)
+	g.fails(wifi.FailureNotFound, `WIFIPROVD_SSID="nowhere"`)
 	waitFor(t, "online", patience, func() error { return g.online(1) })
 	g.stores(&home)
 }

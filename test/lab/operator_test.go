@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -44,25 +45,28 @@ func TestWhatAnOperatorSees(t *testing.T) {
 	showsStatus(t, "IDLE")
 	explained(t, g, "The gateway has been erased", "asked the gateway to forget")
 
-	for state, want := range map[string]string{
-		"CONNECTED": "status -> CONNECTED (3)", "FAILED": "status -> FAILED (4)", "IDLE": "status -> IDLE (0)",
-	} {
-		out := run(t, "journalctl", "--unit="+unit, "--output=cat", "--since="+journalTime(g.begin), "WIFIPROVD_STATE="+state)
-		if !strings.Contains(out, want) || strings.Contains(out, "advertising") {
-			t.Errorf("journalctl -u wifiprovd WIFIPROVD_STATE=%s shows %q", state, out)
+	for _, status := range []central.Status{central.StatusConnected, central.StatusFailed, central.StatusIdle} {
+		filter := "WIFIPROVD_STATUS=" + status.String()
+		out := run(t, "journalctl", "--unit="+unit, "--output=cat", "--since="+journalTime(g.begin), filter)
+		lines, named := strings.Count(out, "\n"), strings.Count(out, fmt.Sprintf("%s (%d)", status, status))
+		if named == 0 || named != lines {
+			t.Errorf("journalctl -u wifiprovd %s shows %q", filter, out)
 		}
+	}
+	if errs := g.journal.all(g.first, []string{"PRIORITY=3"}); len(errs) != 1 {
+		t.Errorf("a wrong password is not one line at priority err: %q", errs)
 	}
 }
 
-// showsStatus checks the line of systemctl status that tells the state.
-func showsStatus(t *testing.T, state string) {
+// showsStatus checks the line of systemctl status that tells the status.
+func showsStatus(t *testing.T, status string) {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^\s*Status: "(.*)"$`)
 	var out string
-	waitFor(t, "systemctl status with "+state, patience, func() error {
+	waitFor(t, "systemctl status with "+status, patience, func() error {
 		out = run(t, "systemctl", "status", "--no-pager", "--full", unit)
 		found := line.FindStringSubmatch(out)
-		if found == nil || !strings.HasPrefix(found[1], state+": ") {
+		if found == nil || !strings.HasPrefix(found[1], status+": ") {
 			return errorString(out)
 		}
 		return nil

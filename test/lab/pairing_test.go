@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
-	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	events "github.com/wifiprovd/wifiprovd/internal/journal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -74,7 +74,7 @@ func (p *phone) mayAll(g *gateway, open AP) {
 func TestSecurityNone(t *testing.T) {
 	open := AP{SSID: "in plaintext", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none"}})
-	g.logged(patience, "MESSAGE=security none: credentials travel in plaintext*", "PRIORITY=4")
+	g.event("plaintext", "PRIORITY=4")
 	p := newPhone(t, "", nil)
 	p.find()
 	p.mayAll(g, open)
@@ -164,19 +164,14 @@ func (p *phone) cannotPair(g *gateway, asked bool) {
 // the phone.
 func (g *gateway) showedPasskey(begin int, phone string) {
 	g.t.Helper()
-	var shown []entry
-	for _, e := range g.journal.since(begin) {
-		if e["WIFIPROVD_PASSKEY"] != "" {
-			shown = append(shown, e)
-		}
-	}
+	shown := g.journal.all(begin, []string{"WIFIPROVD_PASSKEY="})
 	if len(shown) != 1 {
 		g.t.Fatalf("passkeys were shown %d times, want once: %v", len(shown), shown)
 	}
 	e := shown[0]
 	digits := regexp.MustCompile(`^[0-9]{6}$`)
-	if !digits.MatchString(e["WIFIPROVD_PASSKEY"]) || e["WIFIPROVD_CENTRAL"] != phone || e["MESSAGE_ID"] != daemon.MessagePasskey ||
-		!strings.Contains(e["MESSAGE"], phone) || !strings.Contains(e["MESSAGE"], e["WIFIPROVD_PASSKEY"]) {
+	if !digits.MatchString(e["WIFIPROVD_PASSKEY"]) || e["WIFIPROVD_CENTRAL"] != phone || e["MESSAGE_ID"] != events.MessagePasskey ||
+		e["WIFIPROVD_EVENT"] != "passkey" || !strings.Contains(e["MESSAGE"], phone) || !strings.Contains(e["MESSAGE"], e["WIFIPROVD_PASSKEY"]) {
 		g.t.Errorf("the passkey was shown as %v", e)
 	}
 }
@@ -197,7 +192,7 @@ func TestSecurityModeChange(t *testing.T) {
 	}
 
 	g.changeMode("authenticated")
-	g.logged(patience, "MESSAGE=bond with "+phone+" removed: weaker than security mode authenticated*", "WIFIPROVD_CENTRAL="+phone)
+	g.event("bond-removed", "WIFIPROVD_CENTRAL="+phone, "MESSAGE~authenticated")
 	waitFor(t, "no bond", patience, func() error { return g.noBond(phone) })
 	if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
 		t.Fatal(err)
@@ -270,13 +265,5 @@ func (s *guesser) pair() error {
 
 // guessed counts the passkeys and the lock-outs since entry begin of the journal.
 func (g *gateway) guessed(begin int) (passkeys, locked int) {
-	for _, e := range g.journal.since(begin) {
-		if e["WIFIPROVD_PASSKEY"] != "" {
-			passkeys++
-		}
-		if strings.HasPrefix(e["MESSAGE"], "pairing is locked for ") && e["PRIORITY"] == "4" {
-			locked++
-		}
-	}
-	return passkeys, locked
+	return len(g.journal.all(begin, event("passkey"))), len(g.journal.all(begin, event("pairing-locked", "PRIORITY=4")))
 }

@@ -24,14 +24,13 @@ type phone struct {
 	paired   time.Time
 }
 
-// newPhone returns a phone that can pair as capability allows: empty for
-// KeyboardOnly. A passkey that it is asked for comes from passkey, which may be
-// nil.
+// newPhone returns a phone with that pairing capability; empty: KeyboardOnly. If it is asked for a
+// passkey, it asks passkey, which may be nil.
 func newPhone(t testing.TB, capability string, passkey func(context.Context) (uint32, error)) *phone {
 	t.Helper()
 	p := &phone{t: t, gateway: adapterAddress(t, gatewayHCI)}
 	ctx := p.deadline()
-	c, err := central.Open(ctx, central.Options{Adapter: phoneHCI, Capability: capability, Passkey: passkey, Rescan: true})
+	c, err := central.Open(ctx, central.Options{Adapter: phoneHCI, Capability: capability, Passkey: passkey})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +42,8 @@ func newPhone(t testing.TB, capability string, passkey func(context.Context) (ui
 	return p
 }
 
-// ready returns a phone that has found the gateway, has paired unless the
-// security mode is none, is connected, and follows Status.
+// ready returns a phone that has found the gateway, has paired with it if paired is set, is
+// connected, and follows Status.
 func ready(t testing.TB, paired bool) *phone {
 	t.Helper()
 	p := newPhone(t, "", nil)
@@ -57,7 +56,7 @@ func ready(t testing.TB, paired bool) *phone {
 	return p
 }
 
-// deadline returns a context that ends with the test, or after a generous time.
+// deadline returns a context that ends with the test, or after patience.
 func (p *phone) deadline() context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p.t.Cleanup(cancel)
@@ -93,8 +92,8 @@ func (p *phone) connect() {
 	p.session = s
 }
 
-// mayConnect waits until the gateway can be connected to, if it is not connected
-// already, as it is after pair.
+// mayConnect waits until the gateway can be connected to, unless it is connected already, as it is
+// after pair.
 func (p *phone) mayConnect() {
 	p.t.Helper()
 	if !deviceFlag(p.t, phoneHCI, p.gateway, "Connected") {
@@ -102,8 +101,7 @@ func (p *phone) mayConnect() {
 	}
 }
 
-// leave disconnects, if there is a connection, and waits until the gateway has
-// seen it.
+// leave disconnects, if there is a connection, and waits until the gateway has noticed.
 func (p *phone) leave() {
 	if p.session == nil {
 		return
@@ -156,16 +154,16 @@ func (p *phone) command(c central.Control) {
 	p.mustWrite(central.ControlUUID, byte(c))
 }
 
-// provision stages what it takes and writes CONNECT.
+// provision stages a network and writes CONNECT.
 func (p *phone) provision(ssid, password string, security wifi.Security) {
 	p.t.Helper()
 	p.stage(ssid, password, security)
 	p.command(central.ControlConnect)
 }
 
-// expect waits for exactly these notifications of Status, in this order, and
-// returns how long the last one took to come. Do not read Status meanwhile:
-// BlueZ announces what was read like what was notified.
+// expect waits for exactly these notifications of Status, in this order, and returns how long the
+// last one took. Do not read Status meanwhile: BlueZ announces what was read in the same way as what
+// was notified.
 func (p *phone) expect(want ...central.Status) time.Duration {
 	p.t.Helper()
 	begin := time.Now()
@@ -183,6 +181,25 @@ func (p *phone) expect(want ...central.Status) time.Duration {
 		}
 	}
 	return time.Since(begin)
+}
+
+// until waits for a notification of want. Others may come before it: of what was under way.
+func (p *phone) until(want central.Status) {
+	p.t.Helper()
+	timeout := time.After(patience)
+	for {
+		select {
+		case value, ok := <-p.statuses:
+			if !ok {
+				p.t.Fatalf("the connection was lost before %s was notified", want)
+			}
+			if len(value) == 1 && central.Status(value[0]) == want {
+				return
+			}
+		case <-timeout:
+			p.t.Fatalf("%s was not notified within %s", want, patience)
+		}
+	}
 }
 
 // status reads Status.
@@ -205,7 +222,7 @@ func (p *phone) reason() wifi.Failure {
 	return wifi.Failure(value[0])
 }
 
-// adapterAddress returns the address of an adapter as bluetoothd has it.
+// adapterAddress returns the address of an adapter, from bluetoothd.
 func adapterAddress(t testing.TB, name string) string {
 	t.Helper()
 	var address string

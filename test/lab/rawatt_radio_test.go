@@ -15,13 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// controller follows what a Bluetooth controller is told and says (HCI), to know
-// when it can be connected to.
+// controller follows the HCI traffic of a Bluetooth controller, to know when it can be connected to.
 //
-// btvirt fails a connection attempt while the other controller does not
-// advertise (real ones wait for it), and Linux then hangs until the attempt
-// times out (6.12), or crashes (6.1: hci_chan_del). There is such a moment
-// after every disconnection: Linux stops advertising and starts it again.
+// btvirt fails a connection attempt while the other controller does not advertise (real ones wait
+// for it), and Linux then hangs until the attempt times out (6.12), or crashes (6.1: hci_chan_del).
+// There is such a moment after every disconnection: Linux stops advertising and starts it again.
 type controller struct {
 	index uint16
 
@@ -33,8 +31,8 @@ type controller struct {
 
 var gatewayController = sync.OnceValues(func() (*controller, error) { return openController(gatewayHCI) })
 
-// waitAdvertising waits until the gateway's controller can be connected to. The
-// gateway must know already that the phone before has gone.
+// waitAdvertising waits until the gateway's controller can be connected to. The gateway must have
+// noticed already that the previous phone has gone.
 func waitAdvertising(t testing.TB) {
 	t.Helper()
 	r, err := gatewayController()
@@ -49,8 +47,8 @@ func waitAdvertising(t testing.TB) {
 	})
 }
 
-// openController follows adapter from now on. Until it hears otherwise, it takes it
-// for advertising.
+// openController follows adapter from now on. It takes the adapter for advertising until it learns
+// otherwise.
 func openController(adapter string) (*controller, error) {
 	index, err := strconv.ParseUint(strings.TrimPrefix(adapter, "hci"), 10, 16)
 	if err != nil {

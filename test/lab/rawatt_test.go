@@ -17,10 +17,9 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/central"
 )
 
-// rawATT is a phone that speaks ATT itself (Bluetooth Core Specification, volume
-// 3, part F). BlueZ's own client pairs when it is told that it must, asks for
-// the largest MTU, and passes on few of the error codes; this one does none of
-// it. Its MTU is 23 until exchangeMTU.
+// rawATT is a phone that speaks ATT itself (Bluetooth Core Specification, volume 3, part F). BlueZ's
+// own client pairs when an answer demands it, exchanges the largest MTU, and passes on few of the
+// error codes; this one does none of it. Its MTU is 23 until exchangeMTU.
 type rawATT struct {
 	t         testing.TB
 	socket    *os.File
@@ -50,8 +49,9 @@ func dialATT(t testing.TB, adapter string, level byte) *rawATT {
 	phone, gateway := adapterAddress(t, adapter), adapterAddress(t, gatewayHCI)
 	waitAdvertising(t)
 	socket, err := connectATT(t, adapter, gateway, level)
-	// This phone has no agent. bluetoothd asks the gateway's for it, which refuses: it knows only its own adapter. Nearly always
-	// that agent has the gateway's own question then, and bluetoothd takes this for a yes (src/device.c, device_confirm_passkey).
+	// This phone has no agent, so bluetoothd asks the gateway's, which refuses devices of other adapters. Nearly always that
+	// agent is still busy with the gateway's own question, and bluetoothd takes this for a yes (src/device.c,
+	// device_confirm_passkey).
 	for retries := 0; errors.Is(err, unix.EACCES) && retries < 2; retries++ {
 		t.Logf("the phone's pairing was refused by the gateway's agent: %v", err)
 		waitGone(t, phone)
@@ -74,8 +74,8 @@ func dialATT(t testing.TB, adapter string, level byte) *rawATT {
 	return r
 }
 
-// receive sorts what comes. The gateway's BlueZ is a client too, and is told
-// that there is nothing here.
+// receive sorts what comes in. The gateway's BlueZ is a client, too; it gets the answer that there
+// is nothing here.
 func (r *rawATT) receive() {
 	defer close(r.responses)
 	buffer := make([]byte, 600)
@@ -110,7 +110,7 @@ func (r *rawATT) receiveSeveral(list []byte) {
 	}
 }
 
-// leave ends the connection and waits until the gateway has seen it.
+// leave ends the connection and waits until the gateway has noticed.
 func (r *rawATT) leave() {
 	if r.socket == nil {
 		return
@@ -149,7 +149,7 @@ func (r *rawATT) request(pdu ...byte) ([]byte, error) {
 	return nil, nil
 }
 
-// exchangeMTU makes both sides use mtu, which the gateway must be able to.
+// exchangeMTU makes both sides use mtu. The gateway must support it.
 func (r *rawATT) exchangeMTU(mtu int) {
 	r.t.Helper()
 	response, err := r.request(binary.LittleEndian.AppendUint16([]byte{opExchangeMTU}, uint16(mtu))...)
@@ -209,7 +209,7 @@ func (r *rawATT) read(uuid string) ([]byte, error) {
 	return r.request(le16(opRead, r.handle(uuid))...)
 }
 
-// readLong reads a value in pieces, as long as they are as long as they can be.
+// readLong reads a value in pieces, until one is shorter than the MTU allows.
 func (r *rawATT) readLong(uuid string) []byte {
 	r.t.Helper()
 	value, err := r.read(uuid)

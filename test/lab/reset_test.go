@@ -15,17 +15,16 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// onlyBand24 is a country that allows Wi-Fi on the 2.4 GHz band only. With it the
-// gateway's radio scans as that of a Raspberry Pi 3 or Zero does, in a quarter of
-// the time. bothBands is for what is measured: a country with the 5 GHz band too,
-// but without 6 GHz and 900 MHz, which the virtual radio has and common ones have
-// not.
+// onlyBand24 is a country that allows Wi-Fi in the 2.4 GHz band only: there the gateway's radio scans
+// as that of a Raspberry Pi 3 or Zero does, in a quarter of the time. bothBands is for measurements:
+// a country that allows the 5 GHz band as well, but not 6 GHz and 900 MHz, which the virtual radio
+// has and common ones have not.
 const (
 	onlyBand24 = "YE"
 	bothBands  = "IN"
 )
 
-// startNeighbours starts those of the daemon's neighbours that a test has stopped.
+// startNeighbours starts the daemon's neighbours that a test has stopped.
 func startNeighbours(t testing.TB) {
 	t.Helper()
 	for name, unit := range map[string]string{"org.bluez": bluetoothd, "fi.w1.wpa_supplicant1": supplicantd} {
@@ -72,7 +71,7 @@ func removeBonds(t testing.TB) {
 			if _, ok := interfaces["org.bluez.Device1"]; ok {
 				devices++
 				adapter := dbus.ObjectPath(filepath.Dir(string(path)))
-				// BlueZ 5.82 does not answer if the connection ends in that moment.
+				// BlueZ 5.82 does not answer if the connection is lost at this moment.
 				ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 				bus(t).Object("org.bluez", adapter).CallWithContext(ctx, "org.bluez.Adapter1.RemoveDevice", 0, path)
 				cancel()
@@ -97,8 +96,8 @@ func adapters(t testing.TB) (n int) {
 	return n
 }
 
-// resetWifi makes wpa_supplicant forget the interface, its networks and what it
-// has found, and waits until the interface has no address any more.
+// resetWifi makes wpa_supplicant forget the interface, its networks and its scan results, and waits
+// until the interface has no address.
 func resetWifi(t testing.TB) {
 	t.Helper()
 	supplicant := bus(t).Object("fi.w1.wpa_supplicant1", "/fi/w1/wpa_supplicant1")
@@ -121,7 +120,7 @@ func resetWifi(t testing.TB) {
 	})
 }
 
-// writeConfig writes the daemon's configuration.
+// writeConfig writes the daemon's configuration. A value is YAML, with quotes if it needs them.
 func writeConfig(t testing.TB, settings map[string]string) {
 	t.Helper()
 	sections := map[string][]string{"log": {"level: debug"}}
@@ -145,7 +144,7 @@ func writeConfig(t testing.TB, settings map[string]string) {
 // countryNow is what setCountry has set.
 var countryNow string
 
-// setCountry sets the system's radio rules.
+// setCountry sets the regulatory domain.
 func setCountry(t testing.TB, country string) {
 	t.Helper()
 	if country == "" {

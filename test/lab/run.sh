@@ -75,7 +75,12 @@ overlay() {
 	cp -r "$here/machine/." "$dir"
 	make -s -C "$top" install DESTDIR="$dir" GOARCH="$arch" >&2
 	ln -sf /usr/lib/systemd/system/wifiprovd.service "$wants/"
-	(cd "$top" && CGO_ENABLED=0 GOARCH=$arch go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab)
+	(
+		cd "$top"
+		export CGO_ENABLED=0 GOARCH=$arch
+		go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab
+		go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/rescan" ./test/lab/rescan
+	)
 	{
 		printf 'export RUN=%q LAB_FULL=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
 		printf '%q ' "$@"

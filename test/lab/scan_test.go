@@ -28,8 +28,7 @@ func (r record) String() string {
 	return fmt.Sprintf("%q %d dBm %d %d", r.ssid, r.signal, r.security, r.flags)
 }
 
-// scan lets the gateway look around until it hears networks of these names, and
-// returns what it heard.
+// scan makes the gateway scan until it hears networks of these names, and returns all that it heard.
 func (r *rawATT) scan(names ...string) (found []record) {
 	r.t.Helper()
 	waitFor(r.t, fmt.Sprintf("a scan with %q", names), patience, func() error {
@@ -71,7 +70,7 @@ func (r *rawATT) scanned() int {
 	}
 }
 
-// records reads pages up to the empty one.
+// records reads the pages, up to the empty one.
 func (r *rawATT) records() (all []record) {
 	r.t.Helper()
 	for page := byte(0); ; page++ {
@@ -88,7 +87,7 @@ func (r *rawATT) records() (all []record) {
 	}
 }
 
-// TestScanAround lists the networks around with the smallest MTU, and joins one
+// TestScanAround lists the networks that the gateway hears, with the smallest MTU, and joins one
 // whose name is made to break JSON and terminals.
 func TestScanAround(t *testing.T) {
 	const twins, hostile = "tw\x1b[31m\"in\\\n", "\x1b[2J\"\\{}\n\x00\xff"
@@ -135,7 +134,7 @@ func (r radio) power(t testing.TB, mBm string) {
 	run(t, "ip", append(strings.Fields("netns exec ap iw dev "+r.iface()+" set txpower"), strings.Fields(mBm)...)...)
 }
 
-// busyWhileItScans asks for scans until one is refused, as another one runs.
+// busyWhileItScans asks for scans until one is refused because another one runs.
 func (r *rawATT) busyWhileItScans() {
 	waitFor(r.t, "a scan while one runs", patience, func() error {
 		err := r.write(central.ScanUUID, 1)
@@ -146,12 +145,12 @@ func (r *rawATT) busyWhileItScans() {
 	})
 }
 
-// listsBoth checks how a scan lists two access points with one name, and a weaker
-// open one, and that there is nothing past its last page.
+// listsBoth checks how a scan lists two access points of one name and a weaker open one, and that
+// there is nothing past its last page.
 func (r *rawATT) listsBoth(twins, open string) {
 	found := r.scan(twins, open)
 	r.t.Logf("found %v", found)
-	// What was on the air in the test before may still count as around.
+	// Access points of the previous test may still be in the scan results.
 	found = slices.DeleteFunc(found, func(f record) bool { return f.ssid != twins && f.ssid != open })
 	if len(found) != 2 || found[0].ssid != twins || found[1].ssid != open || found[0].signal <= found[1].signal {
 		r.t.Errorf("want each name once, the strongest first")
@@ -165,17 +164,17 @@ func (r *rawATT) listsBoth(twins, open string) {
 	}
 }
 
-// TestPhoneBeforeWifi: the phone is there before Wi-Fi can be used. The look around
-// that a phone causes comes then, so that CONNECT need not scan.
+// TestPhoneBeforeWifi: the phone connects before Wi-Fi can be used. The scan ahead that a phone
+// causes runs as soon as Wi-Fi can be used, so that CONNECT need not scan.
 func TestPhoneBeforeWifi(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "none"}})
-	g.logged(patience, "MESSAGE=Wi-Fi can be used")
+	g.event("wifi-usable")
 	t.Cleanup(func() { run(t, "ip", "link", "set", wlan, "up") })
 	run(t, "ip", "link", "set", wlan, "down")
-	g.logged(patience, "MESSAGE=Wi-Fi cannot be used:*")
+	g.event("wifi-unusable")
 	dialATT(t, phoneHCI, notEncrypted)
-	g.logged(patience, "MESSAGE=central connected*")
+	g.event("central-connected")
 	run(t, "ip", "link", "set", wlan, "up")
-	g.logged(patience, "MESSAGE=Wi-Fi can be used")
-	g.logged(patience, "MESSAGE=looked around*")
+	g.event("wifi-usable")
+	g.event("scanned")
 }

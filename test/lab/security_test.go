@@ -171,7 +171,7 @@ func TestSecurityNotOffered(t *testing.T) {
 			if got := p.reason(); got != wifi.FailureSecurityNotOffered {
 				t.Errorf("reason %d (%s), want %d", got, got, wifi.FailureSecurityNotOffered)
 			}
-			g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=security-not-offered")
+			g.fails(wifi.FailureSecurityNotOffered)
 			g.stores(nil)
 		}) {
 			return

@@ -12,8 +12,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// TestLabAccessPoints checks the lab itself: wpa_supplicant joins each kind of
-// access point with no wifiprovd at all, and an address comes.
+// TestLabAccessPoints checks the lab itself: without wifiprovd, wpa_supplicant joins each kind of
+// access point, and DHCP gives an address.
 func TestLabAccessPoints(t *testing.T) {
 	for _, ap := range []AP{
 		{SSID: "lab open", Security: wifi.Open},
@@ -33,8 +33,8 @@ func TestLabAccessPoints(t *testing.T) {
 	}
 }
 
-// bareJoin joins an access point with AddNetwork and SelectNetwork alone and
-// returns how long it took until wpa_supplicant said completed.
+// bareJoin joins an access point with AddNetwork and SelectNetwork alone and returns how long
+// wpa_supplicant took to the state completed.
 func bareJoin(t testing.TB, ap AP) time.Duration {
 	t.Helper()
 	const service = "fi.w1.wpa_supplicant1"
@@ -55,8 +55,7 @@ func bareJoin(t testing.TB, ap AP) time.Duration {
 	return time.Since(begin)
 }
 
-// wpaCompleted returns nil if wpa_supplicant says that the gateway's interface is
-// connected.
+// wpaCompleted returns nil if wpa_supplicant's state is completed.
 func wpaCompleted(t testing.TB) error {
 	const service = "fi.w1.wpa_supplicant1"
 	var path dbus.ObjectPath

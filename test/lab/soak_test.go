@@ -18,9 +18,9 @@ import (
 // soakPause is the longest pause between two steps of a cycle.
 const soakPause = 500 * time.Millisecond
 
-// TestSoak runs SOAK_CYCLES cycles, each of them provisioning, a check, a wrong
-// password and ERASE, in an order and at times drawn from SOAK_SEED. What the daemon
-// uses is measured at the end of each cycle. soak.sh runs it.
+// TestSoak runs SOAK_CYCLES cycles of provisioning, a check, a wrong password and ERASE, in an order
+// and with pauses drawn from SOAK_SEED. It measures what the daemon uses at the end of each cycle.
+// soak.sh runs it.
 func TestSoak(t *testing.T) {
 	cycles, err := strconv.Atoi(os.Getenv("SOAK_CYCLES"))
 	if err != nil {
@@ -94,26 +94,6 @@ func (s *soak) meet() {
 	s.phone.watch()
 }
 
-// until waits for a notification of want. What was under way may end with others
-// before it.
-func (s *soak) until(want central.Status) {
-	s.t.Helper()
-	timeout := time.After(patience)
-	for {
-		select {
-		case value, ok := <-s.phone.statuses:
-			if !ok {
-				s.t.Fatalf("the connection was lost before %s was notified", want)
-			}
-			if len(value) == 1 && central.Status(value[0]) == want {
-				return
-			}
-		case <-timeout:
-			s.t.Fatalf("%s was not notified within %s", want, patience)
-		}
-	}
-}
-
 // drain forgets the notifications that have come.
 func (s *soak) drain() {
 	for {
@@ -131,11 +111,11 @@ func (s *soak) provision() {
 	ap := s.aps[s.joined-1]
 	s.drain()
 	s.phone.provision(ap.SSID, ap.Passphrase, wifi.AutoDetect)
-	s.until(central.StatusConnecting)
-	s.until(central.StatusConnected)
+	s.phone.until(central.StatusConnecting)
+	s.phone.until(central.StatusConnected)
 }
 
-// verify checks that the gateway is where the steps before have left it.
+// verify checks that the gateway is where the previous steps have left it.
 func (s *soak) verify() {
 	s.t.Helper()
 	if s.joined == 0 {
@@ -151,8 +131,8 @@ func (s *soak) mistype() {
 	ap := s.aps[s.random.IntN(len(s.aps))]
 	s.drain()
 	s.phone.provision(ap.SSID, "not this password", wifi.AutoDetect)
-	s.until(central.StatusConnecting)
-	s.until(central.StatusFailed)
+	s.phone.until(central.StatusConnecting)
+	s.phone.until(central.StatusFailed)
 	if got := s.phone.reason(); got != wifi.FailureWrongPassword {
 		s.t.Errorf("reason %s, want a wrong password", got)
 	}
@@ -163,7 +143,7 @@ func (s *soak) erase() {
 	s.joined = 0
 	s.drain()
 	s.phone.command(central.ControlErase)
-	s.until(central.StatusIdle)
+	s.phone.until(central.StatusIdle)
 	select {
 	case <-s.phone.session.Lost(): // the bond goes, and the connection with it
 	case <-time.After(patience):
@@ -210,7 +190,7 @@ func (s *soak) report(cycles int, seed uint64, used []sample) {
 		{"Heap, MiB", 0.1, func(u sample) float64 { return float64(u.heap) / (1 << 20) }},
 		{"PSS, MiB", 0.25, func(u sample) float64 { return float64(u.pss) / 1024 }},
 	} {
-		// The first tenth warms up: the heap and the pool of threads find their size.
+		// The first tenth warms up: the heap and the pool of threads reach their size.
 		slope := 100 * slope(used[len(used)/10:], row.value)
 		fmt.Fprintf(&text, "| %s | %.1f | %.1f | %+.2f |\n", row.name, row.value(used[0]), row.value(used[len(used)-1]), slope)
 		if cycles >= 100 && slope > row.limit {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -13,15 +14,15 @@ import (
 
 const secondPhoneHCI = "hci2"
 
-// TestStagingEndsWithConnection stages a network, leaves, comes back, and writes
-// CONNECT: nothing is left of it, for this phone and for another one.
+// TestStagingEndsWithConnection stages a network, leaves, comes back, and writes CONNECT: nothing of
+// it is left, neither for this phone nor for another one.
 func TestStagingEndsWithConnection(t *testing.T) {
 	home := AP{SSID: "staged", Security: wifi.WPA2PSK, Passphrase: "a staged passphrase"}
 	g := start(t, situation{aps: []AP{home}})
 	p := ready(t, true)
 	p.stage(home.SSID, home.Passphrase, wifi.WPA2PSK)
 	p.leave()
-	g.logged(patience, "MESSAGE=central disconnected*")
+	g.event("central-disconnected")
 
 	p.connect()
 	p.watch()
@@ -33,7 +34,7 @@ func TestStagingEndsWithConnection(t *testing.T) {
 	g.stores(nil)
 	p.stage(home.SSID, home.Passphrase, wifi.WPA2PSK)
 	p.leave()
-	g.logged(patience, "MESSAGE=central disconnected*")
+	g.event("central-disconnected")
 
 	other := dialATT(t, secondPhoneHCI, encrypted)
 	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
@@ -42,19 +43,25 @@ func TestStagingEndsWithConnection(t *testing.T) {
 	g.stores(nil)
 }
 
-// TestSecondCentral: while a phone's attempt runs, another phone can read and
-// not write. The first one has left, as it may.
-func TestSecondCentral(t *testing.T) {
-	home := AP{SSID: "one at a time", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
+// attemptLasts provisions a gateway and then has the phone give CONNECT once more to an access point
+// that does not answer: the attempt lasts until thaw, unless it times out. The phone has left, as it
+// may.
+func attemptLasts(t *testing.T, home AP) *gateway {
+	t.Helper()
 	g := start(t, situation{aps: []AP{home}, country: bothBands}) // long scans
 	p := g.joined(home)
-	hostapd := func(signal string) { systemctl(t, "kill", "--signal="+signal, radio(1).unit()) }
-	hostapd("STOP") // it is heard and does not answer: the next attempt lasts through two of them
-	t.Cleanup(func() { hostapd("CONT") })
+	freeze(t)
+	t.Cleanup(func() { thaw(t) })
 	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
 	p.expect(central.StatusConnecting)
 	p.leave()
+	return g
+}
 
+// TestSecondCentral: while a phone's attempt runs, another phone can read but not write.
+func TestSecondCentral(t *testing.T) {
+	home := AP{SSID: "one at a time", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
+	g := attemptLasts(t, home)
 	other := dialATT(t, secondPhoneHCI, encrypted)
 	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
 	for uuid, value := range map[string][]byte{
@@ -69,7 +76,7 @@ func TestSecondCentral(t *testing.T) {
 		t.Fatalf("status % x, %v; the attempt was to last", status, err)
 	}
 
-	hostapd("CONT")
+	thaw(t)
 	g.from = g.journal.mark(t, "the access point answers")
 	g.becomes(central.StatusConnected)
 	waitFor(t, "online", patience, func() error { return g.online(1) })
@@ -77,7 +84,26 @@ func TestSecondCentral(t *testing.T) {
 	is(t, "write SSID after the attempt", other.write(central.SSIDUUID, []byte("another")...), nil)
 }
 
-// TestHandles: phones keep the handles that they saw, so they stay the same.
+// TestRefusedErase: a phone's ERASE is refused while another one's attempt runs. Its bond, of which
+// the gateway learns with that very request, stays.
+func TestRefusedErase(t *testing.T) {
+	home := AP{SSID: "not erased", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
+	g := attemptLasts(t, home)
+	other := dialATT(t, secondPhoneHCI, encrypted)
+	is(t, "ERASE", other.write(central.ControlUUID, byte(central.ControlErase)), attBusy)
+	bonded := g.event("bonded", "WIFIPROVD_CENTRAL="+other.address)
+	thaw(t)
+	g.becomes(central.StatusConnected)
+	// An ERASE that is carried out removes the bond after a second.
+	time.Sleep(time.Until(bonded.when().Add(3 * time.Second)))
+	if removed := g.journal.all(g.first, event("bond-removed")); len(removed) > 0 || !g.bonded(other.address) {
+		t.Errorf("the bond of %s is gone: %s", other.address, removed)
+	}
+	is(t, "write SSID after the attempt", other.write(central.SSIDUUID, []byte("another")...), nil)
+	g.stores(&home)
+}
+
+// TestHandles: phones cache the handles, so they stay the same.
 func TestHandles(t *testing.T) {
 	g := start(t, situation{})
 	look := func() map[string]uint16 {
@@ -97,7 +123,7 @@ func TestHandles(t *testing.T) {
 	for _, service := range []string{unit, bluetoothd} {
 		g.from = g.journal.mark(t, "restart "+service)
 		systemctl(t, "restart", service)
-		g.logged(patience, "MESSAGE=advertising as *")
+		g.event("advertising")
 		if now := look(); !maps.Equal(now, first) {
 			t.Errorf("after a restart of %s the handles are %v; they were %v", service, now, first)
 		}

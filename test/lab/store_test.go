@@ -3,17 +3,133 @@
 package lab
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// TestStoreFails: the store's folder is on a disk that is full, then read-only.
-// The phone is told, and what was stored stands.
+// storeVersion is that of the format that the daemon writes.
+const storeVersion = 2
+
+// stored is what the store's file holds.
+type stored struct {
+	Version  int
+	Networks []struct {
+		SSID, Passphrase []byte
+		Proven           bool
+	}
+	Bonds []any
+}
+
+// readStore reads the store's file, which must be whole. Without a file nothing is stored.
+func readStore() (s stored, err error) {
+	text, err := os.ReadFile(storeFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err == nil && s.Version != storeVersion {
+		err = fmt.Errorf("the store has version %d, not %d", s.Version, storeVersion)
+	}
+	return s, err
+}
+
+// stores waits until the store holds the network of ap, proven, and nothing else; nil: none at all.
+func (g *gateway) stores(ap *AP) {
+	g.t.Helper()
+	waitFor(g.t, "the right store", patience, func() error {
+		s, err := readStore()
+		if err != nil {
+			return err
+		}
+		for _, n := range s.Networks {
+			switch {
+			case !n.Proven:
+				return fmt.Errorf("it holds the candidate %q", n.SSID)
+			case ap == nil || string(n.SSID) != ap.SSID || string(n.Passphrase) != ap.Passphrase:
+				return fmt.Errorf("it holds %q, perhaps with another password", n.SSID)
+			}
+		}
+		if ap != nil && len(s.Networks) != 1 {
+			return fmt.Errorf("it holds %d networks", len(s.Networks))
+		}
+		return nil
+	})
+}
+
+// plantStore makes text the store of a daemon that is stopped.
+func plantStore(t testing.TB, text string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(storeDir, 0o700), os.WriteFile(storeFile, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStoreVersion1: the store of an older daemon is used as it is, and is written in today's format
+// when the network has been joined.
+func TestStoreVersion1(t *testing.T) {
+	home := AP{SSID: "an older home", Security: wifi.WPA2PSK, Passphrase: "an older passphrase"}
+	g := start(t, situation{aps: []AP{home}, stopped: true})
+	network, err := json.Marshal(map[string]any{
+		"ssid": []byte(home.SSID), "passphrase": []byte(home.Passphrase), "security": "auto", "bssid": "", "frequency_mhz": 0,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plantStore(t, fmt.Sprintf(`{"version":1,"active":%s,"bonds":[]}`, network))
+	g.start()
+	g.becomes(central.StatusConnected)
+	waitFor(t, "online", patience, func() error { return g.online(1) })
+	g.stores(&home)
+}
+
+// TestStoreNewer: after a downgrade, the store of a newer daemon is kept. The gateway can be found,
+// shows FAILED, and refuses to store a network, until a phone erases it.
+func TestStoreNewer(t *testing.T) {
+	const newer = `{"version":99,"fleet":{"ssid":"of a newer version"}}`
+	home := AP{SSID: "a home after all", Security: wifi.WPA2PSK, Passphrase: "a passphrase after all"}
+	g := start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.security": "none"}, stopped: true})
+	plantStore(t, newer)
+	isKept := func() {
+		t.Helper()
+		text, err := os.ReadFile(storeFile)
+		files, _ := os.ReadDir(storeDir)
+		if err != nil || !bytes.Equal(text, []byte(newer)) || len(files) != 1 {
+			t.Errorf("the newer store is %q, %v, in %v", text, err, files)
+		}
+	}
+	g.start()
+	g.fails(wifi.FailureInternal)
+	p := ready(t, false)
+	if status, reason := p.status(), p.reason(); status != central.StatusFailed || reason != wifi.FailureInternal {
+		t.Errorf("status %s, reason %s", status, reason)
+	}
+	p.until(central.StatusFailed) // what was read
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.until(central.StatusFailed)
+	g.fails(wifi.FailureInternal)
+	isKept()
+
+	p.command(central.ControlErase)
+	p.until(central.StatusIdle)
+	g.event("erased")
+	g.stores(nil)
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.until(central.StatusConnected)
+	g.stores(&home)
+}
+
+// TestStoreFails: the store's folder is on a disk that is full, then read-only. The phone is told,
+// and what was stored stays.
 func TestStoreFails(t *testing.T) {
 	home := AP{SSID: "kept", Security: wifi.WPA2PSK, Passphrase: "a passphrase that stays"}
 	g := start(t, situation{stopped: true})
@@ -41,8 +157,8 @@ func TestStoreFails(t *testing.T) {
 	p.expect(central.StatusConnecting, central.StatusConnected)
 }
 
-// TestStoreCannotSync: fsync fails as it does on a disk that is worn out. The phone is
-// told, and what was stored stands.
+// TestStoreCannotSync: fsync fails as it does on a worn-out disk. The phone is told, and what was
+// stored stays.
 func TestStoreCannotSync(t *testing.T) {
 	home := AP{SSID: "synced", Security: wifi.WPA2PSK, Passphrase: "a passphrase on the disk"}
 	g := start(t, situation{aps: []AP{home}})
@@ -82,30 +198,19 @@ func fillStore(t testing.TB) string {
 	return filler
 }
 
-// failsToStore provisions another network, which must fail as it cannot be stored,
-// and leave what was stored.
+// failsToStore provisions another network, which must fail because it cannot be stored, and leave what was stored.
 func (g *gateway) failsToStore(what string, p *phone, kept AP) {
 	g.t.Helper()
 	p.provision("elsewhere", "a passphrase of elsewhere", wifi.AutoDetect)
-	for {
-		var value []byte
-		select {
-		case value = <-p.statuses:
-		case <-time.After(patience):
-			g.t.Fatalf("%s: FAILED was not notified", what)
-		}
-		if s := central.Status(value[0]); s == central.StatusFailed {
-			break
-		}
-	}
+	p.until(central.StatusFailed)
 	if reason := p.reason(); reason != wifi.FailureInternal {
 		g.t.Errorf("%s: reason %d (%s), want %d", what, reason, reason, wifi.FailureInternal)
 	}
-	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=internal")
+	g.fails(wifi.FailureInternal)
 	g.stores(&kept)
 }
 
-// drained takes a notified status; nil if there is none.
+// drained takes a notified status; it returns nil if there is none.
 func (p *phone) drained() error {
 	select {
 	case <-p.statuses:

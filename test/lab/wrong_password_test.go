@@ -3,11 +3,6 @@
 package lab
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
 	"testing"
 	"time"
 
@@ -18,10 +13,9 @@ import (
 // wrongWithin is how soon after CONNECT a wrong password is called one.
 const wrongWithin = 10 * time.Second
 
-// TestWrongPassword writes a wrong password, then the right one in the same
-// connection. Nothing was stored before, and the radio has both bands to scan, which
-// takes 5 s. That has begun when the phone connected, and is over when its owner has
-// typed the password.
+// TestWrongPassword writes a wrong password, then the right one in the same connection. Nothing was
+// stored before, and the radio has both bands to scan, which takes 5 s: the scan begins when the
+// phone connects and is over when its owner has typed the password.
 func TestWrongPassword(t *testing.T) {
 	for _, ap := range []AP{
 		{SSID: "mistyped WPA2", Security: wifi.WPA2PSK, Passphrase: "the right password 1"},
@@ -31,7 +25,7 @@ func TestWrongPassword(t *testing.T) {
 		t.Run(ap.Security.String(), func(t *testing.T) {
 			g := start(t, situation{aps: []AP{ap}, country: bothBands})
 			p := ready(t, true)
-			g.logged(patience, "MESSAGE=looked around*")
+			g.event("scanned")
 			g.refuses(p, ap.SSID, "the wrong password 1")
 			g.stores(nil)
 
@@ -47,8 +41,8 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// TestWrongPasswordKeepsNetwork writes a wrong password to a gateway that is on a
-// network: it goes back there by itself, and still knows it at its next start.
+// TestWrongPasswordKeepsNetwork writes a wrong password to a gateway that is on a network: it goes
+// back there by itself, and still has it at its next start.
 func TestWrongPasswordKeepsNetwork(t *testing.T) {
 	home := AP{SSID: "home", Security: wifi.WPA2PSK, Passphrase: "password of home", Channel: 1}
 	other := AP{SSID: "the neighbours'", Security: wifi.WPA3SAE, Passphrase: "password of the others", Channel: 6}
@@ -74,8 +68,8 @@ func TestWrongPasswordKeepsNetwork(t *testing.T) {
 	waitFor(t, "online", patience, func() error { return g.online(1) })
 }
 
-// refuses provisions a network with a password that is not its own, and checks
-// that the phone and the journal are told, in time.
+// refuses provisions a network with a wrong password, and checks that the phone and the journal are
+// told, in time.
 func (g *gateway) refuses(p *phone, ssid, password string) {
 	g.t.Helper()
 	p.stage(ssid, password, wifi.AutoDetect)
@@ -89,33 +83,6 @@ func (g *gateway) refuses(p *phone, ssid, password string) {
 	if got := p.reason(); got != wifi.FailureWrongPassword {
 		g.t.Errorf("reason %d (%s), want %d", got, got, wifi.FailureWrongPassword)
 	}
-	g.logged(patience, "WIFIPROVD_STATE=FAILED", "WIFIPROVD_REASON=wrong-password")
+	g.fails(wifi.FailureWrongPassword)
 	g.t.Logf("failed %.1f s after CONNECT", took.Seconds())
-}
-
-// stores waits until the store holds the network of active, nil for none, and no
-// candidate.
-func (g *gateway) stores(active *AP) {
-	g.t.Helper()
-	type entry struct{ SSID, Passphrase []byte }
-	waitFor(g.t, "the right store", patience, func() error {
-		var doc struct{ Active, Candidate *entry }
-		text, err := os.ReadFile(storeFile)
-		if err == nil {
-			err = json.Unmarshal(text, &doc)
-		}
-		switch {
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return err
-		case doc.Candidate != nil:
-			return fmt.Errorf("it holds the candidate %q", doc.Candidate.SSID)
-		case active == nil && doc.Active != nil:
-			return fmt.Errorf("it holds %q", doc.Active.SSID)
-		case active != nil && doc.Active == nil:
-			return errors.New("it holds nothing")
-		case active != nil && (string(doc.Active.SSID) != active.SSID || string(doc.Active.Passphrase) != active.Passphrase):
-			return fmt.Errorf("it holds %q, or another password", doc.Active.SSID)
-		}
-		return nil
-	})
 }
