@@ -14,7 +14,7 @@ import (
 
 // detailed is a gateway with the second service.
 type detailed struct {
-	*gateway
+	*fakeGateway
 	pages    []string
 	page     int
 	networks []string // what Network has at each read; the last one stays
@@ -23,7 +23,7 @@ type detailed struct {
 func newDetailed(t *testing.T) (*detailed, string) {
 	t.Helper()
 	bus := dbustest.Start(t)
-	d := &detailed{gateway: &gateway{
+	d := &detailed{fakeGateway: &fakeGateway{
 		Phone: dbustest.NewPhone(t, bus, central.SSIDUUID, central.PasswordUUID, central.SecurityUUID, central.ControlUUID,
 			central.StatusUUID, central.ReasonUUID, central.NetworkUUID, central.ScanUUID, central.ScanPageUUID),
 		statuses: []central.Status{central.StatusConnecting, central.StatusConnected},
@@ -45,7 +45,7 @@ func (d *detailed) write(uuid string, value []byte, offset uint16) *dbus.Error {
 		defer d.mu.Unlock()
 		d.page = int(value[0])
 	default:
-		return d.gateway.write(uuid, value, offset)
+		return d.fakeGateway.write(uuid, value, offset)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (d *detailed) read(uuid string) ([]byte, *dbus.Error) {
 		return []byte(network), nil
 	}
 	d.mu.Unlock()
-	return d.gateway.read(uuid)
+	return d.fakeGateway.read(uuid)
 }
 
 // choosing runs provision without --ssid, on a terminal where a person types this.

@@ -21,9 +21,9 @@ const (
 	password = "correct horse"
 )
 
-// gateway answers like one: what it notifies when it gets CONNECT or ERASE, and
+// fakeGateway answers like one: what it notifies when it gets CONNECT or ERASE, and
 // why it fails.
-type gateway struct {
+type fakeGateway struct {
 	*dbustest.Phone
 	dbustest.Behavior
 	statuses []central.Status // after CONNECT
@@ -37,21 +37,21 @@ type gateway struct {
 	writes []string
 }
 
-func newGateway(t *testing.T) (*gateway, string) {
+func newGateway(t *testing.T) (*fakeGateway, string) {
 	t.Helper()
 	bus := dbustest.Start(t)
-	g := &gateway{Phone: dbustest.NewPhone(t, bus,
+	g := &fakeGateway{Phone: dbustest.NewPhone(t, bus,
 		central.SSIDUUID, central.PasswordUUID, central.SecurityUUID, central.ControlUUID, central.StatusUUID, central.ReasonUUID)}
 	g.AddGateway(address, "Wi-Fi Provisioning", central.ServiceUUID, -50)
 	return g, bus
 }
 
-func (g *gateway) start() {
+func (g *fakeGateway) start() {
 	g.OnWrite, g.OnRead = g.write, g.read
 	g.Behave(g.Behavior)
 }
 
-func (g *gateway) write(uuid string, value []byte, _ uint16) *dbus.Error {
+func (g *fakeGateway) write(uuid string, value []byte, _ uint16) *dbus.Error {
 	if err := g.refuse[uuid]; err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (g *gateway) write(uuid string, value []byte, _ uint16) *dbus.Error {
 	return nil
 }
 
-func (g *gateway) read(uuid string) ([]byte, *dbus.Error) {
+func (g *fakeGateway) read(uuid string) ([]byte, *dbus.Error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if uuid == central.ReasonUUID {
@@ -102,7 +102,7 @@ func try(t *testing.T, bus string, args ...string) (status int, stdout, stderr s
 }
 
 // written returns what was written so far.
-func (g *gateway) written() []string {
+func (g *fakeGateway) written() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.writes)
@@ -114,7 +114,7 @@ func bluezError(name, text string) *dbus.Error {
 
 // provisionCase is a gateway that behaves in some way, and how provision ends there.
 type provisionCase struct {
-	set    func(*gateway)
+	set    func(*fakeGateway)
 	args   []string
 	status int
 	say    string
@@ -125,11 +125,11 @@ func provisionCases() map[string]provisionCase {
 		central.StatusConnecting, central.StatusConnected, central.StatusFailed
 	join := []central.Status{connecting, connected}
 	return map[string]provisionCase{
-		"joins":                   {func(g *gateway) { g.statuses = join }, nil, exitOK, ""},
-		"joins after a passkey":   {func(g *gateway) { g.statuses, g.Passkey = join, "012345" }, nil, exitOK, ""},
-		"joins without pairing":   {func(g *gateway) { g.statuses, g.RefusePairing = join, true }, []string{"--no-pairing"}, exitOK, ""},
-		"an older attempt's end":  {func(g *gateway) { g.earlier, g.statuses = []central.Status{connecting, failed}, join }, nil, exitOK, ""},
-		"an old status is no end": {func(g *gateway) { g.statuses = []central.Status{connected, idle, provisioned, connecting, failed} }, nil, exitFailed, "does not say why"},
+		"joins":                   {func(g *fakeGateway) { g.statuses = join }, nil, exitOK, ""},
+		"joins after a passkey":   {func(g *fakeGateway) { g.statuses, g.Passkey = join, "012345" }, nil, exitOK, ""},
+		"joins without pairing":   {func(g *fakeGateway) { g.statuses, g.RefusePairing = join, true }, []string{"--no-pairing"}, exitOK, ""},
+		"an older attempt's end":  {func(g *fakeGateway) { g.earlier, g.statuses = []central.Status{connecting, failed}, join }, nil, exitOK, ""},
+		"an old status is no end": {func(g *fakeGateway) { g.statuses = []central.Status{connected, idle, provisioned, connecting, failed} }, nil, exitFailed, "does not say why"},
 		"wrong password":          {fails(wifi.FailureWrongPassword), nil, exitWrongPassword, "does not accept the password"},
 		"not found":               {fails(wifi.FailureNotFound), nil, exitNotFound, "does not hear the network"},
 		"refused":                 {fails(wifi.FailureRefused), nil, exitFailed, "refused it"},
@@ -140,17 +140,17 @@ func provisionCases() map[string]provisionCase {
 		"invalid":                 {fails(wifi.FailureInvalidCredentials), nil, exitFailed, "Check both"},
 		"internal":                {fails(wifi.FailureInternal), nil, exitFailed, "journalctl"},
 		"a reason of the future":  {fails(77), nil, exitFailed, "does not say why"},
-		"silence":                 {func(*gateway) {}, []string{"--timeout", "1s"}, exitTimedOut, "longer than 1s"},
-		"wrong passkey":           {func(g *gateway) { g.Passkey = "543210" }, nil, exitPairing, "Try again"},
-		"pairing refused":         {func(g *gateway) { g.RefusePairing = true }, nil, exitPairing, "--no-pairing"},
+		"silence":                 {func(*fakeGateway) {}, []string{"--timeout", "1s"}, exitTimedOut, "longer than 1s"},
+		"wrong passkey":           {func(g *fakeGateway) { g.Passkey = "543210" }, nil, exitPairing, "Try again"},
+		"pairing refused":         {func(g *fakeGateway) { g.RefusePairing = true }, nil, exitPairing, "--no-pairing"},
 		"pairing wanted":          {refuses(bluezError("NotPermitted", "Not paired")), []string{"--no-pairing"}, exitPairing, "not paired"},
 		"busy":                    {refuses(bluezError("Failed", "Operation failed with ATT error: 0xfe")), nil, exitBusy, "busy with another phone"},
 		"another refusal":         {refuses(bluezError("Failed", "Operation failed with ATT error: 0x0e")), nil, exitError, "0x0e"},
-		"connection lost":         {func(g *gateway) { g.leave = true }, nil, exitError, "was lost"},
-		"another gateway":         {func(*gateway) {}, []string{"--address", "00:AA:01:00:00:09", "--timeout", "1s"}, exitTimedOut, "longer than 1s"},
-		"two gateways": {func(g *gateway) { g.AddGateway("00:AA:01:00:00:09", "b\x1b[2J", central.ServiceUUID, -70) }, nil,
+		"connection lost":         {func(g *fakeGateway) { g.leave = true }, nil, exitError, "was lost"},
+		"another gateway":         {func(*fakeGateway) {}, []string{"--address", "00:AA:01:00:00:09", "--timeout", "1s"}, exitTimedOut, "longer than 1s"},
+		"two gateways": {func(g *fakeGateway) { g.AddGateway("00:AA:01:00:00:09", "b\x1b[2J", central.ServiceUUID, -70) }, nil,
 			exitUsage, "00:AA:01:00:00:00    -50 dBm  \"Wi-Fi Provisioning\"\n00:AA:01:00:00:09    -70 dBm  \"b\\x1b[2J\"\n"},
-		"no such adapter": {func(*gateway) {}, []string{"--adapter", "hci9"}, exitError, "bluetoothctl list"},
+		"no such adapter": {func(*fakeGateway) {}, []string{"--adapter", "hci9"}, exitError, "bluetoothctl list"},
 	}
 }
 
@@ -179,14 +179,14 @@ func TestProvision(t *testing.T) {
 	}
 }
 
-func fails(reason wifi.Failure) func(*gateway) {
-	return func(g *gateway) {
+func fails(reason wifi.Failure) func(*fakeGateway) {
+	return func(g *fakeGateway) {
 		g.statuses, g.reason = []central.Status{central.StatusConnecting, central.StatusFailed}, reason
 	}
 }
 
-func refuses(err *dbus.Error) func(*gateway) {
-	return func(g *gateway) { g.refuse = map[string]*dbus.Error{central.SSIDUUID: err} }
+func refuses(err *dbus.Error) func(*fakeGateway) {
+	return func(g *fakeGateway) { g.refuse = map[string]*dbus.Error{central.SSIDUUID: err} }
 }
 
 // A password that no network can have does not go over the air.

@@ -194,11 +194,13 @@ func (r *rig) try(t *testing.T, target wifi.Target) (*Link, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	l, err := r.Join(ctx, target)
-	if err == nil {
-		r.links = append(r.links, l)
+	joined, err := r.Join(ctx, target)
+	if err != nil {
+		return nil, err
 	}
-	return l, err
+	l := joined.(*Link)
+	r.links = append(r.links, l)
+	return l, nil
 }
 
 func (r *rig) join(t *testing.T, cred wifi.Credentials, hint int) (*Link, error) {

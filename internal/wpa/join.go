@@ -24,7 +24,7 @@ const maxMeddling = 3
 //
 // The Client's first Join takes over a connection to a proven target that stands
 // already, made by an earlier run of the daemon.
-func (c *Client) Join(ctx context.Context, target wifi.Target) (*Link, error) {
+func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error) {
 	t, err := c.begin(ctx)
 	if err != nil {
 		return nil, c.failure(ctx, err, verdict.Verdict{})
