@@ -107,7 +107,7 @@ func TestDoctor(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, stdout, stderr := try(t, bus, "doctor", "--config", config)
-	if status != exitError || !strings.Contains(stdout, "OK     configuration   ") || !strings.Contains(stdout, "WRONG  bluetoothd      bluetoothd does not run\n") ||
+	if status != exitError || !strings.Contains(stdout, "OK     configuration   ") || !strings.Contains(stdout, "WRONG  bluetoothd      bluetoothd is not running\n") ||
 		!strings.Contains(stdout, " -> systemctl enable --now bluetooth\n") || !strings.Contains(stderr, "something is wrong") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}

@@ -142,7 +142,7 @@ func (p *Peripheral) Run(ctx context.Context, app Application, h Handler) error 
 	if p.world.owner, err = p.bus.owner(); err != nil {
 		return err
 	}
-	starting() // what ctx ends is now up to serveUntil
+	starting()             // what ctx ends is now up to serveUntil
 	p.loop.post(func() {}) // begins with the first step
 	return p.serveUntil(ctx)
 }

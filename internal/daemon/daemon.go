@@ -43,6 +43,7 @@ const inboxLen = 64
 type Daemon struct {
 	cfg    Config
 	inbox  chan func(*loop) // in the order in which things happened
+	links  chan wifi.Link   // the latest one, for the goroutine that follows it
 	done   chan struct{}    // closed when Run returns
 	latest atomic.Pointer[gateway.Snapshot]
 }
@@ -51,7 +52,7 @@ var _ gateway.Control = (*Daemon)(nil)
 
 // New returns a daemon that waits for Run.
 func New(cfg Config) *Daemon {
-	d := &Daemon{cfg: cfg, inbox: make(chan func(*loop), inboxLen), done: make(chan struct{})}
+	d := &Daemon{cfg: cfg, inbox: make(chan func(*loop), inboxLen), links: make(chan wifi.Link, 1), done: make(chan struct{})}
 	d.latest.Store(&gateway.Snapshot{
 		Message: "wifiprovd starts", Next: "the store is read", Since: time.Now(),
 		WifiProblem: notYet, Advertising: gateway.Advertising{Problem: notYet},
@@ -67,6 +68,7 @@ func (d *Daemon) Run(ctx context.Context, observers ...gateway.Observer) error {
 	l := newLoop(ctx, d, observers)
 	group.Go(func() error { return l.attempts.work.run(ctx) })
 	group.Go(func() error { return l.bonds.work.run(ctx) })
+	group.Go(func() error { return d.followLinks(ctx) })
 	group.Go(func() error { l.run(ctx); return nil })
 	return group.Wait()
 }
@@ -122,7 +124,9 @@ func (d *Daemon) Erase(r gateway.Requester) error {
 	if !r.Known() {
 		return gateway.ErrNobody
 	}
-	d.cfg.Log.Info(fmt.Sprintf("ERASE requested by %s", r), "event", "erase-requested", "requester", r)
+	if c := r.Central(); c != "" {
+		d.cfg.Log.Info(fmt.Sprintf("ERASE requested by %s", c), "event", "erase-requested", "central", c)
+	}
 	return d.ask(func(l *loop) error { return l.erase(r) })
 }
 

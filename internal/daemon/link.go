@@ -33,23 +33,37 @@ func (l *loop) joined(number uint64, link wifi.Link, n wifi.Network) {
 	l.link, l.draft.Network, l.draft.Joined = link, &n, time.Now()
 	l.bind()
 	l.step(fsm.Ended{Attempt: number})
-	go l.follow(l.ctx, link)
+	l.follow(link)
 	time.AfterFunc(formerFor, func() { l.post(func(l *loop) { l.settled(link) }) })
 }
 
-// follow reports what becomes of link.
-func (d *Daemon) follow(ctx context.Context, link wifi.Link) {
+// follow has the follower turn to link, if it has not yet turned to the one before.
+func (l *loop) follow(link wifi.Link) {
+	select {
+	case <-l.links:
+	default:
+	}
+	l.links <- link
+}
+
+// followLinks reports what becomes of the latest link, until ctx ends.
+func (d *Daemon) followLinks(ctx context.Context) error {
+	var link wifi.Link
+	var roamed <-chan struct{}
+	var lost <-chan string
 	for {
 		select {
 		case <-ctx.Done():
-			return
-		case <-link.Roamed():
-			d.look(ctx, link)
-		case detail, lost := <-link.Lost():
-			if lost {
+			return nil
+		case link = <-d.links:
+			roamed, lost = link.Roamed(), link.Lost()
+		case <-roamed:
+			go d.look(ctx, link)
+		case detail, ok := <-lost:
+			if ok {
 				d.post(func(l *loop) { l.linkLost(link, detail) })
 			}
-			return
+			roamed, lost = nil, nil
 		}
 	}
 }

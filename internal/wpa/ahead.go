@@ -23,40 +23,40 @@ type ahead struct {
 }
 
 // prepare scans ahead of a Join of ssid, or of a network that is not known yet.
-func (o *owner) prepare(ssid wifi.SSID) {
+func (a *ahead) prepare(o *owner, ssid wifi.SSID) {
 	if ssid != "" {
-		o.lookFor(ssid)
+		a.lookFor(o, ssid)
 		return
 	}
-	o.ahead.wanted = time.Now()
-	o.look()
+	a.wanted = time.Now()
+	a.look(o)
 }
 
 // lookLate does, when networks can be joined, what could not be done before.
-func (o *owner) lookLate() {
-	if time.Since(o.ahead.wanted) < wantedFor {
-		o.look()
+func (a *ahead) lookLate(o *owner) {
+	if time.Since(a.wanted) < wantedFor {
+		a.look(o)
 	}
 }
 
 // look scans for all networks, unless one is joined, something else is under way, or
 // that was done a moment ago.
-func (o *owner) look() {
+func (a *ahead) look(o *owner) {
 	v := o.view.Load()
-	if v.problem != "" || o.link != nil || time.Since(o.ahead.looked) < lookPause {
+	if v.problem != "" || o.link != nil || time.Since(a.looked) < lookPause {
 		return
 	}
 	select {
 	case t := <-o.turns:
-		o.ahead.looked = time.Now()
-		o.goLook(v, func(ctx context.Context) {
+		a.looked = time.Now()
+		a.goLook(o, v, func(ctx context.Context) {
 			defer o.give(t)
 			s := scanner{o.Client, v.dev}
 			if err := s.hear(ctx, t); err != nil {
 				s.endedEarly(err)
 				return
 			}
-			o.inbox.post(func(o *owner) { o.ahead.wanted = time.Time{} })
+			o.inbox.post(func(*owner) { a.wanted = time.Time{} })
 		})
 	default:
 	}
@@ -65,13 +65,13 @@ func (o *owner) look() {
 // lookFor scans for ssid by its name, as for a network that hides, unless that network
 // was heard lately. It does so while another network is joined, too, but not if the
 // last time was a moment ago.
-func (o *owner) lookFor(ssid wifi.SSID) {
+func (a *ahead) lookFor(o *owner, ssid wifi.SSID) {
 	v := o.view.Load()
-	if v.problem != "" || time.Since(o.ahead.lookedFor) < lookPause {
+	if v.problem != "" || time.Since(a.lookedFor) < lookPause {
 		return
 	}
-	o.ahead.lookedFor = time.Now()
-	o.goLook(v, func(ctx context.Context) {
+	a.lookedFor = time.Now()
+	a.goLook(o, v, func(ctx context.Context) {
 		t, err := o.take(ctx)
 		if err != nil {
 			return
@@ -85,12 +85,12 @@ func (o *owner) lookFor(ssid wifi.SSID) {
 }
 
 // goLook runs a scan ahead, which the next Leave ends.
-func (o *owner) goLook(v *view, scan func(context.Context)) {
-	o.ahead.running++
+func (a *ahead) goLook(o *owner, v *view, scan func(context.Context)) {
+	a.running++
 	ctx, cancel := context.WithTimeout(o.ctx, lookWithin)
 	release := context.AfterFunc(v.scans.ctx, cancel)
 	o.others.Go(func() {
-		defer o.inbox.post(func(o *owner) { o.ahead.running-- })
+		defer o.inbox.post(func(*owner) { a.running-- })
 		defer cancel()
 		defer release()
 		scan(ctx)

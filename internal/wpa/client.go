@@ -138,7 +138,7 @@ func (c *Client) Check() { c.inbox.post((*owner).ping) }
 // Client scans, unless it did a moment ago, so that Join finds fresh results; a Join
 // waits for that scan, a Leave ends it.
 func (c *Client) Prepare(ssid wifi.SSID) {
-	c.inbox.post(func(o *owner) { o.prepare(ssid) })
+	c.inbox.post(func(o *owner) { o.ahead.prepare(o, ssid) })
 }
 
 // usable reports whether networks can be joined with dev.

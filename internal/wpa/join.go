@@ -52,7 +52,7 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 		meddled := errors.Is(err, errRemoved) || errors.Is(err, errTaken)
 		if meddled && meddling < maxMeddling && c.stays(ctx, dev) {
 			meddling++
-			c.cfg.Log.Warn(err.Error()+"; ours is added again", "interface", c.cfg.Interface)
+			c.cfg.Log.Warn(err.Error()+"; ours is added again", "event", "network-restored", "interface", c.cfg.Interface)
 			continue
 		}
 		// If wpa_supplicant or the radio went away, wait and begin again. Its last

@@ -25,6 +25,7 @@ type Link struct {
 
 	// What follows belongs to the owner.
 	bss       dbus.ObjectPath // of the access point
+	moved     bool            // to it from another one, which is not told yet
 	downSince time.Time       // zero: the connection stands
 	removed   bool            // the network, from wpa_supplicant, by another program
 	detail    string          // why it does not stand
@@ -79,12 +80,16 @@ func (c *Client) watch(dev *device, now connection) *Link {
 	return l
 }
 
-// at notes which access point the connection is to.
-func (l *Link) at(bss dbus.ObjectPath) {
-	if bss == "" || bss == noPath || bss == l.bss {
+// at notes which access point the connection is to. That it has moved is told once the
+// handshake with the new one is over: before, wpa_supplicant does not name the network.
+func (l *Link) at(bss dbus.ObjectPath, state string) {
+	if bss != "" && bss != noPath && bss != l.bss {
+		l.bss, l.moved = bss, true
+	}
+	if !l.moved || state != "completed" {
 		return
 	}
-	l.bss = bss
+	l.moved = false
 	select {
 	case l.roamed <- struct{}{}:
 	default:

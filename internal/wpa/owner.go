@@ -165,7 +165,7 @@ func (o *owner) publish() {
 	}
 	o.tell(now.problem)
 	if now.problem == "" {
-		o.lookLate()
+		o.ahead.lookLate(o)
 	}
 }
 
