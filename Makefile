@@ -96,7 +96,7 @@ lab-%:
 	+RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
 
 test-unit: ## unit tests with the race detector, fuzz corpora, tests on a private message bus
-	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon
+	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon busctl=systemd /usr/lib/python3/dist-packages/dbus=python3-dbus /usr/lib/python3/dist-packages/gi=python3-gi
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
