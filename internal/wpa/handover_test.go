@@ -2,6 +2,7 @@ package wpa
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +44,20 @@ func (s shared) adds(t *testing.T) {
 	}
 }
 
+// owned returns what f says of the owner.
+func (r *rig) owned(f func(*owner) bool) bool {
+	answer := make(chan bool, 1)
+	r.inbox.post(func(o *owner) { answer <- f(o) })
+	return <-answer
+}
+
+// quiesced waits until all that the owner has started is done.
+func (r *rig) quiesced() {
+	var started *sync.WaitGroup
+	r.owned(func(o *owner) bool { started = &o.others; return true })
+	started.Wait()
+}
+
 // TestLostToNetworkManager: it removes our network and adds its own, to which
 // wpa_supplicant gives the same number. That one stays.
 func TestLostToNetworkManager(t *testing.T) {
@@ -55,7 +70,7 @@ func TestLostToNetworkManager(t *testing.T) {
 	s.InterfaceSignal("NetworkRemoved", ownNetwork)
 	s.adds(t)
 	s.loss(t)
-	time.Sleep(300 * time.Millisecond)
+	s.quiesced()
 	if s.Networks() != 1 {
 		t.Error("NetworkManager's network was removed")
 	}
@@ -100,7 +115,12 @@ func TestTakenDuringScan(t *testing.T) {
 	if err := s.until(t, s.FinishScan); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(300 * time.Millisecond)
+	// The scan's end has woken up the attempt, which waits for the interface now.
+	if err := s.until(t, func() bool {
+		return s.owned(func(o *owner) bool { return o.station.scanDone > 0 && len(o.waiters) > 0 })
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if got := methods(s.Requests()[before:]); len(got) > 0 {
 		t.Errorf("wpa_supplicant was asked for %v", got)
 	}
