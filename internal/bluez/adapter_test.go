@@ -31,7 +31,7 @@ func TestChooserWaits(t *testing.T) {
 		{"a better one, at the start", "", adoptTime, "hci0", "/org/bluez/hci0", true},
 		{"none better, after a restart", "/org/bluez/hci2", returnTime, "", "/org/bluez/hci1", false},
 		{"the same one, after a restart", "/org/bluez/hci2", returnTime, "hci2", "/org/bluez/hci2", true},
-		{"a better one, after a restart", "/org/bluez/hci2", returnTime, "hci0", "/org/bluez/hci0", false},
+		{"another, after a restart", "/org/bluez/hci2", returnTime, "hci0", "/org/bluez/hci0", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

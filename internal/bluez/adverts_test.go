@@ -26,13 +26,16 @@ func (r *rig) advertisements(n int) []map[string]dbus.Variant {
 // registered waits until advertisements were registered n times.
 func (r *rig) registered(n int) {
 	r.t.Helper()
-	r.eventually("another registration", func() bool { return count(r.bluez.Requests(), "RegisterAdvertisement") == n })
+	r.requested("RegisterAdvertisement", n)
 	r.bluez.Sync()
 }
 
 // other returns an advertisement whose data is state.
 func other(state ...byte) gatt.Advert {
-	return gatt.Advert{ServiceUUIDs: []string{otherUUID}, ServiceData: map[string][]byte{otherUUID: state}}
+	return gatt.Advert{
+		ServiceUUIDs: []string{otherUUID},
+		ServiceData:  map[string][]byte{otherUUID: state},
+	}
 }
 
 func (r *rig) state(advertisement map[string]dbus.Variant) []byte {
@@ -67,11 +70,13 @@ func TestAdvertisements(t *testing.T) {
 	r := newRig(t, gatt.NoPairing)
 	r.p.Advertise([]gatt.Advert{testAdvert, other(1)})
 	got := r.advertisements(2)
-	if got[0]["LocalName"].Value() != "Test" || !bytes.Equal(r.state(got[1]), []byte{1}) || len(got[1]) != 4 {
+	if got[0]["LocalName"].Value() != "Test" || len(got[1]) != 4 ||
+		!bytes.Equal(r.state(got[1]), []byte{1}) {
 		t.Errorf("got %v", got)
 	}
 	r.registered(2)
-	r.p.Advertise([]gatt.Advert{{ServiceUUIDs: []string{serviceUUID}, Name: "Test"}, other(1)}) // the same
+	same := gatt.Advert{ServiceUUIDs: []string{serviceUUID}, Name: "Test"}
+	r.p.Advertise([]gatt.Advert{same, other(1)})
 	r.p.Advertise([]gatt.Advert{testAdvert, other(2)})
 	r.registered(3)
 	if got := r.advertisements(2); !bytes.Equal(r.state(got[1]), []byte{2}) {

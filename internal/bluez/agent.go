@@ -18,7 +18,7 @@ var rejected = dbus.NewError(bluezError+"Rejected", []any{"not allowed by the se
 // agent answers BlueZ during a pairing (BlueZ doc/org.bluez.Agent.rst).
 //
 // If a service requires Authenticated it shows the passkey, which the kernel makes, and
-// pairing without one is refused. It does not guard the services: a phone that does not
+// pairing without one is refused. That does not guard the services: a phone that does not
 // ask for protection from a man in the middle gets Just Works whatever the agent can do.
 // The flags of the characteristics do (names.go).
 //

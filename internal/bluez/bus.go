@@ -124,8 +124,8 @@ func (b *bus) reply(call *dbus.Message, signature string, values ...any) {
 
 // replyError answers call with an error.
 func (b *bus) replyError(call *dbus.Message, err *dbus.Error) {
-	message := &dbus.Message{Type: dbus.TypeError, Body: err.Body}
-	message.Headers = map[dbus.HeaderField]dbus.Variant{dbus.FieldErrorName: dbus.MakeVariant(err.Name)}
+	name := map[dbus.HeaderField]dbus.Variant{dbus.FieldErrorName: dbus.MakeVariant(err.Name)}
+	message := &dbus.Message{Type: dbus.TypeError, Headers: name, Body: err.Body}
 	b.send(call, message, dbus.SignatureOf(err.Body...).String())
 }
 

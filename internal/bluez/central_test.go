@@ -16,6 +16,8 @@ const (
 	adapterAddr = "00:AA:01:00:00:00"
 )
 
+var phoneBond = gatt.Bond{Adapter: adapterAddr, Central: phone}
+
 func (r *rig) writes(device dbus.ObjectPath) {
 	r.t.Helper()
 	if name := r.errorName(r.bluez.Write(device, inUUID, nil)); name != "" {
@@ -94,9 +96,8 @@ func TestRemoveBond(t *testing.T) {
 	device := r.bluez.Connect("hci0", phone)
 	r.bluez.Bond(device)
 	r.expect("connected " + phone)
-	bond := gatt.Bond{Adapter: adapterAddr, Central: phone}
 	for range 2 { // the second time BlueZ knows none
-		if err := r.p.RemoveBond(ctx, bond); err != nil {
+		if err := r.p.RemoveBond(ctx, phoneBond); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,12 +106,13 @@ func TestRemoveBond(t *testing.T) {
 	r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
 	r.bluez.Fail("RemoveDevice", "DoesNotExist", 1)
-	if err := r.p.RemoveBond(ctx, bond); err != nil {
+	if err := r.p.RemoveBond(ctx, phoneBond); err != nil {
 		t.Errorf("a bond that has just gone: %v", err)
 	}
 	r.bluez.Fail("RemoveDevice", "Failed", 1)
-	err := r.p.RemoveBond(ctx, bond)
-	if want := "remove the bond with " + phone + ": org.bluez.Error.Failed: as the test wants it"; err == nil || err.Error() != want {
+	err := r.p.RemoveBond(ctx, phoneBond)
+	want := "remove the bond with " + phone + ": org.bluez.Error.Failed: as the test wants it"
+	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if e := (dbus.Error{}); errors.As(err, &e) {
@@ -124,7 +126,7 @@ func TestRemoveBondAsksAgain(t *testing.T) {
 	r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
 	r.bluez.Hang("RemoveDevice", 1)
-	if err := r.p.RemoveBond(t.Context(), gatt.Bond{Adapter: adapterAddr, Central: phone}); err != nil {
+	if err := r.p.RemoveBond(t.Context(), phoneBond); err != nil {
 		t.Fatal(err)
 	}
 	r.expect("disconnected " + phone)
@@ -137,11 +139,11 @@ func TestRemoveBondWaitsForTheAdapter(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := r.p.RemoveBond(ctx, gatt.Bond{Adapter: adapterAddr, Central: phone}); !errors.Is(err, context.Canceled) {
+	if err := r.p.RemoveBond(ctx, phoneBond); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 	result := make(chan error, 1)
-	go func() { result <- r.p.RemoveBond(t.Context(), gatt.Bond{Adapter: adapterAddr, Central: phone}) }()
+	go func() { result <- r.p.RemoveBond(t.Context(), phoneBond) }()
 	r.bluez.AddAdapter("hci0", adapterAddr)
 	r.expect("up hci0")
 	if err := <-result; err != nil {
@@ -240,7 +242,7 @@ func TestRemoveBondAsBluetoothdStarts(t *testing.T) {
 	r.start("", gatt.Encrypt)
 	r.expect(noDaemon)
 	result := make(chan error, 1)
-	go func() { result <- r.p.RemoveBond(t.Context(), gatt.Bond{Adapter: adapterAddr, Central: phone}) }()
+	go func() { result <- r.p.RemoveBond(t.Context(), phoneBond) }()
 	r.bluez.Start()
 	r.eventually("list", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") > 0 })
 	r.bluez.Sync()

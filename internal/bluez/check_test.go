@@ -11,7 +11,7 @@ import (
 func TestCheck(t *testing.T) {
 	r := newRig(t, gatt.Encrypt)
 	r.p.Check()
-	r.eventually("the agent made the default again", func() bool { return count(r.bluez.Requests(), "RequestDefaultAgent") == 2 })
+	r.requested("RequestDefaultAgent", 2)
 	r.bluez.Fail("RequestDefaultAgent", "DoesNotExist", 1)
 	r.eventually("a new registration", func() bool {
 		r.p.Check()
@@ -28,6 +28,6 @@ func TestCheckHangs(t *testing.T) {
 	r := newRig(t, gatt.Encrypt)
 	r.bluez.Hang("RequestDefaultAgent", 1)
 	r.p.Check()
-	r.eventually("a second question", func() bool { return count(r.bluez.Requests(), "RequestDefaultAgent") == 3 })
+	r.requested("RequestDefaultAgent", 3)
 	r.quiet()
 }

@@ -40,7 +40,8 @@ func FuzzReplies(f *testing.F) {
 			switch v.Pick("", "", "signal", "ping", "remove") {
 			case "signal":
 				p.signal(fuzzedSignal(p, v))
-				b.agent, b.advertised = b.agent && p.registrar.agent != absent, b.advertised && p.registrar.adverts.onAir() > 0
+				b.agent = b.agent && p.registrar.agent != absent
+				b.advertised = b.advertised && p.registrar.adverts.onAir() > 0
 			case "ping":
 				p.check.answered(p.world.owner, p.bus.call(managerPath, requestDefaultAgent, agentPath))
 			case "remove":

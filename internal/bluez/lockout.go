@@ -33,8 +33,8 @@ func (l *lockout) shown() {
 	if pause == 0 {
 		return
 	}
-	l.log.Warn(fmt.Sprintf("pairing is locked for %s: %d passkeys were shown and none was typed right;"+
-		" bonded phones are still served", pause, l.guesses), "event", "pairing-locked")
+	l.log.Warn(fmt.Sprintf("pairing is locked for %s: %d passkeys were shown and none was typed"+
+		" right; bonded phones are still served", pause, l.guesses), "event", "pairing-locked")
 	l.pause.start(pause, func() { l.allow("the lockout has ended") })
 }
 

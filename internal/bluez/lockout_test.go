@@ -92,7 +92,7 @@ func (r *rig) servesOnlyBonded() {
 	r.expect("bonded " + adapterAddr + " " + phone + " authenticated")
 }
 
-// pairsOnceAllowed pairs when the lock-out ends. After that a guess is free again.
+// pairsOnceAllowed pairs when the lockout ends. After that a guess is free again.
 func (r *rig) pairsOnceAllowed() {
 	r.eventually("the end of the lockout", func() bool { return r.logs("pairing-allowed") == 1 })
 	device, address, err := r.ask(42) // one more guess locks again

@@ -187,7 +187,7 @@ func TestAgentIsReleased(t *testing.T) {
 	if err := r.bluez.AskAgent("Release"); err != nil {
 		t.Fatal(err)
 	}
-	r.eventually("a new registration", func() bool { return count(r.bluez.Requests(), "RegisterAgent") == 2 })
+	r.requested("RegisterAgent", 2)
 }
 
 func TestWhichAdapter(t *testing.T) {
@@ -236,7 +236,7 @@ func TestFirstAdapterComesLast(t *testing.T) {
 	r.bluez = dbustest.NewBlueZ(t, r.bus)
 	r.bluez.Start()
 	r.start("", gatt.NoPairing)
-	r.eventually("the list of adapters is read", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") == 1 })
+	r.requested("GetManagedObjects", 1)
 	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
 	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
 	for {
@@ -258,7 +258,7 @@ func TestSameAdapterAgain(t *testing.T) {
 	r.bluez.RemoveAdapter("hci0")
 	r.bluez.AddAdapter("hci1", "00:AA:01:00:00:01")
 	r.bluez.Start()
-	r.eventually("the list of adapters is read", func() bool { return count(r.bluez.Requests(), "GetManagedObjects") == 2 })
+	r.requested("GetManagedObjects", 2)
 	r.bluez.Sync()
 	r.bluez.AddAdapter("hci0", "00:AA:01:00:00:00")
 	r.expect("up hci0")
@@ -273,7 +273,7 @@ func TestRunEndsAfterTheStepThatRuns(t *testing.T) {
 			r := newRigOn(t, dbustest.Start(t))
 			r.bluez = dbustest.StartBlueZ(t, r.bus)
 			r.start("", gatt.Encrypt)
-			r.eventually("a registration", func() bool { return count(r.bluez.Requests(), "RegisterApplication") == 1 })
+			r.requested("RegisterApplication", 1)
 			if err := r.end(); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}

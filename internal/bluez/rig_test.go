@@ -2,6 +2,7 @@ package bluez
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -106,11 +107,12 @@ func (r *rig) services(pairing gatt.Pairing) []gatt.Service {
 		defer r.mu.Unlock()
 		return r.read(q)
 	}
-	return []gatt.Service{{UUID: serviceUUID, Pairing: pairing, Characteristics: []*gatt.Characteristic{
+	characteristics := []*gatt.Characteristic{
 		{UUID: inUUID, Write: write},
 		{UUID: outUUID, Read: read, Notify: &r.notify},
 		{UUID: bothUUID, Write: write, Notify: &gatt.Notifier{}},
-	}}}
+	}
+	return []gatt.Service{{UUID: serviceUUID, Pairing: pairing, Characteristics: characteristics}}
 }
 
 // The rig is the handler of its peripheral.
@@ -124,7 +126,9 @@ func (r *rig) Disconnected(c gatt.Central) {
 	}
 	r.say("disconnected", string(c))
 }
-func (r *rig) Bonded(b gatt.Bond)    { r.say("bonded", b.Adapter, string(b.Central), b.Pairing.String()) }
+func (r *rig) Bonded(b gatt.Bond) {
+	r.say("bonded", b.Adapter, string(b.Central), b.Pairing.String())
+}
 func (r *rig) OnAir(adapter string)  { r.say("up", adapter) }
 func (r *rig) OffAir(problem string) { r.say("down", problem) }
 
@@ -195,6 +199,14 @@ func (r *rig) eventually(what string, condition func() bool) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// requested waits until BlueZ was asked for method n times.
+func (r *rig) requested(method string, n int) {
+	r.t.Helper()
+	r.eventually(fmt.Sprintf("%s, %d times", method, n), func() bool {
+		return count(r.bluez.Requests(), method) == n
+	})
 }
 
 // errorName returns the name of a finished call's D-Bus error, empty for none.

@@ -51,9 +51,7 @@ func TestAdvertisingIsSwitchedOffAndOn(t *testing.T) {
 	r.bluez.Stop()
 	r.expect("disconnected " + phone)
 	r.bluez.Start()
-	r.eventually("the services are back", func() bool {
-		return count(r.bluez.Requests(), "RegisterApplication") == 2
-	})
+	r.requested("RegisterApplication", 2)
 	r.p.Advertise([]gatt.Advert{testAdvert})
 	r.expect("up hci0")
 	r.quiet()

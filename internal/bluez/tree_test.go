@@ -7,6 +7,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
 func TestTreePerPairing(t *testing.T) {
@@ -91,17 +92,22 @@ func TestPairingOfServices(t *testing.T) {
 	r.bluez = dbustest.StartBlueZ(t, r.bus)
 	services := r.services(gatt.NoPairing)
 	const uuid, in = "8b840011-f6fa-4e33-9a0c-e14d9f35f201", "8b840012-f6fa-4e33-9a0c-e14d9f35f201"
-	services = append(services, gatt.Service{UUID: uuid, Pairing: gatt.Authenticated, Characteristics: []*gatt.Characteristic{
-		{UUID: in, Write: func(gatt.Request, []byte) error { return nil }},
-	}})
+	guarded := &gatt.Characteristic{UUID: in, Write: func(gatt.Request, []byte) error { return nil }}
+	services = append(services, gatt.Service{
+		UUID: uuid, Pairing: gatt.Authenticated, Characteristics: []*gatt.Characteristic{guarded},
+	})
 	r.startServices("", services)
 	r.expect("up hci0")
-	tree := []string{serviceUUID, inUUID + " write", outUUID + " read,notify", bothUUID + " write,notify", uuid, in + " secure-write"}
+	tree := []string{
+		serviceUUID, inUUID + " write", outUUID + " read,notify", bothUUID + " write,notify",
+		uuid, in + " secure-write",
+	}
 	if got := r.bluez.Tree("hci0"); !slices.Equal(got, tree) {
 		t.Errorf("got %q, want %q", got, tree)
 	}
-	if got := r.bluez.Capability(); got != "DisplayOnly" || count(r.bluez.Requests(), "Set Pairable") != 1 {
-		t.Errorf("capability %q, requests %q", got, r.bluez.Requests())
+	r.requested("Set Pairable", 1)
+	if got := r.bluez.Capability(); got != "DisplayOnly" {
+		t.Errorf("capability %q", got)
 	}
 	device := r.bluez.Connect("hci0", phone)
 	r.expect("connected " + phone)
@@ -122,7 +128,9 @@ func TestDescriptors(t *testing.T) {
 			r := newRigOn(t, dbustest.Start(t))
 			r.bluez = dbustest.StartBlueZ(t, r.bus)
 			services := r.services(pairing)
-			services[0].Characteristics[1].Descriptors = []gatt.Descriptor{{UUID: description, Value: []byte("0123456789")}}
+			services[0].Characteristics[1].Descriptors = []gatt.Descriptor{
+				{UUID: description, Value: []byte("0123456789")},
+			}
 			r.startServices("", services)
 			r.expect("up hci0")
 			tree := r.bluez.Tree("hci0")
@@ -130,8 +138,8 @@ func TestDescriptors(t *testing.T) {
 				t.Fatalf("got %q", tree)
 			}
 			properties := r.bluez.Properties("hci0", description)
-			if got, want := properties["Characteristic"].Value(), applicationPath+"/service0/char1"; got != want || len(properties) != 3 {
-				t.Errorf("exported below %v, want %v: %v", got, want, properties)
+			if properties["Characteristic"].Value() != applicationPath+"/service0/char1" || len(properties) != 3 {
+				t.Errorf("exported as %v", properties)
 			}
 			device := r.bluez.Connect("hci0", phone)
 			r.expect("connected " + phone)
@@ -142,10 +150,12 @@ func TestDescriptors(t *testing.T) {
 					t.Errorf("read at %d: got %q %q, want %q", offset, name, value, want)
 				}
 			}
-			if name := r.errorName(r.bluez.Read(device, description, "offset", uint16(11))); name != "InvalidOffset" {
+			late := r.bluez.Read(device, description, "offset", uint16(11))
+			if name := r.errorName(late); name != "InvalidOffset" {
 				t.Errorf("read after the end: answered %q", name)
 			}
-			if name := r.errorName(r.bluez.Write(device, description, []byte("x"))); name != "org.freedesktop.DBus.Error.UnknownMethod" {
+			name := r.errorName(r.bluez.Write(device, description, []byte("x")))
+			if name != msgbus.ErrorPrefix+"UnknownMethod" {
 				t.Errorf("write: answered %q", name)
 			}
 		})
