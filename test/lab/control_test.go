@@ -132,7 +132,7 @@ func TestDBusInterface(t *testing.T) {
 	p.leave()
 	run(t, "busctl", busctl("call", "Erase")[1:]...)
 	changesTo(t, signals, "IDLE")
-	g.event("erase-requested", "WIFIPROVD_REQUESTER=operator")
+	g.event("erase-requested", "WIFIPROVD_UID=0")
 	g.becomes(central.StatusIdle)
 	if text, err := os.ReadFile(storeFile); err != nil || strings.Contains(string(text), "caf") {
 		t.Errorf("the store after an erase: %v\n%s", err, text)

@@ -53,7 +53,7 @@ func TestErase(t *testing.T) {
 			g.from = begin
 			p.command(central.ControlErase)
 			p.expect(central.StatusIdle)
-			g.event("erase-requested", "WIFIPROVD_REQUESTER="+phone)
+			g.event("erase-requested", "WIFIPROVD_CENTRAL="+phone)
 			g.becomes(central.StatusIdle)
 			g.from = begin // the two may be told in either order
 			g.event("erased", "MESSAGE_ID="+events.MessageErased)

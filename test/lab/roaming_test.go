@@ -30,24 +30,27 @@ func TestRoaming(t *testing.T) {
 	for _, to := range []radio{to, 3 - to} {
 		roam(t, to)
 		g.event("roamed", "WIFIPROVD_BSSID="+to.bssid(t))
-		propertiesAre(t, map[string]string{
-			"BSSID":     fmt.Sprintf("s %q", to.bssid(t)),
-			"Frequency": fmt.Sprintf("u %d", to.frequencyMHz(home, other)),
-			"Status":    `s "CONNECTED"`,
+		bssid, frequency := to.bssid(t), 2407+5*[]AP{home, other}[to-1].Channel
+		waitFor(t, bssid+" on D-Bus", patience, func() error {
+			out, err := asNobody(busctl("get-property", "BSSID", "Frequency", "Status")...)
+			if want := fmt.Sprintf("s %q\nu %d\ns \"CONNECTED\"\n", bssid, frequency); err == nil && out != want {
+				err = fmt.Errorf("it is %s", out)
+			}
+			return err
 		})
-		var n network
-		if p.readJSON(central.NetworkUUID, &n); n.BSSID != to.bssid(t) || n.Frequency != to.frequencyMHz(home, other) {
-			t.Errorf("the network is %+v, and the access point %s", n, to.bssid(t))
-		}
+		waitFor(t, bssid+" on the phone", patience, func() error {
+			var n network
+			if p.readJSON(central.NetworkUUID, &n); n.BSSID != bssid || n.Frequency != frequency {
+				return fmt.Errorf("it is %+v", n)
+			}
+			return nil
+		})
 	}
 	if len(p.statuses) > 0 {
 		t.Errorf("a status was notified: % x", <-p.statuses)
 	}
 	g.stores(&home)
 }
-
-// frequencyMHz returns where the radio is, which plays one of aps.
-func (r radio) frequencyMHz(aps ...AP) int { return 2407 + 5*aps[r-1].Channel }
 
 // roam makes wpa_supplicant move to another access point of its network.
 func roam(t testing.TB, to radio) {

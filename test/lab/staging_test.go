@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"testing"
-	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -43,25 +42,17 @@ func TestStagingEndsWithConnection(t *testing.T) {
 	g.stores(nil)
 }
 
-// attemptLasts provisions a gateway and then has the phone give CONNECT once more to an access point
-// that does not answer: the attempt lasts until thaw, unless it times out. The phone has left, as it
-// may.
-func attemptLasts(t *testing.T, home AP) *gateway {
-	t.Helper()
-	g := start(t, situation{aps: []AP{home}, country: bothBands}) // long scans
-	p := g.joined(home)
-	freeze(t)
-	t.Cleanup(func() { thaw(t) })
-	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
-	p.expect(central.StatusConnecting)
-	p.leave()
-	return g
-}
-
 // TestSecondCentral: while a phone's attempt runs, another phone can read but not write.
 func TestSecondCentral(t *testing.T) {
 	home := AP{SSID: "one at a time", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
-	g := attemptLasts(t, home)
+	g := start(t, situation{aps: []AP{home}, country: bothBands}) // long scans
+	p := g.joined(home)
+	freeze(t) // it is heard and does not answer: the attempt lasts through two of them
+	t.Cleanup(func() { thaw(t) })
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.expect(central.StatusConnecting)
+	p.leave() // as it may
+
 	other := dialATT(t, secondPhoneHCI, encrypted)
 	is(t, "subscribe", other.subscribe(central.StatusUUID), nil)
 	for uuid, value := range map[string][]byte{
@@ -82,25 +73,6 @@ func TestSecondCentral(t *testing.T) {
 	waitFor(t, "online", patience, func() error { return g.online(1) })
 	g.stores(&home)
 	is(t, "write SSID after the attempt", other.write(central.SSIDUUID, []byte("another")...), nil)
-}
-
-// TestRefusedErase: a phone's ERASE is refused while another one's attempt runs. Its bond, of which
-// the gateway learns with that very request, stays.
-func TestRefusedErase(t *testing.T) {
-	home := AP{SSID: "not erased", Security: wifi.WPA2PSK, Passphrase: "a passphrase of the first"}
-	g := attemptLasts(t, home)
-	other := dialATT(t, secondPhoneHCI, encrypted)
-	is(t, "ERASE", other.write(central.ControlUUID, byte(central.ControlErase)), attBusy)
-	bonded := g.event("bonded", "WIFIPROVD_CENTRAL="+other.address)
-	thaw(t)
-	g.becomes(central.StatusConnected)
-	// An ERASE that is carried out removes the bond after a second.
-	time.Sleep(time.Until(bonded.when().Add(3 * time.Second)))
-	if removed := g.journal.all(g.first, event("bond-removed")); len(removed) > 0 || !g.bonded(other.address) {
-		t.Errorf("the bond of %s is gone: %s", other.address, removed)
-	}
-	is(t, "write SSID after the attempt", other.write(central.SSIDUUID, []byte("another")...), nil)
-	g.stores(&home)
 }
 
 // TestHandles: phones cache the handles, so they stay the same.
