@@ -96,8 +96,8 @@ func TestAnswers(t *testing.T) {
 	g.stores(nil)
 }
 
-// longAnswer is what a long write of a value is answered: nothing is written if
-// there is nothing to prepare.
+// longAnswer returns the answer to a long write of a value: an empty one has nothing to prepare, so
+// nothing is written.
 func longAnswer(value []byte, want error) error {
 	if len(value) == 0 {
 		return nil
@@ -105,8 +105,8 @@ func longAnswer(value []byte, want error) error {
 	return want
 }
 
-// TestImpossibleCredentials writes CONNECT with what can belong to no network: it
-// is accepted, and fails. Nothing is tried or stored.
+// TestImpossibleCredentials writes CONNECT with credentials that no network can have: it is accepted,
+// and fails. Nothing is tried or stored.
 func TestImpossibleCredentials(t *testing.T) {
 	g := start(t, situation{})
 	r := dialATT(t, phoneHCI, encrypted)

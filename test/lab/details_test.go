@@ -81,7 +81,7 @@ func TestNetworkAndDevice(t *testing.T) {
 	n.check(t, home, begin)
 }
 
-// readJSON reads a value into what into points to.
+// readJSON reads a value and decodes it.
 func (p *phone) readJSON(uuid string, into any) {
 	p.t.Helper()
 	value, err := p.session.Read(p.deadline(), uuid)
@@ -125,8 +125,8 @@ func lengthWhenBound(t testing.TB, notified <-chan []byte) (length int) {
 	return length
 }
 
-// check compares what a phone is told of the network ap, joined after begin, with
-// what the gateway and the access point have.
+// check compares what a phone reads of the network ap, joined after begin, with the gateway's
+// interface and the access point.
 func (n network) check(t testing.TB, ap AP, begin time.Time) {
 	address := leased(t)
 	if len(address) != 1 || n.IPv4 != address[0].Addr().String() || n.Gateway != "192.0.2.1" {
@@ -140,9 +140,8 @@ func (n network) check(t testing.TB, ap AP, begin time.Time) {
 	}
 }
 
-// TestNoAddress joins a network whose DHCP server is silent, after one that gave an
-// address: the phone is told so while the link stays up, and that it is over when
-// the server answers.
+// TestNoAddress joins a network whose DHCP server is silent, after one that gave an address: the
+// phone is notified of no-address while the link stays up, and of its end when the server answers.
 func TestNoAddress(t *testing.T) {
 	t.Run("as installed", func(t *testing.T) { noAddress(t, false) })
 	t.Run("the lease is kept", func(t *testing.T) { noAddress(t, true) })
@@ -196,7 +195,7 @@ func noAddress(t *testing.T, kept bool) {
 	g.stores(&silent)
 }
 
-// reasonBecomes waits until a phone is told this reason.
+// reasonBecomes waits until a phone is notified of this reason.
 func reasonBecomes(t testing.TB, reasons <-chan []byte, want wifi.Failure) {
 	t.Helper()
 	for {

@@ -22,9 +22,9 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d goroutines, %d descriptors, %d bytes in use, %d KiB resident", u.goroutines, u.descriptors, u.heap, u.resident)
 }
 
-// mayGrow is how much more memory in use the daemon may hold after faults or attacks
-// than before, in bytes; and how much more of the machine's, in KiB: Go gives back with
-// a delay what it does not use.
+// mayGrow is how much more of its heap the daemon may use after faults or attacks than before, in
+// bytes; mayGrowResident is the same for its resident memory, in KiB: Go returns unused memory to the
+// system with a delay.
 const (
 	mayGrow         = 256 << 10
 	mayGrowResident = 4 << 10
@@ -42,8 +42,8 @@ func mainPID(t testing.TB, service string) string {
 	return strings.TrimSpace(run(t, "systemctl", "show", "--property=MainPID", "--value", service))
 }
 
-// runsAnew waits until a service runs in another process than last, or is even
-// ready in it, and returns its ID.
+// runsAnew waits until a service runs in another process than last, with isReady until it is ready
+// there, and returns the process ID.
 func runsAnew(t testing.TB, service, last string, isReady bool) (pid string) {
 	t.Helper()
 	waitFor(t, service+" runs anew", patience, func() (err error) {

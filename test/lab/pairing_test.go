@@ -15,7 +15,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// What a phone is answered that has not paired as it must.
+// Answers to a phone that has not paired as it must.
 const (
 	attInsufficientAuthentication central.ATTError = 0x05
 	attInsufficientEncryption     central.ATTError = 0x0F
@@ -27,7 +27,7 @@ var (
 	others  = []string{central.ScanUUID, central.ScanPageUUID, central.DeviceUUID}
 )
 
-// refusedAll checks that each access is answered with an error, and does nothing.
+// refusedAll checks that each access is refused.
 func (r *rawATT) refusedAll(want central.ATTError) {
 	r.t.Helper()
 	check := func(what, uuid string, err error) {
@@ -69,8 +69,7 @@ func (p *phone) mayAll(g *gateway, open AP) {
 	g.stores(&open)
 }
 
-// TestSecurityNone provisions without any pairing, as bluetooth.security: none
-// allows with a warning.
+// TestSecurityNone provisions without pairing, which bluetooth.security: none allows, with a warning.
 func TestSecurityNone(t *testing.T) {
 	open := AP{SSID: "in plaintext", Security: wifi.Open}
 	g := start(t, situation{aps: []AP{open}, config: map[string]string{"bluetooth.security": "none"}})
@@ -136,9 +135,8 @@ func TestSecurityAuthenticated(t *testing.T) {
 	})
 }
 
-// cannotPair checks that the phone is not paired, however it goes on: the
-// gateway has no bond and the phone can do nothing there. asked says whether the
-// phone's user is to be asked for the passkey.
+// cannotPair checks that pairing fails and leaves nothing: the gateway has no bond, and the phone
+// can do nothing there. asked: the phone's user is to be asked for the passkey.
 func (p *phone) cannotPair(g *gateway, asked bool) {
 	p.t.Helper()
 	var refused *central.PairingError
@@ -160,8 +158,7 @@ func (p *phone) cannotPair(g *gateway, asked bool) {
 	}
 }
 
-// showedPasskey checks that the journal shows one passkey since entry begin, for
-// the phone.
+// showedPasskey checks that the journal has shown one passkey since entry begin, for the phone.
 func (g *gateway) showedPasskey(begin int, phone string) {
 	g.t.Helper()
 	shown := g.journal.all(begin, []string{"WIFIPROVD_PASSKEY="})
@@ -176,8 +173,7 @@ func (g *gateway) showedPasskey(begin int, phone string) {
 	}
 }
 
-// TestSecurityModeChange makes the mode stronger and weaker with bonds of both
-// modes.
+// TestSecurityModeChange changes to a stronger and to a weaker mode with bonds of both.
 func TestSecurityModeChange(t *testing.T) {
 	g := start(t, situation{})
 	phone := adapterAddress(t, phoneHCI)
@@ -223,10 +219,9 @@ func (g *gateway) changeMode(mode string) {
 	g.start()
 }
 
-// guesser is a phone that answers with a wrong passkey as long as wrong is set, and
-// gives up a pairing for which it is shown none: in the lab, where it shares
-// bluetoothd with the gateway, nothing can end it before (BlueZ
-// src/shared/mgmt.c, can_write_data: one command at a time, and this is one).
+// guesser is a phone that answers with a wrong passkey while wrong is set. It gives up a pairing for
+// which the gateway shows none: in the lab, where it shares bluetoothd with the gateway, nothing else
+// can end it (BlueZ src/shared/mgmt.c, can_write_data: one command at a time, and pairing is one).
 type guesser struct {
 	g     *gateway
 	p     *phone
@@ -247,7 +242,7 @@ func newGuesser(g *gateway) *guesser {
 	return s
 }
 
-// pair finds the gateway and tries to pair, and is as before if that fails.
+// pair finds the gateway and tries to pair. If that fails, it removes what is left of the try.
 func (s *guesser) pair() error {
 	s.g.from = s.g.journal.mark(s.g.t, "pair")
 	s.p.find()
@@ -263,7 +258,7 @@ func (s *guesser) pair() error {
 	return err
 }
 
-// guessed counts the passkeys and the lock-outs since entry begin of the journal.
+// guessed counts the passkeys and the lockouts in the journal since entry begin.
 func (g *gateway) guessed(begin int) (passkeys, locked int) {
 	return len(g.journal.all(begin, event("passkey"))), len(g.journal.all(begin, event("pairing-locked", "PRIORITY=4")))
 }

@@ -32,9 +32,9 @@ type usedSecret struct{ SSID, Password string }
 
 var secretMu sync.Mutex
 
-// secret notes a password that TestCanary will look for wherever it must not be.
-// It has to be distinctive: found anywhere, it was leaked. What is too short to
-// be a network's password is not looked for.
+// secret notes a password for TestCanary, which searches for it wherever it must not be. It has to be
+// distinctive: wherever it is found, it was leaked. What is too short for a network's password is
+// not searched for.
 func secret(t testing.TB, ssid, password string) {
 	t.Helper()
 	if len(password) < wifi.MinPassphraseLen {
@@ -88,9 +88,8 @@ func usedSecrets(t testing.TB) []usedSecret {
 	return used
 }
 
-// forms returns the ways in which a secret could be written down: itself and its
-// PSK (IEEE 802.11-2020, J.4), each as bytes, as programs print bytes, as text
-// with escapes, and in base64.
+// forms returns the forms in which a secret could be leaked: itself and its PSK (IEEE 802.11-2020,
+// J.4), each as bytes, as programs print bytes, as text with escapes, and in base64.
 func (s usedSecret) forms(t testing.TB) [][]byte {
 	t.Helper()
 	forms := writtenForms([]byte(s.Password))

@@ -14,7 +14,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// Key management as hostapd lists it for a station (IEEE 802.11-2020, table 9-151).
+// AKM suites as hostapd lists them for a station (IEEE 802.11-2020, table 9-151).
 const (
 	akmOpen      = ""
 	akmPSK       = "00-0f-ac-2"
@@ -27,7 +27,7 @@ type provisioned struct {
 	name     string
 	on       radio         // whose SSID and passphrase the phone writes
 	security wifi.Security // what it writes to Security; AutoDetect: nothing
-	akm      string        // what the two sides must have agreed on
+	akm      string        // what both sides must have agreed on
 }
 
 const easyPassphrase = "correct horse 1"
@@ -38,7 +38,7 @@ var (
 	rawPSK  = strings.Repeat("00c0FFee9a1B7f5e", 4)
 )
 
-// anyBytes returns an SSID of bytes that are hard to carry.
+// anyBytes returns an SSID of bytes that are hard to transport.
 func anyBytes() string {
 	every := make([]byte, 0, wifi.MaxSSIDLen)
 	every = append(every, "\x00\x01\t\n\r\x1b[2J\"\\'#={}\x7f\x80\xc3\x28\xf0\x9f\xff\xfe"...)
@@ -110,10 +110,9 @@ var securities = []struct {
 	}},
 }
 
-// TestEachSecurity joins every kind of network with every security type that
-// fits it, auto-detection among them, and secrets and names that are hard to
-// carry. It is a few gateways that are provisioned again and again, each by one
-// phone in one connection.
+// TestEachSecurity joins every kind of network with every security type that fits, auto-detection
+// included, and with secrets and names that are hard to transport. A few gateways are provisioned
+// again and again, each by one phone in one connection.
 func TestEachSecurity(t *testing.T) {
 	for _, c := range securities {
 		t.Run(c.name, func(t *testing.T) {
