@@ -71,7 +71,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := serve(ctx, c, log); err != nil {
-		log.Error("wifiprovd ends", "err", err)
+		log.Error("wifiprovd ends", "event", "ended", "err", err)
 		return exFailure
 	}
 	return 0

@@ -47,10 +47,10 @@ func (c *check) answered(owner string, err error) {
 	silent := same && msgbus.Unanswered(err)
 	switch {
 	case silent && !c.silent:
-		c.log.Warn("bluetoothd does not answer, phones are not served;" +
-			" if it stays so: systemctl restart bluetooth")
+		c.log.Warn("bluetoothd does not answer, phones are not served;"+
+			" if it stays so: systemctl restart bluetooth", "event", "bluetoothd-silent")
 	case same && !silent && c.silent:
-		c.log.Info("bluetoothd answers again")
+		c.log.Info("bluetoothd answers again", "event", "bluetoothd-answers")
 	}
 	c.running, c.silent = silent, silent
 	if same && msgbus.IsError(err, bluezError+"DoesNotExist") {
