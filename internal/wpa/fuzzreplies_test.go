@@ -30,7 +30,7 @@ func FuzzReplies(f *testing.F) {
 		}
 		if o.station == nil {
 			o.onDevice()
-			o.station.attempt = nil
+			o.station.attempt, o.station.mine = nil, ""
 		}
 		o.link, o.trouble.retry = nil, backoff{}
 		o.settle(time.Now())

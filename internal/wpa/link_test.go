@@ -211,8 +211,10 @@ func TestRoaming(t *testing.T) {
 		}
 		other.BSSID[5]++
 	}
-	r.Change(state("completed"))
-	r.sees(t, func(o *owner) bool { return o.station.incomplete == nil })
+	other.BSSID[5]-- // where it is
+	r.Roam(other)
+	r.InterfaceSignal("ScanDone", false) // when it has arrived, so have those before
+	r.sees(t, func(o *owner) bool { return !o.station.scanOK })
 	if len(l.Roamed()) > 0 {
 		t.Error("roaming is told of a connection that stayed where it was")
 	}
