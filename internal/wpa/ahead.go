@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	lookPause  = 10 * time.Second // between two scans ahead: whoever connects can cause one
+	lookPause  = 10 * time.Second // between two scans ahead: anybody in range can cause one
 	lookWithin = 15 * time.Second // a scan ahead, and the wait for its turn
-	wantedFor  = time.Minute      // a central that connected before Wi-Fi could be used
+	wantedFor  = time.Minute      // how long a scan that could not be done is made up for
 )
 
 // ahead is the policy of scanning ahead of a Join that is likely to come. It belongs to
@@ -18,7 +18,7 @@ const (
 type ahead struct {
 	looked    time.Time // when the last scan for all networks began
 	lookedFor time.Time // when the last scan for one network began
-	wanted    time.Time // when the first was last asked for; zero: it was done
+	wanted    time.Time // when a scan for all networks was asked for; zero: it was done
 	running   int       // scans ahead, and waits for their turn
 }
 
@@ -32,7 +32,7 @@ func (a *ahead) prepare(o *owner, ssid wifi.SSID) {
 	a.look(o)
 }
 
-// lookLate does, when networks can be joined, what could not be done before.
+// lookLate makes up for a scan that was asked for before networks could be joined.
 func (a *ahead) lookLate(o *owner) {
 	if time.Since(a.wanted) < wantedFor {
 		a.look(o)

@@ -33,7 +33,7 @@ type join struct {
 	turn  *turn
 	cred  wifi.Credentials
 	last  verdict.Verdict // what to say if the time is up
-	unfit error           // what to say if an access point that was heard lately, and did not fit, is not heard again
+	unfit error           // what to say if one that was heard lately, and did not fit, is missed now
 }
 
 // adopt takes over the connection that stands, if it is to the right SSID.

@@ -13,15 +13,16 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// maxBSS bounds how many scan results are looked at. wpa_supplicant keeps 200 by
-// default (bss_max_count), and more only of networks that are configured.
+// maxBSS bounds the scan results that are read: anybody in range can add some.
+// wpa_supplicant keeps 200 by default (bss_max_count), and exceeds that only for networks
+// that are configured.
 const maxBSS = 400
 
-// maxPending bounds how many calls wait for an answer at once. The system bus refuses
-// more than 128 of one connection (dbus-daemon, max_replies_per_connection).
+// maxPending bounds the calls that wait for an answer at once: the system bus lets a
+// connection have 128 (dbus-daemon, max_replies_per_connection), and others call, too.
 const maxPending = 50
 
-// bss is one access point's offer, as wpa_supplicant has seen it.
+// bss is what wpa_supplicant has heard of an access point.
 type bss struct {
 	path      dbus.ObjectPath
 	ssid      wifi.SSID
@@ -29,13 +30,13 @@ type bss struct {
 	frequency int // MHz
 	signal    int // dBm
 	age       time.Duration
-	privacy   bool     // its frames are encrypted, or were meant to be
+	privacy   bool     // the privacy bit of its capabilities: WEP or better
 	wpa       []string // key management of its WPA element, as in wpa-psk
 	rsn       []string // key management of its RSN element
 }
 
-// decodeBSS reads the properties of an access point. A name that is longer than
-// there can be is none.
+// decodeBSS reads the properties of an access point, whoever made them up: what is
+// missing or has another type is zero, and an SSID that is too long is empty.
 func decodeBSS(path dbus.ObjectPath, props map[string]dbus.Variant) bss {
 	ssid := msgbus.Value[[]byte](props, "SSID")
 	if len(ssid) > wifi.MaxSSIDLen {
@@ -82,7 +83,7 @@ func (b bss) String() string {
 	return "no encryption"
 }
 
-// describe says what the access points offer, each offer once.
+// describe lists what the access points offer, each offer once.
 func describe(found []bss) string {
 	var offers []string
 	for _, b := range found {
@@ -98,7 +99,8 @@ func (d *device) results(ctx context.Context, ssid wifi.SSID, age time.Duration)
 	return d.heard(ctx, func(b bss) bool { return b.ssid == ssid && b.age <= age })
 }
 
-// heard returns the access points that match.
+// heard returns the access points that match. The calls for their properties are sent
+// together, so that 200 of them do not cost 200 round trips.
 func (d *device) heard(ctx context.Context, match func(bss) bool) ([]bss, error) {
 	var paths []dbus.ObjectPath
 	if err := d.supplicant.Get(ctx, d.path, ifaceIface, "BSSs", &paths); err != nil {
@@ -118,7 +120,7 @@ func (d *device) heard(ctx context.Context, match func(bss) bool) ([]bss, error)
 			<-call.Done
 			var props map[string]dbus.Variant
 			if call.Store(&props) != nil {
-				continue // it was forgotten meanwhile, or sends elements that cannot be parsed
+				continue // it has expired meanwhile, or its elements cannot be parsed
 			}
 			if b := decodeBSS(some[i], props); b.frequency > 0 && match(b) {
 				found = append(found, b)

@@ -6,7 +6,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// offered makes one offer of all access points with the same name: the strongest's.
+// offered returns one offer per SSID, that of its strongest access point. Those that hide
+// their SSID are left out.
 func offered(found []bss) []wifi.Offer {
 	var offers []wifi.Offer
 	for _, b := range found {
@@ -28,7 +29,8 @@ func offered(found []bss) []wifi.Offer {
 	return offers
 }
 
-// hides reports whether an access point hides its name: it is empty, or zeros.
+// hides reports whether an access point hides its SSID: some send none, some as many
+// zeros as it has bytes.
 func hides(ssid wifi.SSID) bool {
 	for i := range len(ssid) {
 		if ssid[i] != 0 {
@@ -38,7 +40,7 @@ func hides(ssid wifi.SSID) bool {
 	return true
 }
 
-// offer says how the access point can be joined.
+// offer returns how the access point can be joined.
 func (b bss) offer() wifi.Offer {
 	o := wifi.Offer{SSID: b.ssid, SignalDBm: b.signal, Joinable: true}
 	psk := slices.Contains(b.rsn, "wpa-psk")

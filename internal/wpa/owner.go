@@ -21,7 +21,7 @@ type owner struct {
 	others sync.WaitGroup       // goroutines that the owner has started
 
 	waiters []func() (over bool)
-	asking  bool // a question is out; signals wait for its answer
+	asking  bool // a question is out; signals wait
 
 	station *station // nil: wpa_supplicant or the interface is not there
 	link    *Link    // the connection that the last Join made; nil: none, or it was told lost
@@ -43,7 +43,7 @@ func (o *owner) serve(signals <-chan *dbus.Signal) error {
 	for {
 		heard := signals
 		if o.asking {
-			heard = nil
+			heard = nil // what the answer says is taken in before what came after it
 		}
 		select {
 		case <-o.ctx.Done():

@@ -14,8 +14,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// Key management as wpa_supplicant writes it in a network's key_mgmt, and in
-// lower case in a BSS.
+// Key management (AKM) as in a network's key_mgmt (hostap, wpa_supplicant.conf); a BSS
+// has the same names in lower case.
 const (
 	akmNone      = "NONE"
 	akmPSK       = "WPA-PSK"
@@ -23,7 +23,7 @@ const (
 	akmSAE       = "SAE"
 )
 
-// wanted is the key management that each security type may use.
+// wanted are the AKMs that each security type may use.
 var wanted = map[wifi.Security][]string{
 	wifi.Open:            {akmNone},
 	wifi.WPA2PSK:         {akmPSK},
@@ -39,7 +39,7 @@ type plan struct {
 	proto  string   // RSN (WPA2, WPA3), or WPA where there is nothing better
 	pmf    int32    // ieee80211w: 0 off, 1 if the access point can, 2 required
 	scan   []int    // scan_freq, MHz
-	hidden bool     // scan_ssid: has to be called by its name
+	hidden bool     // scan_ssid: probe requests name it, which everybody in range can read
 }
 
 // protected reports whether the network has a password.
@@ -48,9 +48,10 @@ func (p plan) protected() bool { return !slices.Contains(p.akms, akmNone) }
 // sae reports whether WPA3 may be used.
 func (p plan) sae() bool { return slices.Contains(p.akms, akmSAE) }
 
-// choose decides how to join one of the access points found, given what the
-// owner asked for, what they offer, and what the radio can do. It returns the
-// plan and the access points that it is for.
+// choose decides how to join one of the access points found, given what the user asked
+// for, what they offer, and what the radio can do. It returns the plan and the access
+// points that it fits. Only what they offer goes into the plan: wpa_supplicant would
+// otherwise wait in vain for an access point that fits, and never say so.
 func choose(cred wifi.Credentials, found []bss, dev *device, hidden bool) (plan, []bss, error) {
 	akms, security := wanted[cred.Security], cred.Security
 	if security == wifi.AutoDetect && cred.Passphrase.Len() == 0 {
@@ -66,7 +67,7 @@ func choose(cred wifi.Credentials, found []bss, dev *device, hidden bool) (plan,
 		}
 	}
 	if len(fitting) == 0 && security == wifi.AutoDetect {
-		p.proto = "WPA" // the first WPA, which nobody asks for by name
+		p.proto = "WPA" // WPA2's predecessor has no security type of its own
 		for _, b := range found {
 			if offered := offers(b, akms, b.wpa); len(offered) > 0 {
 				fitting = append(fitting, b)
@@ -77,7 +78,8 @@ func choose(cred wifi.Credentials, found []bss, dev *device, hidden bool) (plan,
 	if len(fitting) == 0 {
 		return plan{}, nil, notOffered(cred, found, lacking)
 	}
-	// The type for both joins whatever of it the access point has next.
+	// Transition: an access point may be switched to WPA3 alone, or back, and the
+	// connection must survive that. wpa_supplicant prefers SAE where both are offered.
 	if security == wifi.WPAAutoPersonal {
 		p.akms = slices.Clone(akms)
 	}
@@ -92,7 +94,7 @@ func choose(cred wifi.Credentials, found []bss, dev *device, hidden bool) (plan,
 	return p, fitting, nil
 }
 
-// offers returns those of akms that b has, where offered is its RSN or WPA list.
+// offers returns which of akms b offers; offered is its RSN or its WPA element.
 func offers(b bss, akms, offered []string) []string {
 	var both []string
 	for _, akm := range akms {
@@ -103,8 +105,8 @@ func offers(b bss, akms, offered []string) []string {
 	return both
 }
 
-// possible returns those of akms that the radio and the password allow, and why
-// others are not.
+// possible returns which of akms the radio and the password allow, and, for a person,
+// why SAE is not among them. SAE needs the password itself, not a key derived from it.
 func possible(akms []string, cred wifi.Credentials, dev *device) (able []string, lacking string) {
 	_, raw := cred.Passphrase.RawPSK()
 	switch {
@@ -113,16 +115,16 @@ func possible(akms []string, cred wifi.Credentials, dev *device) (able []string,
 	case raw:
 		lacking = "a raw PSK cannot be used with WPA3"
 	case slices.Contains(cred.Passphrase.Bytes(), 0):
-		lacking = "a password with a zero byte cannot be used with WPA3" // wpa_supplicant's ends there
+		lacking = "a password with a zero byte cannot be used with WPA3" // sae_password is a C string
 	default:
 		return akms, ""
 	}
 	return slices.DeleteFunc(slices.Clone(akms), func(akm string) bool { return akm == akmSAE }), lacking
 }
 
-// notOffered says why none of the access points found can be joined. An empty
-// password on a protected network is a wrong password: the owner has to write
-// one, which is what that failure makes a phone ask for.
+// notOffered says why none of the access points found can be joined. An empty password
+// on a protected network counts as a wrong one: that failure makes a phone ask for the
+// password.
 func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
 	offer := describe(found)
 	if cred.Security == wifi.AutoDetect && cred.Passphrase.Len() == 0 && slices.ContainsFunc(found, func(b bss) bool { return b.offer().Joinable }) {
@@ -131,7 +133,7 @@ func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
 	}
 	detail := fmt.Sprintf("asked for security %s, the access point offers %s", cred.Security, offer)
 	if cred.Security == wifi.AutoDetect && !slices.ContainsFunc(found, func(b bss) bool { return !b.open() }) {
-		detail = "a password was given, but the network is open; to join it all the same, give none"
+		detail = "a password was given, but the network is open; to join it anyway, give none"
 	}
 	if lacking != "" && slices.ContainsFunc(found, func(b bss) bool { return slices.Contains(b.rsn, "sae") }) {
 		detail += "; " + lacking
@@ -139,8 +141,8 @@ func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
 	return &wifi.Error{Failure: wifi.FailureSecurityNotOffered, Detail: detail}
 }
 
-// protection returns ieee80211w. WPA3 requires protected management frames
-// (WPA3 specification, 2.3); the others use them if both sides can.
+// protection returns ieee80211w. WPA3 requires protected management frames, PMF (WPA3
+// specification, 2.3); WPA2 uses them if both sides can.
 func protection(p plan, security wifi.Security, dev *device) int32 {
 	switch {
 	case !p.protected() || p.proto == "WPA":
@@ -153,11 +155,13 @@ func protection(p plan, security wifi.Security, dev *device) int32 {
 	return 0
 }
 
-// properties returns what AddNetwork is given. wpa_supplicant writes `ay` as
-// hex, which carries every byte, and quotes `s` without escaping: so the SSID,
-// the PSK, which is derived here, and the SAE password go as `ay`.
+// properties returns AddNetwork's argument. wpa_supplicant puts an `ay` into its
+// configuration as hex, which carries every byte, and an `s` in quotes that it does not
+// escape (dbus_new_handlers.c, set_network_properties). So the SSID, the PSK and the SAE
+// password go as `ay`. For a PSK that means 32 bytes: it is derived here, which also
+// keeps a WPA2 passphrase from wpa_supplicant.
 //
-// The caller wipes the second value when the network has been added.
+// The second value is a secret, which the caller wipes once the network is added.
 func (p plan) properties(cred wifi.Credentials) (map[string]dbus.Variant, []byte, error) {
 	props := map[string]dbus.Variant{
 		"ssid":      dbus.MakeVariant([]byte(cred.SSID)),
@@ -186,14 +190,14 @@ func (p plan) properties(cred wifi.Credentials) (map[string]dbus.Variant, []byte
 	return props, psk, nil
 }
 
-// derivePSK returns the 256-bit PSK of a passphrase (IEEE 802.11-2020, J.4.1),
-// or the raw one that was given.
+// derivePSK returns the 256-bit PSK of a passphrase (IEEE 802.11-2020, J.4.1), or the
+// raw one that was given. It takes 0.12 s at 500 MIPS: 4096 rounds twice.
 func derivePSK(cred wifi.Credentials) ([]byte, error) {
 	if psk, ok := cred.Passphrase.RawPSK(); ok {
 		return psk, nil
 	}
 	secret := cred.Passphrase.Bytes()
-	// A view of the secret, not a string of its own that nobody could wipe.
+	// A view of the secret: a string of its own could not be wiped.
 	password := unsafe.String(unsafe.SliceData(secret), len(secret))
 	psk, err := pbkdf2.Key(sha1.New, password, []byte(cred.SSID), 4096, 32)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 
 const (
 	freshAge   = 5 * time.Second  // scan results this old are good enough to try
-	knownAge   = 3 * time.Minute  // results this old tell where to look first (wpa_supplicant's bss_expiration_age)
-	aroundAge  = 15 * time.Second // results this old count as around: one scan in many misses an access point
+	knownAge   = 3 * time.Minute  // results this old tell where to look first (bss_expiration_age)
+	aroundAge  = 15 * time.Second // results this old are told: a scan may miss an access point
 	scanWithin = 12 * time.Second // what Scan does to the radio: a Join waits for it
 	maxRefused = 3                // times in a row that a scan on one frequency may be refused
-	maxBusy    = 12               // times in a row that a radio may be busy; a full scan takes less
+	maxBusy    = 12               // times in a row that it may be busy: 6 s, more than a full scan
 )
 
 // Scan returns the networks that can be heard, one per SSID, without those that hide
@@ -111,15 +111,15 @@ func (s scanner) find(ctx context.Context, ssid wifi.SSID, frequency int) (found
 		for try := 1; !done; try++ {
 			switch {
 			case frequency != 0 && try > maxRefused:
-				return nil, false, nil // a channel that this radio or country does not have is refused like this, too
+				return nil, false, nil // so is a channel that this radio or country does not have
 			case try > maxBusy:
 				return nil, false, s.reset(ctx)
 			}
 			if done, err = s.scan(ctx, args); err != nil {
 				return nil, false, err
 			}
-			// Even if the radio was busy: it may have heard ssid for somebody
-			// else. wpa_supplicant rounds the age down to seconds.
+			// Even if the radio was busy: another's scan may have heard ssid.
+			// wpa_supplicant rounds the age down to seconds.
 			found, err := s.dev.results(ctx, ssid, time.Since(begin))
 			if err != nil || len(found) > 0 {
 				return found, hidden, err
@@ -161,7 +161,7 @@ func (s scanner) scan(ctx context.Context, args map[string]dbus.Variant) (done b
 	} else if msgbus.ErrorName(err) != errScan {
 		return false, err
 	}
-	// Another scan is running, of wpa_supplicant's own, which is not needed, or
+	// Another scan is running: wpa_supplicant's own, which nobody needs, or one
 	// left over from a wpa_supplicant that was killed.
 	s.c.cfg.Log.Debug("the radio is busy; scanning again soon", "err", err)
 	if err != nil {
