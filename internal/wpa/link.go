@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -22,6 +23,7 @@ type Link struct {
 	network dbus.ObjectPath
 	lost    chan string
 	roamed  chan struct{}
+	arrived atomic.Pointer[connection] // as it was at the join, until Network has told it
 
 	// What follows belongs to the owner.
 	bss       dbus.ObjectPath // of the access point
@@ -41,10 +43,14 @@ func (l *Link) Lost() <-chan string { return l.lost }
 func (l *Link) Roamed() <-chan struct{} { return l.roamed }
 
 // Network returns the network as it is now: the access point may be another one than
-// at the join, and the signal changes all the time.
+// at the join, and the signal changes all the time. The first call, for which a phone
+// waits, returns what the join has found out.
 func (l *Link) Network(ctx context.Context) (wifi.Network, error) {
 	if l.c.isGone(l.dev) {
 		return wifi.Network{}, errGone
+	}
+	if now := l.arrived.Swap(nil); now != nil {
+		return l.at(ctx, *now)
 	}
 	now, err := l.dev.connection(ctx)
 	if err == nil && now.network != l.network {
@@ -53,15 +59,23 @@ func (l *Link) Network(ctx context.Context) (wifi.Network, error) {
 	if err != nil {
 		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
 	}
-	b, err := l.dev.bssByPath(ctx, now.bss)
+	n, err := l.at(ctx, now)
 	if err != nil {
-		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
+		return wifi.Network{}, err
 	}
-	n := wifi.Network{SSID: b.ssid, BSSID: b.bssid, FrequencyMHz: b.frequency, SignalDBm: b.signal, AKM: now.akm}
 	if signal, ok := l.dev.signal(ctx); ok {
 		n.SignalDBm = signal // else the last scan's
 	}
 	return n, nil
+}
+
+// at returns the network of a connection, with its signal in the last scan.
+func (l *Link) at(ctx context.Context, now connection) (wifi.Network, error) {
+	b, err := l.dev.bssByPath(ctx, now.bss)
+	if err != nil {
+		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
+	}
+	return wifi.Network{SSID: b.ssid, BSSID: b.bssid, FrequencyMHz: b.frequency, SignalDBm: b.signal, AKM: now.akm}, nil
 }
 
 // watch makes the owner watch over a connection that was made.
@@ -70,6 +84,7 @@ func (c *Client) watch(dev *device, now connection) *Link {
 		c: c, dev: dev, network: now.network, bss: now.bss,
 		lost: make(chan string, 1), roamed: make(chan struct{}, 1),
 	}
+	l.arrived.Store(&now)
 	c.inbox.post(func(o *owner) {
 		o.link = l
 		if s := o.station; o.linked() {
@@ -80,11 +95,12 @@ func (c *Client) watch(dev *device, now connection) *Link {
 	return l
 }
 
-// at notes which access point the connection is to. That it has moved is told once the
+// movedTo notes which access point the connection is to. That it has moved is told once the
 // handshake with the new one is over: before, wpa_supplicant does not name the network.
-func (l *Link) at(bss dbus.ObjectPath, state string) {
+func (l *Link) movedTo(bss dbus.ObjectPath, state string) {
 	if bss != "" && bss != noPath && bss != l.bss {
 		l.bss, l.moved = bss, true
+		l.arrived.Store(nil)
 	}
 	if !l.moved || state != "completed" {
 		return

@@ -57,6 +57,9 @@ func TestScanWhileJoined(t *testing.T) {
 	if got, err := r.Scan(ctx); err != nil || len(got) != 1 || got[0].SSID != "lab" {
 		t.Errorf("got %v, %v", got, err)
 	}
+	if n, err := r.links[0].Network(ctx); err != nil || n.SSID != "lab" || n.SignalDBm != -50 { // of the join's scan
+		t.Errorf("the network is %+v, %v", n, err)
+	}
 	if n, err := r.links[0].Network(ctx); err != nil || n.SSID != "lab" || n.SignalDBm != -42 {
 		t.Errorf("the network is %+v, %v", n, err)
 	}

@@ -177,7 +177,7 @@ func (o *owner) apply(ch change) {
 	}
 	if o.linked() {
 		o.link.observe(s, time.Now())
-		o.link.at(ch.bss, s.state)
+		o.link.movedTo(ch.bss, s.state)
 	}
 }
 
