@@ -79,6 +79,8 @@ func (f *WPA) Start() {
 		"Capabilities": map[string]dbus.Variant{
 			"KeyMgmt":   dbus.MakeVariant([]string{"none", "wpa-psk", "wpa-psk-sha256", "sae"}),
 			"GroupMgmt": dbus.MakeVariant([]string{"aes-128-cmac"}),
+			"Pairwise":  dbus.MakeVariant([]string{"ccmp", "tkip", "none"}),
+			"Group":     dbus.MakeVariant([]string{"ccmp", "tkip", "wep104", "wep40"}),
 		},
 	}
 	f.mu.Unlock()

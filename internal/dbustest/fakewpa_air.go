@@ -106,17 +106,36 @@ func (f *WPA) Roam(ap AP) {
 }
 
 func (h heard) properties() map[string]dbus.Variant {
-	keyMgmt := func(akms []string) dbus.Variant {
-		return dbus.MakeVariant(map[string]dbus.Variant{"KeyMgmt": dbus.MakeVariant(append([]string{}, akms...))})
-	}
 	signal := h.Signal
 	if signal == 0 {
 		signal = -50
 	}
+	ies := append(element(h.RSN, 48, nil, 0x00, 0x0f, 0xac), element(h.WPA, 221, []byte{0x00, 0x50, 0xf2, 1}, 0x00, 0x50, 0xf2)...)
 	return map[string]dbus.Variant{
 		"SSID": dbus.MakeVariant([]byte(h.SSID)), "BSSID": dbus.MakeVariant(h.BSSID[:]),
 		"Frequency": dbus.MakeVariant(h.Frequency), "Signal": dbus.MakeVariant(signal),
-		"Privacy": dbus.MakeVariant(h.Privacy), "WPA": keyMgmt(h.WPA), "RSN": keyMgmt(h.RSN),
+		"Privacy": dbus.MakeVariant(h.Privacy), "IEs": dbus.MakeVariant(ies),
 		"Age": dbus.MakeVariant(uint32(time.Since(h.at) / time.Second)),
 	}
+}
+
+// akmTypes are AKM suites (IEEE 802.11-2020, table 9-151).
+var akmTypes = map[string]byte{
+	"wpa-eap": 1, "wpa-psk": 2, "wpa-ft-psk": 4, "wpa-psk-sha256": 6, "sae": 8, "ft-sae": 9, "owe": 18,
+}
+
+// element returns an RSN or WPA element with CCMP and these AKMs (9.4.2.24).
+func element(akms []string, id byte, prefix []byte, oui ...byte) []byte {
+	if len(akms) == 0 {
+		return nil
+	}
+	suite := func(of byte) []byte { return append(slices.Clone(oui), of) }
+	body := append(slices.Clone(prefix), 1, 0)
+	body = append(body, suite(4)...)
+	body = append(append(body, 1, 0), suite(4)...)
+	body = append(body, byte(len(akms)), 0)
+	for _, akm := range akms {
+		body = append(body, suite(akmTypes[akm])...)
+	}
+	return append([]byte{id, byte(len(body))}, body...)
 }

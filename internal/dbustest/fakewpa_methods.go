@@ -138,7 +138,13 @@ func (f *WPA) scan(msg *dbus.Message) answer {
 		for _, ap := range f.air {
 			by := slices.ContainsFunc(called, func(ssid []byte) bool { return string(ssid) == ap.SSID })
 			on := slices.ContainsFunc(channels, func(c []any) bool { return c[0] == uint32(ap.Frequency) })
-			if (by || !ap.Hidden && len(called) == 0) && (on || len(channels) == 0) {
+			if on = on || len(channels) == 0; !on {
+				continue
+			}
+			if ap.Hidden && !by { // its beacons do not tell the SSID
+				ap.SSID = ""
+			}
+			if by || len(called) == 0 {
 				f.hear(ap, time.Now())
 			}
 		}

@@ -7,7 +7,9 @@ const (
 	statusUnspecified   = 1
 	statusChallengeFail = 15  // SAE: the confirm message does not match
 	statusAuthTimeout   = 16  // what brcmfmac reports of every failed join, whatever the cause
+	statusTokenRequired = 76  // SAE: the commit message is to be sent again, with a token
 	statusHashToElement = 126 // SAE: the commit message was accepted
+	statusSAEPK         = 127 // the same
 )
 
 // Reason codes that judge distinguishes (table 9-49).
@@ -15,6 +17,8 @@ const (
 	reasonPrevAuthInvalid = 2
 	reasonLeaving         = 3 // as -3: this side left
 	reasonInactivity      = 4 // as -4: the access point is out of reach
+	reasonLeavingBSS      = 8 // as -8: this side left for another access point
+	reasonMIC             = 14
 	reason4WayTimeout     = 15
 	reasonDifferentIE     = 17
 )
@@ -35,6 +39,7 @@ var statusTexts = map[int32]string{
 	43:  "key management not valid",
 	45:  "security capabilities not supported",
 	53:  "invalid PMKID",
+	76:  "anti-clogging token required",
 	77:  "cryptographic group not supported",
 	82:  "poor channel conditions",
 	126: "hash to element",

@@ -16,11 +16,12 @@ import (
 
 // Change is what one signal of wpa_supplicant says about an interface.
 type Change struct {
-	State    string // empty: not changed
-	Auth     *int32 // AuthStatusCode, table 9-50; nil: not changed
-	Assoc    *int32 // AssocStatusCode, the same table
-	Reason   *int32 // DisconnectReason, table 9-49; negative: this side ended the connection
-	Mismatch bool   // PskMismatch or SaePasswordMismatch (wpa_supplicant 2.11 and later)
+	State       string // empty: not changed
+	Auth        *int32 // AuthStatusCode, table 9-50; nil: not changed
+	Assoc       *int32 // AssocStatusCode, the same table
+	Reason      *int32 // DisconnectReason, table 9-49; negative: this side ended the connection
+	PSKMismatch bool   // the signal PskMismatch (wpa_supplicant 2.11 and later)
+	SAEMismatch bool   // the signal SaePasswordMismatch (later still)
 }
 
 // Verdict is what a failed try to connect means.
@@ -28,6 +29,26 @@ type Verdict struct {
 	Failure wifi.Failure
 	Detail  string // for a person; it names the code
 	weight  weight
+}
+
+// Answered reports whether the access point has answered, so that the verdict is its own.
+func (v Verdict) Answered() bool {
+	return v.Failure != wifi.FailureNone && v.Failure != wifi.FailureTimedOut
+}
+
+// Together returns the verdict of several access points of one name, from those that have
+// answered: the password is wrong only if all of them say so. It is the zero one if there
+// are none.
+func Together(answers []Verdict) (v Verdict) {
+	for i, answer := range answers {
+		if i == 0 || v.Failure == wifi.FailureWrongPassword {
+			v = answer
+		}
+	}
+	if len(answers) > 1 {
+		v.Detail += fmt.Sprintf(" (%d access points of this name were tried)", len(answers))
+	}
+	return v
 }
 
 // weight is how much a verdict counts.
@@ -55,11 +76,13 @@ type Attempt struct {
 
 // try is what was heard of one try.
 type try struct {
-	state    string // the last one before it ended; empty: it has not begun
-	auth     *int32
-	assoc    *int32
-	reason   *int32
-	mismatch bool
+	state       string // the last one before it ended; empty: it has not begun, or was too short to show one
+	auth        *int32
+	assoc       *int32
+	reason      *int32
+	committed   bool // SAE: the access point has answered the commit message
+	pskMismatch bool
+	saeMismatch bool
 }
 
 // rank orders the states on the way to a connection. Any other state ends a try.
@@ -88,6 +111,10 @@ func (a *Attempt) Verdict() (v Verdict, final bool) { return a.verdict, a.final 
 // Observe takes in a change. wpa_supplicant sends DisconnectReason and AssocStatusCode
 // before the state changes, but AuthStatusCode along with it: codes that come with a
 // state that ends a try belong to that try.
+//
+// It gathers what changes within 5 ms (dbus_new_helpers.c,
+// wpa_dbus_mark_property_changed). So an access point that refuses at once is heard of by
+// its code alone: the states of that try are skipped.
 func (a *Attempt) Observe(ch Change) {
 	next := rank[ch.State]
 	begins := next > 0 && (a.try.state == "" || next < rank[a.try.state])
@@ -100,18 +127,34 @@ func (a *Attempt) Observe(ch Change) {
 	} else if next > 0 {
 		a.try.state = ch.State
 	}
-	if a.try.state == "" {
+	ends := ch.State != "" && next == 0
+	switch {
+	case a.try.state != "":
+		a.try.add(ch)
+	case ends && (isError(ch.Auth) || isError(ch.Assoc)):
+		a.try.add(ch)
+	default:
 		return // about an earlier connection
 	}
-	a.try.add(ch)
-	if ch.State != "" && next == 0 {
+	if ends {
 		a.end()
 	}
+}
+
+// isError reports whether the access point has said no with a status code.
+func isError(status *int32) bool {
+	return status != nil && !accepts(*status) && *status != statusTokenRequired
+}
+
+// accepts reports whether a status code says that a message was accepted.
+func accepts(status int32) bool {
+	return status == 0 || status == statusHashToElement || status == statusSAEPK
 }
 
 func (t *try) add(ch Change) {
 	if ch.Auth != nil {
 		t.auth = ch.Auth
+		t.committed = t.committed || accepts(*ch.Auth)
 	}
 	if ch.Assoc != nil {
 		t.assoc = ch.Assoc
@@ -119,7 +162,8 @@ func (t *try) add(ch Change) {
 	if ch.Reason != nil {
 		t.reason = ch.Reason
 	}
-	t.mismatch = t.mismatch || ch.Mismatch
+	t.pskMismatch = t.pskMismatch || ch.PSKMismatch
+	t.saeMismatch = t.saeMismatch || ch.SAEMismatch
 }
 
 // end judges the try that has ended, unless a final verdict stands already.
@@ -133,61 +177,84 @@ func (a *Attempt) end() {
 	a.try = try{}
 }
 
-// judge says what it means that a try has ended.
+// judge says what it means that a try has ended. A password is wrong only where the
+// handshake proves it: there is a driver fault that looks like each other sign of it.
 func judge(t try, protected, sae bool) Verdict {
 	switch {
-	case t.mismatch && (t.reason == nil || *t.reason != -reasonInactivity):
-		// wpa_supplicant reports a mismatch for every handshake that was cut, even by
-		// an access point that went out of reach (reason -4).
-		return Verdict{wifi.FailureWrongPassword, "wpa_supplicant found that the password does not match", certain}
+	case t.saeMismatch:
+		return Verdict{wifi.FailureWrongPassword, "wpa_supplicant found that the password does not match (WPA3)", certain}
 	case t.state == "4way_handshake" && protected:
 		return judgeHandshake(t)
-	case t.state == "authenticating":
+	case t.state == "authenticating", t.state == "" && isError(t.auth):
 		return judgeAuthentication(t, sae)
 	case t.assoc != nil && *t.assoc == statusAuthTimeout && protected:
-		return Verdict{wifi.FailureWrongPassword,
-			"wrong password, or the access point refused: this radio (brcmfmac?) does not tell which", likely}
-	case t.assoc != nil && *t.assoc != 0:
+		return Verdict{wifi.FailureRefused, "the access point refused, or the password is wrong: " +
+			"this radio (brcmfmac?) does not tell which (" + statusText(*t.assoc) + " in the association)", likely}
+	case isError(t.assoc):
 		return Verdict{wifi.FailureRefused, "the access point refused the association: " + statusText(*t.assoc), likely}
 	case t.reason != nil && *t.reason > 0:
-		return Verdict{wifi.FailureRefused, "the access point ended the connection: " + ReasonText(*t.reason), likely}
+		return Verdict{wifi.FailureRefused, fmt.Sprintf("the access point ended the connection (%s, state %s)", ReasonText(*t.reason), t.state), likely}
+	case t.reason != nil && ownFault(*t.reason):
+		return driverFault(t)
 	}
 	return Verdict{wifi.FailureTimedOut, fmt.Sprintf("the access point stopped answering (state %s)", t.state), passing}
+}
+
+// ownFault reports whether this side ended a connection because something failed here, not
+// because the access point is out of reach or wpa_supplicant turned to another one.
+func ownFault(reason int32) bool {
+	return reason < 0 && reason != -reasonInactivity && reason != -reasonLeaving && reason != -reasonLeavingBSS
+}
+
+// driverFault is the verdict on a try that this side ended: the keys could not be
+// installed, for one, as on a Raspberry Pi whose driver does not take the IGTK.
+func driverFault(t try) Verdict {
+	return Verdict{wifi.FailureHardware, fmt.Sprintf(
+		"this side ended the connection (%s, state %s); could the driver install the keys? See the journal of wpa_supplicant and the kernel",
+		ReasonText(*t.reason), t.state), likely}
 }
 
 // judgeHandshake judges a try that ended in the 4-way handshake (WPA2). The station
 // proves its key in message 2; an access point cannot tell a wrong key from a lost
 // message, so it repeats message 1 and gives up with reason 15, with reason 2, or in
-// silence.
+// silence; one that checks the message itself may say reason 14. PskMismatch says no more
+// than that the handshake was cut (wpa_supplicant, events.c, could_be_psk_mismatch), so
+// the reason is asked first.
 func judgeHandshake(t try) Verdict {
 	reason := int32(0)
 	if t.reason != nil {
 		reason = *t.reason
 	}
-	switch reason {
-	case reason4WayTimeout, reasonPrevAuthInvalid:
+	switch {
+	case reason == reason4WayTimeout, reason == reasonPrevAuthInvalid, reason == reasonMIC:
 		return Verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + ReasonText(reason), certain}
-	case -reasonDifferentIE:
+	case reason == -reasonDifferentIE:
 		return Verdict{wifi.FailureRefused, "the access point offers other security in the handshake than in its beacons", likely}
-	case 0, -reasonInactivity, -reasonLeaving:
-		return Verdict{wifi.FailureTimedOut, "the access point stopped answering during the WPA2 handshake; is the signal too weak?", passing}
+	case reason == 0 && t.pskMismatch:
+		return Verdict{wifi.FailureWrongPassword, "wpa_supplicant found that the password does not match (WPA2)", certain}
+	case reason > 0:
+		return Verdict{wifi.FailureRefused, "the access point cut the WPA2 handshake: " + ReasonText(reason) + "; is the password right?", likely}
+	case ownFault(reason):
+		return driverFault(t)
 	}
-	return Verdict{wifi.FailureWrongPassword, "most likely a wrong password: the access point cut the WPA2 handshake: " + ReasonText(reason), likely}
+	return Verdict{wifi.FailureTimedOut, "the access point stopped answering during the WPA2 handshake; is the signal too weak?", passing}
 }
 
 // judgeAuthentication judges a try that ended in authentication: SAE proves the
 // password there (IEEE 802.11-2020, 12.4), and access points turn stations away there.
+// Only one that has answered the commit message, which holds no proof yet, can have
+// judged the password.
 func judgeAuthentication(t try, sae bool) Verdict {
 	if t.auth == nil {
 		return Verdict{wifi.FailureTimedOut, "the access point does not answer; is the signal too weak?", passing}
 	}
 	switch status := *t.auth; {
-	case sae && (status == statusChallengeFail || status == statusUnspecified):
+	case sae && (status == statusChallengeFail || status == statusUnspecified && t.committed):
 		return Verdict{wifi.FailureWrongPassword, "the access point does not accept the password: " + statusText(status), certain}
-	case sae && (status == 0 || status == statusHashToElement):
+	case sae && accepts(status):
 		// It answered the commit message, then found that the confirm does not match.
 		return Verdict{wifi.FailureWrongPassword, "the access point fell silent when the password was to be confirmed (WPA3)", certain}
-	case status == 0:
+	case !isError(t.auth):
 		return Verdict{wifi.FailureTimedOut, "the access point stopped answering (state authenticating)", passing}
 	default:
 		return Verdict{wifi.FailureRefused, "the access point refused the authentication: " + statusText(status), likely}

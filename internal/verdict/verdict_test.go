@@ -63,24 +63,49 @@ var attempts = []struct {
 	{"WPA2 wrong password, reason 2", kindWPA2, sequence(toHandshake, []Change{{Reason: code(2)}, {State: "scanning"}}), false, wifi.FailureWrongPassword, true},
 	{"WPA2 wrong password, reason and state at once", kindWPA2, sequence(toHandshake[:3], []Change{{State: "4way_handshake", Reason: code(15)}, {State: "disconnected"}}), false, wifi.FailureWrongPassword, true},
 	{"WPA2 wrong password, next try follows at once", kindWPA2, sequence(toHandshake, []Change{{Reason: code(15)}, {State: "authenticating"}}), false, wifi.FailureWrongPassword, true},
-	{"WPA2 handshake cut once", kindWPA2, cutHandshake, false, wifi.FailureWrongPassword, false},
-	{"WPA2 handshake cut twice", kindWPA2, sequence(cutHandshake, cutHandshake), false, wifi.FailureWrongPassword, true},
+	{"WPA2 wrong password, reason 14", kindWPA2, sequence(toHandshake, []Change{{Reason: code(14)}, {State: "disconnected"}}), false, wifi.FailureWrongPassword, true},
+	{"WPA2 handshake cut once", kindWPA2, cutHandshake, false, wifi.FailureRefused, false},
+	{"WPA2 handshake cut twice", kindWPA2, sequence(cutHandshake, cutHandshake), false, wifi.FailureRefused, true},
 	{"WPA2 access point out of reach in the handshake", kindWPA2, sequence(lostHandshake, lostHandshake), false, wifi.FailureTimedOut, false},
 	{"WPA2 security differs in the handshake", kindWPA2, sequence(toHandshake, []Change{{Reason: code(-17)}, {State: "disconnected"}}), false, wifi.FailureRefused, false},
-	{"PskMismatch (wpa_supplicant 2.11)", kindWPA2, sequence(toHandshake, []Change{{Mismatch: true}, {Reason: code(1)}, {State: "disconnected"}}), false, wifi.FailureWrongPassword, true},
-	{"PskMismatch, but out of reach", kindWPA2, sequence(toHandshake, []Change{{Mismatch: true}, {Reason: code(-4)}, {State: "disconnected"}}), false, wifi.FailureTimedOut, false},
+	{"PskMismatch (wpa_supplicant 2.11)", kindWPA2, sequence(toHandshake, []Change{{PSKMismatch: true}, {State: "disconnected"}}), false, wifi.FailureWrongPassword, true},
+	{"PskMismatch, the access point gives another reason", kindWPA2, sequence(toHandshake, []Change{{PSKMismatch: true}, {Reason: code(1)}, {State: "disconnected"}}), false, wifi.FailureRefused, false},
+	{"PskMismatch, but out of reach", kindWPA2, sequence(toHandshake, []Change{{PSKMismatch: true}, {Reason: code(-4)}, {State: "disconnected"}}), false, wifi.FailureTimedOut, false},
+	{"PskMismatch, but the driver did not take a key", kindWPA2, sequence(toHandshake, []Change{{PSKMismatch: true}, {Reason: code(-1)}, {State: "disconnected"}}), false, wifi.FailureHardware, false},
+
+	// What wpa_supplicant does when the driver does not take the IGTK (wpa.c,
+	// wpa_supplicant_process_3_of_4): message 3 has come, so the password is right.
+	{"IGTK not installed, its state skipped", kindWPA2, sequence(toHandshake, []Change{{Reason: code(-1)}, {State: "disconnected"}}), false, wifi.FailureHardware, false},
+	{"IGTK not installed", kindWPA2, sequence(toHandshake, []Change{{State: "group_handshake"}, {Reason: code(-1)}, {State: "disconnected"}}), false, wifi.FailureHardware, false},
+	{"message 4 lost, and a timeout", kindWPA2, sequence(toHandshake, []Change{{State: "group_handshake"}, {Reason: code(15)}, {State: "disconnected"}}), false, wifi.FailureRefused, false},
+	{"message 4 lost after all keys, and a timeout", kindWPA2, sequence(toHandshake, []Change{{State: "completed"}, {Reason: code(15)}, {State: "disconnected"}}), false, wifi.FailureRefused, false},
+	{"another access point was turned to", kindWPA2, sequence(toHandshake, []Change{{Reason: code(-8)}, {State: "disconnected"}}), false, wifi.FailureTimedOut, false},
 
 	{"WPA3 wrong password", kindWPA3, wrongWPA3, false, wifi.FailureWrongPassword, true},
 	{"WPA3 wrong password, status 15", kindWPA3, sequence(toCommit, []Change{{State: "disconnected", Auth: code(15)}}), false, wifi.FailureWrongPassword, true},
 	{"WPA3 silence after the commit message", kindWPA3, sequence(toCommit, []Change{{State: "disconnected"}}), false, wifi.FailureWrongPassword, true},
 	{"WPA3 out of reach", kindWPA3, sequence(outOfReach, outOfReach), false, wifi.FailureTimedOut, false},
 	{"WPA3 refused", kindWPA3, sequence(toCommit, []Change{{State: "disconnected", Auth: code(17)}}), false, wifi.FailureRefused, false},
-	{"SaePasswordMismatch", kindWPA3, sequence(toCommit, []Change{{Mismatch: true}, {Reason: code(1)}, {State: "disconnected"}}), false, wifi.FailureWrongPassword, true},
+	{"WPA3 refused before the commit was answered", kindWPA3, []Change{{State: "authenticating"}, {State: "disconnected", Auth: code(1)}}, false, wifi.FailureRefused, false},
+	{"WPA3 full before the commit was answered", kindWPA3, []Change{{State: "authenticating"}, {State: "disconnected", Auth: code(17)}}, false, wifi.FailureRefused, false},
+	{"WPA3 busy, then silent", kindWPA3, []Change{{State: "authenticating"}, {Auth: code(76)}, {State: "disconnected"}}, false, wifi.FailureTimedOut, false},
+	{"WPA3 group not supported", kindWPA3, []Change{{State: "authenticating"}, {State: "disconnected", Auth: code(77)}}, false, wifi.FailureRefused, false},
+	{"WPA3 wrong password at the second try", kindWPA3, sequence([]Change{{State: "authenticating"}, {State: "disconnected", Auth: code(30)}}, wrongWPA3), false, wifi.FailureWrongPassword, true},
+	{"WPA3 refused after a try whose commit was answered", kindWPA3, sequence(toCommit, []Change{{Auth: code(30)}, {State: "disconnected"}, {State: "authenticating"}, {State: "disconnected", Auth: code(1)}}), false, wifi.FailureRefused, true},
+	{"SaePasswordMismatch", kindWPA3, sequence(toCommit, []Change{{SAEMismatch: true}, {Reason: code(1)}, {State: "disconnected"}}), false, wifi.FailureWrongPassword, true},
 
-	{"brcmfmac once", kindWPA2, brcmfmac, false, wifi.FailureWrongPassword, false},
-	{"brcmfmac twice", kindWPA2, sequence(brcmfmac, brcmfmac), false, wifi.FailureWrongPassword, true},
+	// From bug reports about the Raspberry Pi: every failure looks like this.
+	{"brcmfmac once", kindWPA2, brcmfmac, false, wifi.FailureRefused, false},
+	{"brcmfmac twice", kindWPA2, sequence(brcmfmac, brcmfmac), false, wifi.FailureRefused, true},
+	{"brcmfmac on WPA3", kindWPA3, sequence(brcmfmac, brcmfmac), false, wifi.FailureRefused, true},
 	{"brcmfmac on an open network", kindOpen, sequence(brcmfmac, brcmfmac), false, wifi.FailureRefused, true},
 
+	{"refused at once, the state skipped", kindWPA2, []Change{{State: "disconnected", Auth: code(1)}}, false, wifi.FailureRefused, false},
+	{"refused at once, twice", kindWPA2, []Change{{State: "disconnected", Auth: code(1)}, {State: "scanning"}, {State: "disconnected", Auth: code(1)}}, false, wifi.FailureRefused, true},
+	{"refused at once, open", kindOpen, []Change{{State: "scanning", Auth: code(17)}}, false, wifi.FailureRefused, false},
+	{"refused at once, WPA3", kindWPA3, []Change{{State: "disconnected", Auth: code(1)}}, false, wifi.FailureRefused, false},
+	{"association refused at once", kindWPA2, []Change{{State: "disconnected", Auth: code(0), Assoc: code(17)}}, false, wifi.FailureRefused, false},
+	{"a code alone is the earlier connection's", kindWPA2, []Change{{Auth: code(0)}, {State: "disconnected", Auth: code(0)}}, false, 0, false},
 	{"refused once", kindWPA2, refused, false, wifi.FailureRefused, false},
 	{"refused twice", kindWPA2, sequence(refused, refused), false, wifi.FailureRefused, true},
 	{"authentication refused", kindOpen, []Change{{State: "authenticating"}, {State: "disconnected", Auth: code(1)}}, false, wifi.FailureRefused, false},
@@ -129,7 +154,9 @@ func FuzzObserve(f *testing.F) {
 			case 3:
 				ch.Assoc = &code
 			case 4:
-				ch.Mismatch = true
+				ch.PSKMismatch = true
+			case 5:
+				ch.SAEMismatch = true
 			}
 			before := *a
 			a.Observe(ch)

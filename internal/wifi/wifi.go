@@ -74,8 +74,13 @@ const (
 	AKMWPAPSK    AKM = "WPA-PSK"
 	AKMPSK       AKM = "WPA2-PSK"
 	AKMPSKSHA256 AKM = "WPA2-PSK-SHA256"
-	AKMSAE       AKM = "SAE" // WPA3
+	AKMSAE       AKM = "SAE"    // WPA3
+	AKMFTPSK     AKM = "FT-PSK" // WPA2 with fast transition (802.11r)
+	AKMFTSAE     AKM = "FT-SAE" // WPA3 with it
 )
+
+// SAE reports whether a is WPA3.
+func (a AKM) SAE() bool { return a == AKMSAE || a == AKMFTSAE }
 
 // Network is an access point's BSS that the gateway has joined.
 type Network struct {
@@ -84,10 +89,11 @@ type Network struct {
 	FrequencyMHz int
 	SignalDBm    int
 	AKM          AKM
+	SAE          SAERecord // with this join
 }
 
 // Hint returns where to look for n the next time.
-func (n Network) Hint() Hint { return Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz} }
+func (n Network) Hint() Hint { return Hint{n.BSSID, n.FrequencyMHz, n.SAE} }
 
 // Offer is a network that can be heard.
 type Offer struct {

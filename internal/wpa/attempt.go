@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/godbus/dbus/v5"
@@ -32,8 +33,13 @@ type join struct {
 	dev   *device
 	turn  *turn
 	cred  wifi.Credentials
+	sae   wifi.SAERecord // what is known of WPA3 there
+	psk   *derived
 	last  verdict.Verdict // what to say if the time is up
 	unfit error           // what to say if one that was heard lately, and did not fit, is missed now
+
+	// answers are the verdicts of the access points that have answered, by BSSID.
+	answers map[string]verdict.Verdict
 }
 
 // adopt takes over the connection that stands, if it is to the right SSID.
@@ -46,7 +52,21 @@ func (j *join) adopt(ctx context.Context) *Link {
 		return nil
 	}
 	j.cfg.Log.Debug("taking over the connection that stands", "ssid", j.cred.SSID)
-	return j.watch(j.dev, now)
+	return j.watch(j.dev, now, j.sae)
+}
+
+// search is what is known of the access points that a Join has found.
+type search struct {
+	hidden bool // their name had to be called
+	looked bool // they were heard in this Join, so that what they offer is as they say
+	all    bool // all access points of the name in reach were heard, now or in the last minutes
+	last   bool // there is nowhere else to look
+}
+
+// final reports whether a verdict of all the access points that were found is that of the
+// network: then the search is over.
+func (s search) final(v verdict.Verdict) bool {
+	return s.all && (s.looked || v.Failure == wifi.FailureWrongPassword)
 }
 
 // run looks for the network where it is quickest to find, then everywhere.
@@ -60,21 +80,30 @@ func (j *join) run(ctx context.Context, hint wifi.Hint) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l, err := j.connect(ctx, found, j.turn.called == j.cred.SSID, false); !errors.Is(err, errUnreachable) {
+	all := j.turn.hasHeard(j.cred.SSID)
+	if l, err := j.connect(ctx, found, search{hidden: j.turn.called == j.cred.SSID, all: all}); !errors.Is(err, errUnreachable) {
 		return l, err
 	}
 	frequencies, err := j.where(ctx, hint)
 	if err != nil {
 		return nil, err
 	}
-	for _, frequency := range frequencies {
-		found, hidden, err := scanner{j.Client, j.dev}.find(ctx, j.cred.SSID, frequency)
+	j.psk.ahead() // while the radio scans
+	if len(frequencies) > 0 {
+		found, hidden, err := scanner{j.Client, j.dev}.find(ctx, j.turn, j.cred.SSID, frequencies)
 		if err != nil {
 			return nil, err
 		}
-		if l, err := j.connect(ctx, found, hidden, frequency == 0); !errors.Is(err, errUnreachable) {
+		if l, err := j.connect(ctx, found, search{hidden: hidden, looked: true, all: all}); !errors.Is(err, errUnreachable) {
 			return l, err
 		}
+	}
+	found, hidden, err := scanner{j.Client, j.dev}.find(ctx, j.turn, j.cred.SSID, nil)
+	if err != nil {
+		return nil, err
+	}
+	if l, err := j.connect(ctx, found, search{hidden: hidden, looked: true, all: true, last: true}); !errors.Is(err, errUnreachable) {
+		return l, err
 	}
 	return nil, j.notFound(ctx)
 }
@@ -87,6 +116,8 @@ func (j *join) notFound(ctx context.Context) error {
 		return err
 	case p.taken:
 		return errTaken
+	case len(j.answers) > 0:
+		return asError(verdict.Together(slices.Collect(maps.Values(j.answers))))
 	case j.unfit != nil:
 		return j.unfit // one scan in many misses an access point
 	}
@@ -94,8 +125,8 @@ func (j *join) notFound(ctx context.Context) error {
 		"no access point called %s is in reach; is it on, and on a channel that the country setting allows?", j.cred.SSID)}
 }
 
-// where returns the frequencies to look at, in MHz: where the network was joined last,
-// where it was heard in the last minutes, and 0 for everywhere.
+// where returns the frequencies to look at first, in MHz: where the network was joined
+// last, and where it was heard in the last minutes.
 func (j *join) where(ctx context.Context, hint wifi.Hint) ([]int, error) {
 	var frequencies []int
 	if hint.FrequencyMHz > 0 {
@@ -110,52 +141,73 @@ func (j *join) where(ctx context.Context, hint wifi.Hint) ([]int, error) {
 			frequencies = append(frequencies, b.frequency)
 		}
 	}
-	return append(frequencies, 0), nil
+	return frequencies, nil
 }
 
 // connect joins one of the access points found. It returns errUnreachable if there are
 // none and, unless the search was a full one, if none answers or fits.
-func (j *join) connect(ctx context.Context, found []bss, hidden, full bool) (*Link, error) {
+func (j *join) connect(ctx context.Context, found []bss, s search) (*Link, error) {
 	if len(found) == 0 {
 		return nil, errUnreachable
 	}
-	p, fitting, err := choose(j.cred, found, j.dev, hidden)
+	p, fitting, err := choose(j.cred, found, j.dev, j.sae, s.hidden)
 	if err != nil {
-		if !full {
+		if !s.last {
 			j.unfit, err = err, errUnreachable
 		}
 		return nil, err
 	}
+	return j.tryAll(ctx, p, fitting, s)
+}
+
+// attempt tries to connect as p says, until it is connected or the outcome is certain.
+// Unless patient, an access point that does not answer is given up, too. The verdict is
+// the zero one if wpa_supplicant did not even try. usesSAE tells that the access point has
+// WPA3, sae what is known of that if the attempt succeeds with WPA2.
+func (j *join) attempt(ctx context.Context, p plan, usesSAE, patient bool, sae wifi.SAERecord) (*Link, verdict.Verdict, error) {
 	if !j.usable(j.dev) {
-		return nil, errGone // NetworkManager has taken the interface, for one
+		return nil, verdict.Verdict{}, errGone // NetworkManager has taken the interface, for one
 	}
-	path, err := j.add(ctx, p)
-	if err != nil {
-		return nil, err
+	a := &attempt{Attempt: verdict.Attempt{Protected: p.protected(), SAE: usesSAE}}
+	if err := j.add(ctx, p, a); err != nil {
+		return nil, verdict.Verdict{}, err
 	}
-	j.cfg.Log.Debug("connecting", "ssid", j.cred.SSID, "key_mgmt", p.akms, "frequencies", p.scan, "hidden", p.hidden)
-	a := &attempt{network: path, Attempt: verdict.Attempt{Protected: p.protected(), SAE: p.sae() && anySAE(fitting)}}
-	now, err := j.follow(ctx, a, full)
-	if err != nil {
-		j.remove(ctx, path)
-		return nil, err
+	j.cfg.Log.Debug("connecting", "ssid", j.cred.SSID, "key_mgmt", p.akms, "frequencies", p.scan, "hidden", p.hidden, "bssid", p.bssid)
+	now, v, err := j.follow(ctx, a, patient)
+	if err != nil || now.network == "" {
+		j.remove(ctx, a.network)
+		return nil, v, err
 	}
-	return j.watch(j.dev, now), nil
+	if p.bssid != "" {
+		j.release(ctx, a.network)
+	}
+	return j.watch(j.dev, now, sae), v, nil
 }
 
 // add adds the network to wpa_supplicant.
-func (j *join) add(ctx context.Context, p plan) (dbus.ObjectPath, error) {
-	props, psk, err := p.properties(j.cred)
+func (j *join) add(ctx context.Context, p plan, a *attempt) error {
+	var psk []byte
+	if p.psk() {
+		var err error
+		if psk, err = j.psk.get(); err != nil {
+			return err
+		}
+	}
+	at, err := j.dev.call(ctx, "AddNetwork", []any{p.properties(j.cred, psk)}, &a.network)
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer clear(psk)
-	var path dbus.ObjectPath
-	if _, err = j.dev.call(ctx, "AddNetwork", []any{props}, &path); err != nil {
-		return "", err
+	a.since = at
+	j.on(j.dev, func(s *station) { s.mine = a.network })
+	return nil
+}
+
+// release lets a network that was joined move to its other access points.
+func (j *join) release(ctx context.Context, network dbus.ObjectPath) {
+	any := map[string]dbus.Variant{"bssid": dbus.MakeVariant("any")}
+	if err := j.dev.supplicant.Set(ctx, network, netIface, "Properties", any); err != nil {
+		j.cfg.Log.Warn("the network cannot move to its other access points", "err", msgbus.Plain(err))
 	}
-	j.on(j.dev, func(s *station) { s.mine = path })
-	return path, nil
 }
 
 // remove removes a network that failed, even if ctx has ended.
@@ -171,40 +223,39 @@ func (j *join) remove(ctx context.Context, path dbus.ObjectPath) {
 	j.on(j.dev, func(s *station) { s.mine, s.none = "", at })
 }
 
-// follow selects the network of a and waits for a connection or a final verdict.
-func (j *join) follow(ctx context.Context, a *attempt, full bool) (connection, error) {
+// follow selects the network of a and waits for a connection or a final verdict. The
+// connection is the zero one if there is none.
+func (j *join) follow(ctx context.Context, a *attempt, patient bool) (connection, verdict.Verdict, error) {
 	j.on(j.dev, func(s *station) { s.attempt = a })
 	defer j.on(j.dev, func(s *station) { s.attempt = nil })
 	if _, err := j.dev.call(ctx, "SelectNetwork", []any{a.network}); err != nil {
-		return connection{}, err
+		return connection{}, verdict.Verdict{}, err
 	}
-	if !full {
+	if !patient {
 		start, cancel := context.WithTimeout(ctx, j.times.start)
 		defer cancel()
 		if _, err := j.progress(start, a, progress.begun); err != nil && ctx.Err() == nil {
-			return connection{}, errUnreachable
+			return connection{}, verdict.Verdict{}, nil
 		}
 	}
 	p, err := j.progress(ctx, a, func(p progress) bool {
-		return p.over() || !full && p.verdict.Failure == wifi.FailureTimedOut
+		return p.over() || !patient && p.verdict.Failure == wifi.FailureTimedOut
 	})
 	if err != nil {
-		return connection{}, j.interrupted(a, err)
+		return connection{}, verdict.Verdict{}, j.interrupted(a, err)
 	}
-	j.last = p.last()
-	switch stale := !full && p.verdict.Failure != wifi.FailureWrongPassword; {
+	switch {
 	case p.taken:
-		return connection{}, errTaken
+		err = errTaken
 	case p.connected:
-		return j.arrived(ctx, a.network)
+		now, err := j.arrived(ctx, a.network)
+		return now, verdict.Verdict{}, err
 	case !p.able:
-		return connection{}, errGone
+		err = errGone
 	case p.removed:
-		return connection{}, errRemoved
-	case stale:
-		return connection{}, errUnreachable
+		err = errRemoved
 	}
-	return connection{}, &wifi.Error{Failure: p.verdict.Failure, Detail: p.verdict.Detail}
+	return connection{}, p.last(), err
 }
 
 // interrupted notes how far an attempt came, and returns the error that ended the wait
@@ -226,6 +277,9 @@ func (j *join) arrived(ctx context.Context, ours dbus.ObjectPath) (connection, e
 		err = &wifi.Error{Failure: wifi.FailureRefused, Detail: "the access point ended the connection at once"}
 	case err == nil && now.network != ours:
 		err = errTaken
+	}
+	if err != nil {
+		now = connection{}
 	}
 	return now, err
 }
@@ -272,8 +326,4 @@ func (j *join) progress(ctx context.Context, a *attempt, cond func(progress) boo
 		}
 		return p, cond(p)
 	})
-}
-
-func anySAE(found []bss) bool {
-	return slices.ContainsFunc(found, func(b bss) bool { return len(offers(b, []string{akmSAE}, b.rsn)) > 0 })
 }

@@ -30,9 +30,8 @@ type bss struct {
 	frequency int // MHz
 	signal    int // dBm
 	age       time.Duration
-	privacy   bool     // the privacy bit of its capabilities: WEP or better
-	wpa       []string // key management of its WPA element, as in wpa-psk
-	rsn       []string // key management of its RSN element
+	privacy   bool    // the privacy bit of its capabilities: WEP or better
+	rsn, wpa  element // empty: there is none
 }
 
 // decodeBSS reads the properties of an access point, whoever made them up: what is
@@ -42,6 +41,7 @@ func decodeBSS(path dbus.ObjectPath, props map[string]dbus.Variant) bss {
 	if len(ssid) > wifi.MaxSSIDLen {
 		ssid = nil
 	}
+	rsn, wpa := elements(msgbus.Value[[]byte](props, "IEs"))
 	return bss{
 		path:      path,
 		ssid:      wifi.SSID(ssid),
@@ -50,8 +50,8 @@ func decodeBSS(path dbus.ObjectPath, props map[string]dbus.Variant) bss {
 		signal:    int(msgbus.Value[int16](props, "Signal")),
 		age:       time.Duration(msgbus.Value[uint32](props, "Age")) * time.Second,
 		privacy:   msgbus.Value[bool](props, "Privacy"),
-		wpa:       list(props, "WPA", "KeyMgmt"),
-		rsn:       list(props, "RSN", "KeyMgmt"),
+		rsn:       rsn,
+		wpa:       wpa,
 	}
 }
 
@@ -63,17 +63,11 @@ func formatMAC(b []byte) string {
 }
 
 // open reports whether anybody may join without a password.
-func (b bss) open() bool { return !b.privacy && len(b.wpa) == 0 && len(b.rsn) == 0 }
+func (b bss) open() bool { return !b.privacy && !b.rsn.offers() && !b.wpa.offers() }
 
 // String says what the access point offers, for a person.
 func (b bss) String() string {
-	var offers []string
-	for _, akm := range b.rsn {
-		offers = append(offers, strings.ToUpper("wpa2/"+akm))
-	}
-	for _, akm := range b.wpa {
-		offers = append(offers, strings.ToUpper("wpa1/"+akm))
-	}
+	offers := append(b.rsn.text("WPA2"), b.wpa.text("WPA1")...)
 	switch {
 	case len(offers) > 0:
 		return strings.Join(offers, " ")

@@ -87,6 +87,14 @@ type turn struct {
 	link   *Link     // whose network is in wpa_supplicant
 	called wifi.SSID // the last network that was heard only when a scan called its name
 	heard  time.Time // when the last scan for all networks ended
+	sought wifi.SSID // the last network that a scan on all frequencies called
+	asked  time.Time // when that was
+}
+
+// hasHeard reports whether, in the last minutes, a scan on all frequencies has heard all
+// access points called ssid.
+func (t *turn) hasHeard(ssid wifi.SSID) bool {
+	return time.Since(t.heard) < knownAge || t.sought == ssid && time.Since(t.asked) < knownAge
 }
 
 // New returns a Client. Nothing works until Run is called.

@@ -294,9 +294,13 @@ func (r *rig) scansAsked() []map[string]any {
 func TestWhereItLooks(t *testing.T) {
 	wildcard := map[string]any{"Type": "active", "AllowRoam": false}
 	called := map[string]any{"Type": "active", "AllowRoam": false, "SSIDs": [][]byte{[]byte("lab")}}
-	on := func(args map[string]any, frequency uint32) map[string]any {
+	on := func(args map[string]any, frequencies ...uint32) map[string]any {
 		args = maps.Clone(args)
-		args["Channels"] = [][]any{{frequency, uint32(20)}}
+		var channels [][]any
+		for _, f := range frequencies {
+			channels = append(channels, []any{f, uint32(20)})
+		}
+		args["Channels"] = channels
 		return args
 	}
 	hidden := lab()
@@ -314,8 +318,9 @@ func TestWhereItLooks(t *testing.T) {
 		{"heard a while ago", lab(), 9 * time.Second, 0, []map[string]any{on(wildcard, 2437)}, nil},
 		{"heard too long ago", lab(), 4 * time.Minute, 0, []map[string]any{wildcard}, nil},
 		{"where it was", lab(), 0, 2437, []map[string]any{on(wildcard, 2437)}, nil},
-		{"no longer where it was", lab(), 0, 2412, []map[string]any{on(wildcard, 2412), on(called, 2412), wildcard}, nil},
-		{"hidden", hidden, 0, 0, []map[string]any{wildcard, called}, int32(1)},
+		{"no longer where it was", lab(), 0, 2412, []map[string]any{on(wildcard, 2412), wildcard}, nil},
+		{"where it was and where it was heard", lab(), 9 * time.Second, 2412, []map[string]any{on(wildcard, 2412, 2437)}, nil},
+		{"hidden", hidden, 0, 0, []map[string]any{wildcard, on(called, 2412, 2437, 2462)}, int32(1)},
 		{"hidden, where it was", hidden, 0, 2437, []map[string]any{on(wildcard, 2437), on(called, 2437)}, int32(1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {

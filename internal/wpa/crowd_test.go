@@ -81,9 +81,9 @@ func TestLostRightAfterTheJoin(t *testing.T) {
 // a phone ask for one.
 func TestNoPasswordForWhatTakesNone(t *testing.T) {
 	for name, ap := range map[string]bss{
-		"OWE": {ssid: "lab", rsn: []string{"owe"}}, "enterprise": {ssid: "lab", privacy: true, rsn: []string{"wpa-eap"}}, "WEP": {ssid: "lab", privacy: true},
+		"OWE": {ssid: "lab", rsn: with("OWE")}, "enterprise": {ssid: "lab", privacy: true, rsn: with("WPA-EAP")}, "WEP": {ssid: "lab", privacy: true},
 	} {
-		_, _, err := choose(wifi.Credentials{SSID: "lab", Security: wifi.AutoDetect}, []bss{ap}, &device{}, false)
+		_, _, err := choose(wifi.Credentials{SSID: "lab", Security: wifi.AutoDetect}, []bss{ap}, &device{ciphers: common}, wifi.SAEUntried, false)
 		if wifi.FailureOf(err) != wifi.FailureSecurityNotOffered {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/godbus/dbus/v5"
 
@@ -20,6 +21,7 @@ type device struct {
 	since      dbus.Sequence // signals before this one are older than the device
 	sae        bool          // the radio and its driver can do WPA3
 	pmf        bool          // they can protect management frames
+	ciphers    ciphers       // they can use
 }
 
 // findStation returns the interface, which wpa_supplicant is asked to take over if it
@@ -55,6 +57,10 @@ func (c *Client) findStation(ctx context.Context, conn *dbus.Conn) (*station, er
 	dev.since = since
 	dev.sae = slices.Contains(list(props, "Capabilities", "KeyMgmt"), "sae")
 	dev.pmf = slices.Contains(list(props, "Capabilities", "GroupMgmt"), "aes-128-cmac")
+	dev.ciphers = ciphers{
+		pairwise: upper(list(props, "Capabilities", "Pairwise")),
+		group:    upper(list(props, "Capabilities", "Group")),
+	}
 	return &station{dev: dev, state: msgbus.Value[string](props, "State")}, nil
 }
 
@@ -142,4 +148,12 @@ var errGone = errors.New("wpa_supplicant or the interface has gone")
 // list returns the strings that the dictionary property named dict has under key.
 func list(props map[string]dbus.Variant, dict, key string) []string {
 	return msgbus.Value[[]string](msgbus.Value[map[string]dbus.Variant](props, dict), key)
+}
+
+// upper returns names as a network's pairwise and group have them.
+func upper(names []string) []string {
+	for i, name := range names {
+		names[i] = strings.ToUpper(name)
+	}
+	return names
 }

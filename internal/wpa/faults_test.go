@@ -62,7 +62,7 @@ func TestJoinFails(t *testing.T) {
 	}{
 		{"wrong WPA2 password", with(lab(), wrongWPA2), wifi.FailureWrongPassword, "reason 15, 4-way handshake timeout"},
 		{"wrong WPA3 password", with(sae, wrongWPA3), wifi.FailureWrongPassword, "status 1"},
-		{"brcmfmac", with(lab(), brcmfmac, brcmfmac), wifi.FailureWrongPassword, "or the access point refused"},
+		{"brcmfmac", with(lab(), brcmfmac, brcmfmac), wifi.FailureRefused, "or the password is wrong"},
 		{"full", with(lab(), refused, refused), wifi.FailureRefused, "status 17, it serves as many stations as it can"},
 		{"not there", other, wifi.FailureNotFound, `"lab"`},
 		{"enterprise", dbustest.AP{SSID: "lab", BSSID: bssid, Frequency: 2437, Privacy: true, RSN: []string{"wpa-eap"}},

@@ -41,7 +41,7 @@ func FuzzReplies(f *testing.F) {
 				checkNetwork(t, n)
 			}
 		}
-		j := &join{Client: o.Client, dev: s.dev, turn: &turn{}, cred: homeCredentials()}
+		j := &join{Client: o.Client, dev: s.dev, turn: &turn{}, cred: homeCredentials(), psk: &derived{cred: homeCredentials()}}
 		if now, err := j.arrived(t.Context(), "/n"); err == nil && now.network != "/n" {
 			t.Errorf("arrived at %+v", now)
 		}
@@ -55,7 +55,9 @@ func FuzzReplies(f *testing.F) {
 // checkNetworks adds a network, removes it, and takes over one that stands.
 func checkNetworks(t *testing.T, j *join, o *owner) {
 	t.Helper()
-	path, err := j.add(t.Context(), plan{akms: []string{akmNone}})
+	a := &attempt{}
+	err := j.add(t.Context(), plan{akms: []string{akmNone}}, a)
+	path := a.network
 	o.runPosts()
 	if err == nil != (o.station.mine != "") || o.station.mine != path {
 		t.Errorf("added %q, %v; ours is %q", path, err, o.station.mine)
@@ -114,7 +116,7 @@ func fuzzedPaths(v *dbustest.Values) []dbus.ObjectPath {
 }
 
 func fuzzedInterface(v *dbustest.Values) map[string]dbus.Variant {
-	lists := func() any { return fuzzedLists(v, "KeyMgmt", "GroupMgmt") }
+	lists := func() any { return fuzzedLists(v, "KeyMgmt", "GroupMgmt", "Pairwise", "Group") }
 	return v.Fields(
 		dbustest.Field{Name: "State", Make: func() any { return v.Pick("completed", stateDisabled, v.Word()) }},
 		dbustest.Field{Name: "CurrentNetwork", Make: func() any { return v.Path("/n", "/") }},
@@ -125,15 +127,24 @@ func fuzzedInterface(v *dbustest.Values) map[string]dbus.Variant {
 }
 
 func fuzzedBSS(v *dbustest.Values) map[string]dbus.Variant {
-	bytes, lists := func() any { return v.Bytes() }, func() any { return fuzzedLists(v, "KeyMgmt") }
+	bytes := func() any { return v.Bytes() }
 	return v.Fields(
 		dbustest.Field{Name: "SSID", Make: bytes}, dbustest.Field{Name: "BSSID", Make: bytes},
 		dbustest.Field{Name: "Frequency", Make: func() any { return uint16(v.Int()) + 1 }},
 		dbustest.Field{Name: "Signal", Make: func() any { return int16(v.Int()) }},
 		dbustest.Field{Name: "Age", Make: func() any { return uint32(v.Int()) }},
 		dbustest.Field{Name: "Privacy", Make: func() any { return v.Int() > 0 }},
-		dbustest.Field{Name: "WPA", Make: lists}, dbustest.Field{Name: "RSN", Make: lists},
+		dbustest.Field{Name: "IEs", Make: func() any { return fuzzedElements(v) }},
 	)
+}
+
+// fuzzedElements returns any bytes, or an RSN element with any bytes where it may have
+// suites.
+func fuzzedElements(v *dbustest.Values) []byte {
+	if v.Int() > 0 {
+		return v.Bytes()
+	}
+	return append([]byte{idRSN, 20, 1, 0, 0, 0x0f, 0xac, 4, 1, 0, 0, 0x0f, 0xac, 4, 1, 0, 0, 0x0f, 0xac, byte(v.Int()), 0, 0}, v.Bytes()...)
 }
 
 func fuzzedLists(v *dbustest.Values, names ...string) map[string]dbus.Variant {
@@ -158,13 +169,13 @@ func checkFound(t *testing.T, j *join, found []bss) {
 		t.Errorf("%d access points", len(found))
 	}
 	told := map[wifi.SSID]bool{}
-	for _, o := range offered(found) {
+	for _, o := range offered(found, j.dev) {
 		if told[o.SSID] || hides(o.SSID) || len(o.SSID) > wifi.MaxSSIDLen || !o.Security.Valid() {
 			t.Errorf("offered %+v, again: %v", o, told[o.SSID])
 		}
 		told[o.SSID] = true
 	}
-	p, fitting, err := choose(j.cred, found, j.dev, false)
+	p, fitting, err := choose(j.cred, found, j.dev, j.sae, false)
 	var failure *wifi.Error
 	switch {
 	case err != nil && (!errors.As(err, &failure) || strings.Contains(err.Error(), "correct horse")):

@@ -32,13 +32,16 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 	defer c.give(t)
 	adopt := target.Proven && !t.joined // a candidate's password would not have been tried
 	t.joined = true
+	psk := &derived{cred: target.Credentials}
+	defer psk.wipe()
 	for meddling := 0; ; {
 		dev, err := c.available(ctx)
 		if err != nil {
 			err = &wifi.Error{Failure: wifi.FailureHardware, Detail: c.view.Load().problem}
 			return nil, c.failure(ctx, err, verdict.Verdict{})
 		}
-		j := &join{Client: c, dev: dev, turn: t, cred: target.Credentials}
+		j := &join{Client: c, dev: dev, turn: t, cred: target.Credentials, sae: target.Hint.SAE, psk: psk,
+			answers: map[string]verdict.Verdict{}}
 		if adopt {
 			if t.link = j.adopt(ctx); t.link != nil {
 				return t.link, nil

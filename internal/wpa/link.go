@@ -21,6 +21,7 @@ type Link struct {
 	c       *Client
 	dev     *device
 	network dbus.ObjectPath
+	sae     wifi.SAERecord // with the join
 	lost    chan string
 	roamed  chan struct{}
 	arrived atomic.Pointer[connection] // as it was at the join, until Network has told it
@@ -75,13 +76,17 @@ func (l *Link) at(ctx context.Context, now connection) (wifi.Network, error) {
 	if err != nil {
 		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
 	}
-	return wifi.Network{SSID: b.ssid, BSSID: b.bssid, FrequencyMHz: b.frequency, SignalDBm: b.signal, AKM: now.akm}, nil
+	n := wifi.Network{SSID: b.ssid, BSSID: b.bssid, FrequencyMHz: b.frequency, SignalDBm: b.signal, AKM: now.akm, SAE: l.sae}
+	if n.AKM.SAE() {
+		n.SAE = wifi.SAEWorked
+	}
+	return n, nil
 }
 
 // watch makes the owner watch over a connection that was made.
-func (c *Client) watch(dev *device, now connection) *Link {
+func (c *Client) watch(dev *device, now connection, sae wifi.SAERecord) *Link {
 	l := &Link{
-		c: c, dev: dev, network: now.network, bss: now.bss,
+		c: c, dev: dev, network: now.network, sae: sae, bss: now.bss,
 		lost: make(chan string, 1), roamed: make(chan struct{}, 1),
 	}
 	l.arrived.Store(&now)

@@ -9,6 +9,7 @@ const (
 	rootIface  = service
 	ifaceIface = service + ".Interface"
 	bssIface   = service + ".BSS"
+	netIface   = service + ".Network"
 
 	errIfaceUnknown = service + ".InterfaceUnknown"
 	errIfaceExists  = service + ".InterfaceExists"

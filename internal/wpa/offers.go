@@ -8,13 +8,13 @@ import (
 
 // offered returns one offer per SSID, that of its strongest access point. Those that hide
 // their SSID are left out.
-func offered(found []bss) []wifi.Offer {
+func offered(found []bss, dev *device) []wifi.Offer {
 	var offers []wifi.Offer
 	for _, b := range found {
 		if hides(b.ssid) {
 			continue
 		}
-		o := b.offer()
+		o := b.offer(dev)
 		i := slices.IndexFunc(offers, func(o wifi.Offer) bool { return o.SSID == b.ssid })
 		if i < 0 {
 			offers = append(offers, o)
@@ -40,14 +40,18 @@ func hides(ssid wifi.SSID) bool {
 	return true
 }
 
-// offer returns how the access point can be joined.
-func (b bss) offer() wifi.Offer {
-	o := wifi.Offer{SSID: b.ssid, SignalDBm: b.signal, Joinable: true}
-	psk := slices.Contains(b.rsn, "wpa-psk")
-	sha256, sae := slices.Contains(b.rsn, "wpa-psk-sha256"), slices.Contains(b.rsn, "sae")
+// offer returns how the access point can be joined with this radio.
+func (b bss) offer(dev *device) wifi.Offer {
+	o := wifi.Offer{SSID: b.ssid, SignalDBm: b.signal}
+	has := func(akms ...string) bool {
+		return slices.ContainsFunc(akms, func(akm string) bool { return slices.Contains(b.rsn.akms, akm) })
+	}
+	psk, sha256, sae := has(akmPSK, akmFTPSK), has(akmPSKSHA256), has(akmSAE, akmFTSAE)
+	able := len(b.rsn.usable(dev.ciphers).pairwise) > 0
+	o.Joinable = able && (psk || sha256 || sae && dev.sae)
 	switch {
 	case b.open():
-		o.Security = wifi.Open
+		o.Security, o.Joinable = wifi.Open, true
 	case sae && (psk || sha256):
 		o.Security = wifi.WPAAutoPersonal
 	case sae:
@@ -57,7 +61,8 @@ func (b bss) offer() wifi.Offer {
 	case sha256:
 		o.Security = wifi.WPA2PSKSHA256
 	default:
-		o.Security, o.Joinable = wifi.AutoDetect, slices.Contains(b.wpa, "wpa-psk")
+		o.Security = wifi.AutoDetect
+		o.Joinable = slices.Contains(b.wpa.akms, akmPSK) && len(b.wpa.usable(dev.ciphers).pairwise) > 0
 	}
 	return o
 }

@@ -1,26 +1,24 @@
 package wpa
 
 import (
-	"crypto/pbkdf2"
-	"crypto/sha1"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// Key management (AKM) as in a network's key_mgmt (hostap, wpa_supplicant.conf); a BSS
-// has the same names in lower case.
+// Key management (AKM) as in a network's key_mgmt (hostap, wpa_supplicant.conf).
 const (
 	akmNone      = "NONE"
 	akmPSK       = "WPA-PSK"
 	akmPSKSHA256 = "WPA-PSK-SHA256"
 	akmSAE       = "SAE"
+	akmFTPSK     = "FT-PSK" // PSK and SAE with fast transition, 802.11r
+	akmFTSAE     = "FT-SAE"
 )
 
 // wanted are the AKMs that each security type may use.
@@ -33,76 +31,120 @@ var wanted = map[wifi.Security][]string{
 	wifi.AutoDetect:      {akmPSK, akmPSKSHA256, akmSAE},
 }
 
+// fastTransition are the AKMs that some networks offer in place of the plain ones.
+var fastTransition = map[string]string{akmPSK: akmFTPSK, akmSAE: akmFTSAE}
+
+// defaultCiphers are what a network takes for pairwise and group that names none
+// (hostap, wpa_supplicant/config_ssid.h).
+var defaultCiphers = []string{"CCMP", "TKIP"}
+
 // plan is how a network is going to be joined.
 type plan struct {
-	akms   []string // key_mgmt
-	proto  string   // RSN (WPA2, WPA3), or WPA where there is nothing better
-	pmf    int32    // ieee80211w: 0 off, 1 if the access point can, 2 required
-	scan   []int    // scan_freq, MHz
-	hidden bool     // scan_ssid: probe requests name it, which everybody in range can read
+	akms    []string // key_mgmt
+	ciphers ciphers
+	proto   string // RSN (WPA2, WPA3), or WPA where there is nothing better
+	pmf     int32  // ieee80211w: 0 off, 1 if the access point can, 2 required
+	scan    []int  // scan_freq, MHz
+	hidden  bool   // scan_ssid: probe requests name it, which everybody in range can read
+	bssid   string // the only access point to join; empty: any of the network
 }
+
+func isSAE(akm string) bool { return akm == akmSAE || akm == akmFTSAE }
 
 // protected reports whether the network has a password.
 func (p plan) protected() bool { return !slices.Contains(p.akms, akmNone) }
 
-// sae reports whether WPA3 may be used.
-func (p plan) sae() bool { return slices.Contains(p.akms, akmSAE) }
+// sae reports whether WPA3 may be used, psk whether WPA2 may be.
+func (p plan) sae() bool { return slices.ContainsFunc(p.akms, isSAE) }
+func (p plan) psk() bool { return p.protected() && slices.ContainsFunc(p.akms, isNoSAE) }
+
+func isNoSAE(akm string) bool { return !isSAE(akm) }
+
+// withoutSAE returns the plan that does without WPA3.
+func (p plan) withoutSAE() plan {
+	p.akms = slices.DeleteFunc(slices.Clone(p.akms), isSAE)
+	return p
+}
 
 // choose decides how to join one of the access points found, given what the user asked
-// for, what they offer, and what the radio can do. It returns the plan and the access
-// points that it fits. Only what they offer goes into the plan: wpa_supplicant would
-// otherwise wait in vain for an access point that fits, and never say so.
-func choose(cred wifi.Credentials, found []bss, dev *device, hidden bool) (plan, []bss, error) {
+// for, what they offer, what the radio can do and what is known of WPA3 there. It returns
+// the plan and the access points that it fits, the strongest first. Only what they offer
+// goes into the plan: wpa_supplicant would otherwise wait in vain for an access point that
+// fits, and never say so.
+func choose(cred wifi.Credentials, found []bss, dev *device, sae wifi.SAERecord, hidden bool) (plan, []bss, error) {
 	akms, security := wanted[cred.Security], cred.Security
 	if security == wifi.AutoDetect && cred.Passphrase.Len() == 0 {
 		akms, security = wanted[wifi.Open], wifi.Open
 	}
 	akms, lacking := possible(akms, cred, dev)
-	p := plan{proto: "RSN", hidden: hidden}
-	var fitting []bss
-	for _, b := range found {
-		if offered := offers(b, akms, b.rsn); len(offered) > 0 {
-			fitting = append(fitting, b)
-			p.akms = append(p.akms, offered...)
-		}
+	if psk := slices.DeleteFunc(slices.Clone(akms), isSAE); sae == wifi.SAEFailed && anyFits(found, psk, dev) {
+		akms = psk
 	}
+	p := plan{proto: "RSN", hidden: hidden}
+	fitting := p.fit(found, akms, dev, func(b bss) element { return b.rsn })
 	if len(fitting) == 0 && security == wifi.AutoDetect {
 		p.proto = "WPA" // WPA2's predecessor has no security type of its own
-		for _, b := range found {
-			if offered := offers(b, akms, b.wpa); len(offered) > 0 {
-				fitting = append(fitting, b)
-				p.akms = append(p.akms, offered...)
-			}
-		}
+		fitting = p.fit(found, akms, dev, func(b bss) element { return b.wpa })
 	}
 	if len(fitting) == 0 {
-		return plan{}, nil, notOffered(cred, found, lacking)
+		return plan{}, nil, notOffered(cred, found, dev, lacking)
 	}
 	// Transition: an access point may be switched to WPA3 alone, or back, and the
 	// connection must survive that. wpa_supplicant prefers SAE where both are offered.
 	if security == wifi.WPAAutoPersonal {
-		p.akms = slices.Clone(akms)
+		p.akms = union(p.akms, akms)
 	}
-	slices.Sort(p.akms)
-	p.akms = slices.Compact(p.akms)
 	p.pmf = protection(p, security, dev)
-	for _, b := range fitting {
+	slices.SortStableFunc(fitting, func(a, b bss) int { return b.signal - a.signal })
+	return p, fitting, nil
+}
+
+// fit takes what of akms the access points offer, in the element that of returns, into the
+// plan, and returns those that offer any.
+func (p *plan) fit(found []bss, akms []string, dev *device, of func(bss) element) (fitting []bss) {
+	for _, b := range found {
+		offered, usable := b.fits(akms, of(b), dev)
+		if len(offered) == 0 {
+			continue
+		}
+		fitting = append(fitting, b)
+		p.akms = union(p.akms, offered)
+		p.ciphers.add(usable)
 		p.scan = append(p.scan, b.frequency)
 	}
 	slices.Sort(p.scan)
 	p.scan = slices.Compact(p.scan)
-	return p, fitting, nil
+	return fitting
 }
 
-// offers returns which of akms b offers; offered is its RSN or its WPA element.
-func offers(b bss, akms, offered []string) []string {
-	var both []string
+func anyFits(found []bss, akms []string, dev *device) bool {
+	return slices.ContainsFunc(found, func(b bss) bool {
+		offered, _ := b.fits(akms, b.rsn, dev)
+		return len(offered) > 0
+	})
+}
+
+// fits returns which of akms b offers in one of its elements, and the ciphers to use.
+func (b bss) fits(akms []string, e element, dev *device) (offered []string, usable ciphers) {
+	if b.open() {
+		if slices.Contains(akms, akmNone) {
+			offered = []string{akmNone}
+		}
+		return offered, ciphers{}
+	}
+	usable = e.usable(dev.ciphers)
+	if len(usable.pairwise) == 0 {
+		return nil, ciphers{}
+	}
 	for _, akm := range akms {
-		if akm == akmNone && b.open() || slices.Contains(offered, strings.ToLower(akm)) {
-			both = append(both, akm)
+		switch ft := fastTransition[akm]; {
+		case slices.Contains(e.akms, akm):
+			offered = append(offered, akm)
+		case ft != "" && slices.Contains(e.akms, ft):
+			offered = append(offered, ft)
 		}
 	}
-	return both
+	return offered, usable
 }
 
 // possible returns which of akms the radio and the password allow, and, for a person,
@@ -114,20 +156,18 @@ func possible(akms []string, cred wifi.Credentials, dev *device) (able []string,
 		lacking = "this radio or its driver cannot do WPA3"
 	case raw:
 		lacking = "a raw PSK cannot be used with WPA3"
-	case slices.Contains(cred.Passphrase.Bytes(), 0):
-		lacking = "a password with a zero byte cannot be used with WPA3" // sae_password is a C string
 	default:
 		return akms, ""
 	}
-	return slices.DeleteFunc(slices.Clone(akms), func(akm string) bool { return akm == akmSAE }), lacking
+	return slices.DeleteFunc(slices.Clone(akms), isSAE), lacking
 }
 
 // notOffered says why none of the access points found can be joined. An empty password
 // on a protected network counts as a wrong one: that failure makes a phone ask for the
 // password.
-func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
+func notOffered(cred wifi.Credentials, found []bss, dev *device, lacking string) error {
 	offer := describe(found)
-	if cred.Security == wifi.AutoDetect && cred.Passphrase.Len() == 0 && slices.ContainsFunc(found, func(b bss) bool { return b.offer().Joinable }) {
+	if cred.Security == wifi.AutoDetect && cred.Passphrase.Len() == 0 && slices.ContainsFunc(found, func(b bss) bool { return b.offer(dev).Joinable }) {
 		return &wifi.Error{Failure: wifi.FailureWrongPassword,
 			Detail: fmt.Sprintf("the network needs a password and none was given; the access point offers %s", offer)}
 	}
@@ -135,8 +175,11 @@ func notOffered(cred wifi.Credentials, found []bss, lacking string) error {
 	if cred.Security == wifi.AutoDetect && !slices.ContainsFunc(found, func(b bss) bool { return !b.open() }) {
 		detail = "a password was given, but the network is open; to join it anyway, give none"
 	}
-	if lacking != "" && slices.ContainsFunc(found, func(b bss) bool { return slices.Contains(b.rsn, "sae") }) {
+	if lacking != "" && slices.ContainsFunc(found, func(b bss) bool { return slices.ContainsFunc(b.rsn.akms, isSAE) }) {
 		detail += "; " + lacking
+	}
+	if i := slices.IndexFunc(found, func(b bss) bool { return b.rsn.offers() && len(b.rsn.usable(dev.ciphers).pairwise) == 0 }); i >= 0 {
+		detail += fmt.Sprintf("; this radio or its driver lacks the ciphers: pairwise %s, group %s", strings.Join(found[i].rsn.pairwise, " "), found[i].rsn.group)
 	}
 	return &wifi.Error{Failure: wifi.FailureSecurityNotOffered, Detail: detail}
 }
@@ -147,7 +190,7 @@ func protection(p plan, security wifi.Security, dev *device) int32 {
 	switch {
 	case !p.protected() || p.proto == "WPA":
 		return 0
-	case slices.Equal(p.akms, []string{akmSAE}):
+	case !p.psk():
 		return 2
 	case dev.pmf || p.sae():
 		return 1
@@ -161,8 +204,8 @@ func protection(p plan, security wifi.Security, dev *device) int32 {
 // password go as `ay`. For a PSK that means 32 bytes: it is derived here, which also
 // keeps a WPA2 passphrase from wpa_supplicant.
 //
-// The second value is a secret, which the caller wipes once the network is added.
-func (p plan) properties(cred wifi.Credentials) (map[string]dbus.Variant, []byte, error) {
+// psk is what derivePSK returns, and used only if the plan has a use for it.
+func (p plan) properties(cred wifi.Credentials, psk []byte) map[string]dbus.Variant {
 	props := map[string]dbus.Variant{
 		"ssid":      dbus.MakeVariant([]byte(cred.SSID)),
 		"key_mgmt":  dbus.MakeVariant(strings.Join(p.akms, " ")),
@@ -171,39 +214,27 @@ func (p plan) properties(cred wifi.Credentials) (map[string]dbus.Variant, []byte
 	if p.hidden {
 		props["scan_ssid"] = dbus.MakeVariant(int32(1))
 	}
+	if p.bssid != "" {
+		props["bssid"] = dbus.MakeVariant(p.bssid)
+	}
 	if !p.protected() {
-		return props, nil, nil
+		return props
+	}
+	if all := union(defaultCiphers, p.ciphers.pairwise); len(all) > len(defaultCiphers) {
+		props["pairwise"] = dbus.MakeVariant(strings.Join(all, " "))
+	}
+	if all := union(defaultCiphers, p.ciphers.group); len(all) > len(defaultCiphers) {
+		props["group"] = dbus.MakeVariant(strings.Join(all, " "))
 	}
 	props["proto"] = dbus.MakeVariant(p.proto)
 	props["ieee80211w"] = dbus.MakeVariant(p.pmf)
 	if p.sae() {
 		props["sae_password"] = dbus.MakeVariant(cred.Passphrase.Bytes())
 	}
-	if slices.Equal(p.akms, []string{akmSAE}) {
-		return props, nil, nil
+	if p.psk() {
+		props["psk"] = dbus.MakeVariant(psk)
 	}
-	psk, err := derivePSK(cred)
-	if err != nil {
-		return nil, nil, err
-	}
-	props["psk"] = dbus.MakeVariant(psk)
-	return props, psk, nil
-}
-
-// derivePSK returns the 256-bit PSK of a passphrase (IEEE 802.11-2020, J.4.1), or the
-// raw one that was given. It takes 0.12 s at 500 MIPS: 4096 rounds twice.
-func derivePSK(cred wifi.Credentials) ([]byte, error) {
-	if psk, ok := cred.Passphrase.RawPSK(); ok {
-		return psk, nil
-	}
-	secret := cred.Passphrase.Bytes()
-	// A view of the secret: a string of its own could not be wiped.
-	password := unsafe.String(unsafe.SliceData(secret), len(secret))
-	psk, err := pbkdf2.Key(sha1.New, password, []byte(cred.SSID), 4096, 32)
-	if err != nil {
-		return nil, fmt.Errorf("derive the PSK: %w", err)
-	}
-	return psk, nil
+	return props
 }
 
 func joinInts(numbers []int) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -49,7 +50,7 @@ func (c *Client) Scan(ctx context.Context) ([]wifi.Offer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scan: %w", err)
 	}
-	return offered(found), nil
+	return offered(found, v.dev), nil
 }
 
 // scanner scans with an interface, for whoever has the turn.
@@ -61,7 +62,7 @@ type scanner struct {
 // hear scans for all networks on all frequencies.
 func (s scanner) hear(ctx context.Context, t *turn) error {
 	for range maxBusy {
-		done, err := s.scan(ctx, scanArgs("", 0))
+		done, err := s.scan(ctx, scanArgs(""))
 		if err != nil {
 			return err
 		}
@@ -76,13 +77,17 @@ func (s scanner) hear(ctx context.Context, t *turn) error {
 
 // call scans for ssid by its name, unless it was heard lately.
 func (s scanner) call(ctx context.Context, t *turn, ssid wifi.SSID) error {
-	if known, err := s.dev.results(ctx, ssid, knownAge); err != nil || len(known) > 0 {
+	if known, err := s.dev.results(ctx, ssid, knownAge); err != nil || len(known) > 0 && t.hasHeard(ssid) {
 		return err
 	}
-	if _, err := s.scan(ctx, scanArgs(ssid, 0)); err != nil {
+	done, err := s.scan(ctx, scanArgs(ssid))
+	if err != nil {
 		return err
 	}
 	s.finished()
+	if done {
+		t.sought, t.asked = ssid, time.Now()
+	}
 	found, err := s.dev.results(ctx, ssid, freshAge)
 	if err == nil && len(found) > 0 {
 		t.called = ssid
@@ -98,35 +103,67 @@ func (s scanner) endedEarly(err error) {
 	s.c.cfg.Log.Debug("scan ahead ended early", "interface", s.c.cfg.Interface, "err", msgbus.Plain(err))
 }
 
-// find looks for ssid on one frequency in MHz, or on all if it is 0: first among the
-// access points that tell their name, then, only if it is not there, by calling it.
-// hidden tells that it had to be called.
-func (s scanner) find(ctx context.Context, ssid wifi.SSID, frequency int) (found []bss, hidden bool, err error) {
-	for _, hidden := range []bool{false, true} {
-		args := scanArgs("", frequency)
-		if hidden {
-			args = scanArgs(ssid, frequency)
-		}
-		begin, done := time.Now(), false
-		for try := 1; !done; try++ {
-			switch {
-			case frequency != 0 && try > maxRefused:
-				return nil, false, nil // so is a channel that this radio or country does not have
-			case try > maxBusy:
-				return nil, false, s.reset(ctx)
-			}
-			if done, err = s.scan(ctx, args); err != nil {
-				return nil, false, err
-			}
-			// Even if the radio was busy: another's scan may have heard ssid.
-			// wpa_supplicant rounds the age down to seconds.
-			found, err := s.dev.results(ctx, ssid, time.Since(begin))
-			if err != nil || len(found) > 0 {
-				return found, hidden, err
-			}
+// find looks for ssid on some frequencies in MHz, or on all if there are none. It listens
+// for all names first. Only if ssid is not among them does it call it, which tells
+// everybody in range: where an access point hides its name, and, after a search
+// everywhere, on the channels that most use, as one scan in many misses an access point.
+// hidden tells that ssid had to be called.
+func (s scanner) find(ctx context.Context, t *turn, ssid wifi.SSID, frequencies []int) (found []bss, hidden bool, err error) {
+	begin, everywhere := time.Now(), len(frequencies) == 0
+	found, err = s.seek(ctx, ssid, "", frequencies)
+	if everywhere && err == nil {
+		t.heard = time.Now()
+	}
+	if err != nil || len(found) > 0 {
+		return found, false, err
+	}
+	// wpa_supplicant rounds the age down to seconds.
+	hiding, err := s.dev.heard(ctx, func(b bss) bool { return hides(b.ssid) && b.age <= time.Since(begin) })
+	if err != nil {
+		return nil, false, err
+	}
+	var again []int
+	if everywhere {
+		again = slices.Clone(crowded)
+	}
+	for _, b := range hiding {
+		if !slices.Contains(again, b.frequency) && (everywhere || slices.Contains(frequencies, b.frequency)) {
+			again = append(again, b.frequency)
 		}
 	}
-	return nil, false, nil
+	if len(again) == 0 {
+		return nil, false, nil
+	}
+	found, err = s.seek(ctx, ssid, ssid, again)
+	return found, true, err
+}
+
+// crowded are the channels 1, 6 and 11, in MHz: of those that do not overlap, in the band
+// that every country and radio has.
+var crowded = []int{2412, 2437, 2462}
+
+// seek scans, for the name called or, if that is empty, for all, and returns the access
+// points called ssid. It insists while the radio is busy.
+func (s scanner) seek(ctx context.Context, ssid, called wifi.SSID, frequencies []int) ([]bss, error) {
+	begin, done := time.Now(), false
+	for try := 1; !done; try++ {
+		switch {
+		case len(frequencies) > 0 && try > maxRefused:
+			return nil, nil // so is a channel that this radio or country does not have
+		case try > maxBusy:
+			return nil, s.reset(ctx)
+		}
+		var err error
+		if done, err = s.scan(ctx, scanArgs(called, frequencies...)); err != nil {
+			return nil, err
+		}
+		// Even if the radio was busy: another's scan may have heard ssid.
+		found, err := s.dev.results(ctx, ssid, time.Since(begin))
+		if err != nil || len(found) > 0 {
+			return found, err
+		}
+	}
+	return nil, nil
 }
 
 // channel is an element of Scan's Channels: center frequency and width in MHz.
@@ -134,9 +171,9 @@ func (s scanner) find(ctx context.Context, ssid wifi.SSID, frequency int) (found
 type channel struct{ Frequency, Width uint32 }
 
 // scanArgs returns the argument of Scan: for ssid, or for every network if it is empty;
-// on one frequency in MHz, or on all if it is 0. AllowRoam false keeps wpa_supplicant
-// from joining anything because of the results.
-func scanArgs(ssid wifi.SSID, frequency int) map[string]dbus.Variant {
+// on these frequencies in MHz, or on all if there are none. AllowRoam false keeps
+// wpa_supplicant from joining anything because of the results.
+func scanArgs(ssid wifi.SSID, frequencies ...int) map[string]dbus.Variant {
 	args := map[string]dbus.Variant{
 		"Type":      dbus.MakeVariant("active"),
 		"AllowRoam": dbus.MakeVariant(false),
@@ -144,8 +181,12 @@ func scanArgs(ssid wifi.SSID, frequency int) map[string]dbus.Variant {
 	if ssid != "" {
 		args["SSIDs"] = dbus.MakeVariant([][]byte{[]byte(ssid)})
 	}
-	if frequency > 0 {
-		args["Channels"] = dbus.MakeVariant([]channel{{uint32(frequency), 20}})
+	if len(frequencies) > 0 {
+		var channels []channel
+		for _, f := range frequencies {
+			channels = append(channels, channel{uint32(f), 20})
+		}
+		args["Channels"] = dbus.MakeVariant(channels)
 	}
 	return args
 }

@@ -105,18 +105,22 @@ func (o *owner) receiveOf(s *station, signal *dbus.Signal) {
 	case ifaceIface + ".NetworkSelected":
 		if path, ok := first.(dbus.ObjectPath); ok {
 			s.selected(path, signal.Sequence)
-			o.apply(change{network: path})
+			o.apply(change{at: signal.Sequence, network: path})
 		}
 	case ifaceIface + ".NetworkRemoved":
-		o.networkRemoved(s, first)
-	case ifaceIface + ".PskMismatch", ifaceIface + ".SaePasswordMismatch":
-		o.apply(change{Change: verdict.Change{Mismatch: true}})
+		o.networkRemoved(s, first, signal.Sequence)
+	case ifaceIface + ".PskMismatch":
+		o.apply(change{at: signal.Sequence, Change: verdict.Change{PSKMismatch: true}})
+	case ifaceIface + ".SaePasswordMismatch":
+		o.apply(change{at: signal.Sequence, Change: verdict.Change{SAEMismatch: true}})
 	case msgbus.PropertiesChanged:
 		if len(signal.Body) < 2 {
 			return
 		}
 		if props, ok := signal.Body[1].(map[string]dbus.Variant); ok {
-			o.change(s, decodeChange(props))
+			ch := decodeChange(props)
+			ch.at = signal.Sequence
+			o.change(s, ch)
 		}
 	}
 }
@@ -183,8 +187,8 @@ func (o *owner) apply(ch change) {
 
 // networkRemoved notes that a network is no longer in wpa_supplicant. If it is the one
 // in use, another program has removed it.
-func (o *owner) networkRemoved(s *station, path any) {
-	if s.attempt != nil && s.attempt.network == path {
+func (o *owner) networkRemoved(s *station, path any, at dbus.Sequence) {
+	if s.attempt != nil && s.attempt.network == path && at > s.attempt.since {
 		s.attempt.removed = true
 	}
 	if o.linked() && o.link.network == path {

@@ -34,12 +34,14 @@ type station struct {
 type attempt struct {
 	verdict.Attempt
 	network dbus.ObjectPath
-	removed bool // from wpa_supplicant, by another program
+	since   dbus.Sequence // when the network was added; older signals are about another one
+	removed bool          // from wpa_supplicant, by another program
 }
 
 // change is what one signal says about the interface.
 type change struct {
 	verdict.Change
+	at      dbus.Sequence   // its place among the signals
 	network dbus.ObjectPath // CurrentNetwork; empty: not changed
 	bss     dbus.ObjectPath // CurrentBSS; empty: not changed
 }
@@ -55,7 +57,7 @@ func (s *station) apply(ch change) {
 	if ch.network != "" {
 		s.current = ch.network
 	}
-	if s.attempt != nil {
+	if s.attempt != nil && ch.at > s.attempt.since {
 		s.attempt.Observe(ch.Change)
 	}
 }
