@@ -41,6 +41,19 @@ type docNetwork struct {
 	Proven       bool    `json:"proven"`
 	BSSID        string  `json:"bssid"`
 	FrequencyMHz int     `json:"frequency_mhz"`
+	SAE          string  `json:"sae"` // of saeRecords; not there in version 1
+}
+
+// saeRecords are the names of what is known of WPA3 on a network.
+var saeRecords = map[wifi.SAERecord]string{wifi.SAEWorked: "worked", wifi.SAEFailed: "failed"}
+
+func parseSAERecord(name string) (wifi.SAERecord, bool) {
+	for record, n := range saeRecords {
+		if n == name {
+			return record, true
+		}
+	}
+	return wifi.SAEUntried, name == ""
 }
 
 type docBond struct {
@@ -131,6 +144,10 @@ func targets(networks []docNetwork) (out []wifi.Target, err error) {
 		if err != nil {
 			return out, errors.New("a security type is unknown")
 		}
+		sae, ok := parseSAERecord(n.SAE)
+		if !ok {
+			return out, errors.New("what is known of WPA3 is unknown")
+		}
 		out = append(out, wifi.Target{
 			ID: n.ID,
 			Credentials: wifi.Credentials{
@@ -138,7 +155,7 @@ func targets(networks []docNetwork) (out []wifi.Target, err error) {
 				Passphrase: wifi.NewPassphrase(n.Passphrase),
 				Security:   security,
 			},
-			Hint:   wifi.Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz},
+			Hint:   wifi.Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz, SAE: sae},
 			Proven: n.Proven,
 		})
 	}
@@ -200,5 +217,9 @@ func appendNetwork(b []byte, n wifi.Target) []byte {
 	b = append(b, bssid...)
 	b = append(b, `,"frequency_mhz":`...)
 	b = strconv.AppendInt(b, int64(n.Hint.FrequencyMHz), 10)
+	if name := saeRecords[n.Hint.SAE]; name != "" {
+		b = append(b, `,"sae":"`...)
+		b = append(append(b, name...), '"')
+	}
 	return append(b, '}')
 }

@@ -23,6 +23,11 @@ func network(id wifi.ID, ssid, passphrase string, security wifi.Security) wifi.T
 	return n
 }
 
+func withSAE(n wifi.Target, record wifi.SAERecord) wifi.Target {
+	n.Hint.SAE = record
+	return n
+}
+
 func candidate(id wifi.ID, ssid, passphrase string, security wifi.Security) wifi.Target {
 	return wifi.Target{ID: id, Credentials: credentials(ssid, passphrase, security)}
 }
@@ -107,11 +112,13 @@ func TestSaveAndLoad(t *testing.T) {
 		every[i] = byte(i * 8)
 	}
 	for name, c := range map[string]contents{
-		"empty":     {},
-		"proven":    holding(network(1, "home", "correct horse", wifi.AutoDetect)),
-		"candidate": holding(candidate(math.MaxUint32, "home", `"quoted\" `+"\x00\xff", wifi.WPA2PSK)),
-		"open":      holding(network(1, "café", "", wifi.Open)),
-		"any bytes": holding(network(1, string(every), strings.Repeat("0aF", 21)+"b", wifi.WPA2PSKSHA256)),
+		"empty":      {},
+		"proven":     holding(network(1, "home", "correct horse", wifi.AutoDetect)),
+		"WPA3 works": holding(withSAE(network(1, "home", "correct horse", wifi.WPAAutoPersonal), wifi.SAEWorked)),
+		"WPA3 fails": holding(withSAE(network(1, "home", "correct horse", wifi.AutoDetect), wifi.SAEFailed)),
+		"candidate":  holding(candidate(math.MaxUint32, "home", `"quoted\" `+"\x01\xff", wifi.WPA2PSK)),
+		"open":       holding(network(1, "café", "", wifi.Open)),
+		"any bytes":  holding(network(1, string(every), strings.Repeat("0aF", 21)+"b", wifi.WPA2PSKSHA256)),
 		"all": {
 			networks: []wifi.Target{
 				network(7, "a", "12345678", wifi.WPA3SAE),

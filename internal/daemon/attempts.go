@@ -93,7 +93,7 @@ func (a *attempts) join(ctx context.Context, number uint64, t wifi.Target) {
 	defer cancel()
 	link, err := a.cfg.Networks.Join(ctx, t)
 	if err != nil {
-		a.ended(number, err)
+		a.joinFailed(number, t.Credentials, err)
 		return
 	}
 	network, err := link.Network(ctx)
@@ -102,6 +102,16 @@ func (a *attempts) join(ctx context.Context, number uint64, t wifi.Target) {
 		return
 	}
 	a.post(func(l *loop) { l.joined(number, link, network) })
+}
+
+// joinFailed tells the journal, beside the reason, what makes a wrong password look
+// mistyped. The password itself is tried as it was written, and never changed.
+func (a *attempts) joinFailed(number uint64, c wifi.Credentials, err error) {
+	failure, detail := describe(err)
+	if doubt := c.Doubt(); doubt != "" && (failure == wifi.FailureWrongPassword || failure == wifi.FailureRefused) {
+		detail += "; " + doubt
+	}
+	a.tell(fsm.Ended{Attempt: number, Failure: failure, Detail: detail})
 }
 
 // promote notes that the candidate was joined.

@@ -10,8 +10,9 @@ import (
 
 // How long the machine waits, and for what.
 const (
-	HoldFailed     = 3 * time.Second // FAILED stays this long, so that a phone can read it
-	ReconnectAfter = time.Second     // a lost link is PROVISIONED this long, then CONNECTING
+	HoldFailed     = 3 * time.Second        // FAILED stays this long, so that a phone can read it
+	HoldBack       = 100 * time.Millisecond // it stays this long when there is a network to go back to: others need that
+	ReconnectAfter = time.Second            // a lost link is PROVISIONED this long, then CONNECTING
 	FirstRetry     = 10 * time.Second
 	LongestRetry   = 5 * time.Minute // the pause doubles with each failure, up to this
 )

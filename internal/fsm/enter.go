@@ -38,15 +38,15 @@ func (a *Attempt) fail(reason wifi.Failure, detail string, out *output) {
 		return
 	}
 	a.Phase = gateway.Holding
-	next := "another attempt after a pause"
+	next, hold := "another attempt after a pause", HoldFailed
 	switch {
 	case a.Link:
 		next = "the stored network stays joined"
 	case a.Tries == 0:
-		next = "back to the stored network"
+		next, hold = "back to the stored network", HoldBack
 	}
 	out.show(gateway.Failed, reason, detail, next)
-	a.Timer.start(RetryTimer, HoldFailed, out)
+	a.Timer.start(RetryTimer, hold, out)
 }
 
 // rest waits for a phone.

@@ -1,6 +1,7 @@
 package wifi
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -83,6 +84,24 @@ func (c Credentials) Validate() error {
 	return nil
 }
 
+// Doubt returns, for a person, what makes a password that was refused look mistyped: white
+// space at an end of it, as copying leaves there. Empty: nothing.
+func (c Credentials) Doubt() string {
+	b := c.Passphrase.b
+	switch {
+	case bytes.HasSuffix(b, []byte("\n")), bytes.HasSuffix(b, []byte("\r")):
+		return "the password ends in a line break"
+	case len(bytes.TrimRight(b, white)) < len(b):
+		return "the password ends in white space"
+	case len(bytes.TrimLeft(b, white)) < len(b):
+		return "the password begins with white space"
+	}
+	return ""
+}
+
+// white are the characters that Doubt looks for: ASCII's, and the no-break space in UTF-8.
+const white = " \t\n\v\f\r\u00a0"
+
 // Problem returns what keeps c from joining any network, for a person; empty: nothing.
 func (c Credentials) Problem() string {
 	n := c.Passphrase.Len()
@@ -104,6 +123,8 @@ func (c Credentials) Problem() string {
 		return fmt.Sprintf("a password has at least %d bytes", MinPassphraseLen)
 	case n == RawPSKLen && !raw:
 		return "a password of 64 bytes is a raw PSK and has hex digits only"
+	case bytes.IndexByte(c.Passphrase.b, 0) >= 0:
+		return "the password has a zero byte, which no network can have" // wpa_supplicant's is a C string
 	case raw && c.Security == WPA3SAE:
 		return "a raw PSK cannot be used with WPA3"
 	}

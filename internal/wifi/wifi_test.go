@@ -34,6 +34,10 @@ func TestValidate(t *testing.T) {
 		{"64 bytes, no hex", "home", hex64[:63] + "g", WPA2PSK, false},
 		{"65 bytes", "home", hex64 + "0", WPA2PSK, false},
 		{"raw PSK with SAE", "home", hex64, WPA3SAE, false},
+		{"zero byte, WPA2", "home", "1234\x005678", WPA2PSK, false},
+		{"zero byte, WPA3", "home", "1234\x005678", WPA3SAE, false},
+		{"zero byte, auto", "home", "\x0012345678", AutoDetect, false},
+		{"white space at the ends", "home", " \t1234567\r\n", WPA2PSK, true},
 		{"unknown security", "home", "12345678", 4, false},
 	} {
 		creds := Credentials{SSID: SSID(c.ssid), Passphrase: NewPassphrase([]byte(c.password)), Security: c.security}
@@ -43,6 +47,20 @@ func TestValidate(t *testing.T) {
 		}
 		if err != nil && (FailureOf(err) != FailureInvalidCredentials || c.password != "" && strings.Contains(err.Error(), c.password)) {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+func TestDoubt(t *testing.T) {
+	for password, want := range map[string]string{
+		"12345678": "", "1234 5678": "", "": "", "pass\nword": "",
+		"12345678\n": "ends in a line break", "12345678\r\n": "ends in a line break", "12345678\r": "ends in a line break",
+		"12345678 ": "ends in white space", "12345678\t": "ends in white space", "12345678\u00a0": "ends in white space",
+		" 12345678": "begins with white space", "\n12345678": "begins with white space",
+	} {
+		got := Credentials{Passphrase: NewPassphrase([]byte(password))}.Doubt()
+		if (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, want %q", password, got, want)
 		}
 	}
 }
