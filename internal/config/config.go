@@ -37,6 +37,7 @@ type Wifi struct {
 	ConnectTimeout time.Duration // 5 s to 5 min
 	AddressTimeout time.Duration // 5 s to 5 min
 	Country        string        // two capital letters; empty: left as it is
+	ScanIdle       bool          // scan now and then while no network is joined
 }
 
 // Store is where credentials are kept.
@@ -53,7 +54,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
-		Wifi:      Wifi{Interface: "wlan0", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second},
+		Wifi:      Wifi{Interface: "wlan0", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},
 	}

@@ -72,6 +72,7 @@ wifi:
   connect_timeout: 1m30s
   address_timeout: 10s
   country: NO
+  scan_idle: false
 store:
   dir: /data//wifiprovd/
 log:
@@ -79,7 +80,7 @@ log:
 `))
 	want := Config{
 		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, false},
-		Wifi:      Wifi{"wlx0123456789ab", 90 * time.Second, 10 * time.Second, "NO"},
+		Wifi:      Wifi{"wlx0123456789ab", 90 * time.Second, 10 * time.Second, "NO", false},
 		Store:     Store{"/data/wifiprovd"},
 		Log:       Log{slog.LevelDebug},
 	}
@@ -101,6 +102,7 @@ func TestValues(t *testing.T) {
 		"wifi.address_timeout": {[]string{"5s", "5m"}, []string{"30", "4.9s", "5m1s", "0", "", "never"}},
 		"wifi.connect_timeout": {[]string{"5s", "5m", "300s", "7500ms"}, []string{"30", "4.9s", "5m1s", "-30s", "", "soon", "9999999999h"}},
 		"wifi.country":         {[]string{`""`, "DE", "NO"}, []string{"de", "DEU", "D", "00", "Germany"}},
+		"wifi.scan_idle":       {[]string{"true", "false"}, []string{"yes", "1", ""}},
 		"store.dir":            {[]string{"/data", "/var/lib/wifiprovd"}, []string{"data", "", "/", "//", "/..", `"/a\nb"`}},
 		"log.level":            {[]string{"debug", "info", "warn", "error"}, []string{"INFO", "trace", "", "0"}},
 	} {

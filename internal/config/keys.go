@@ -39,6 +39,7 @@ var keys = []key{
 	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
 	{"wifi", "address_timeout", "a duration from 5s to 5m, such as 30s", setAddressTimeout},
 	{"wifi", "country", "two capital letters such as DE, or empty to leave it as it is", setCountry},
+	{"wifi", "scan_idle", "true, false", setScanIdle},
 	{"store", "dir", "an absolute path other than /", setDir},
 	{"log", "level", "debug, info, warn, error", setLevel},
 }
@@ -85,8 +86,11 @@ func setSecurity(c *Config, v string) bool {
 	return err == nil
 }
 
-func setKeepAfterConnect(c *Config, v string) bool {
-	c.Bluetooth.KeepAfterConnect = v == "true"
+func setKeepAfterConnect(c *Config, v string) bool { return setBool(&c.Bluetooth.KeepAfterConnect, v) }
+func setScanIdle(c *Config, v string) bool         { return setBool(&c.Wifi.ScanIdle, v) }
+
+func setBool(b *bool, v string) bool {
+	*b = v == "true"
 	return v == "true" || v == "false"
 }
 

@@ -104,6 +104,9 @@ func (a *Attempt) Connected() bool { return a.try.state == "completed" }
 // Begun reports whether wpa_supplicant has tried the access point.
 func (a *Attempt) Begun() bool { return a.try.state != "" || a.tries > 0 }
 
+// Tries returns how many tries have ended.
+func (a *Attempt) Tries() int { return a.tries }
+
 // Verdict returns the verdict on the last try that ended, with FailureNone if none has
 // ended yet. final tells that further tries would end the same way.
 func (a *Attempt) Verdict() (v Verdict, final bool) { return a.verdict, a.final }
@@ -256,6 +259,9 @@ func judgeAuthentication(t try, sae bool) Verdict {
 		return Verdict{wifi.FailureWrongPassword, "the access point fell silent when the password was to be confirmed (WPA3)", certain}
 	case !isError(t.auth):
 		return Verdict{wifi.FailureTimedOut, "the access point stopped answering (state authenticating)", passing}
+	case sae && status == statusUnspecified:
+		// Or its answers to both messages came within 5 ms, and are heard of as one.
+		return Verdict{wifi.FailureRefused, "the access point refused the authentication: " + statusText(status) + "; is the password right?", likely}
 	default:
 		return Verdict{wifi.FailureRefused, "the access point refused the authentication: " + statusText(status), likely}
 	}

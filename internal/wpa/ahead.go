@@ -8,15 +8,19 @@ import (
 )
 
 const (
-	lookPause  = 10 * time.Second // between two scans ahead: anybody in range can cause one
-	lookWithin = 15 * time.Second // a scan ahead, and the wait for its turn
-	wantedFor  = time.Minute      // how long a scan that could not be done is made up for
+	idleFirst  = 10 * time.Second  // without a network, until the first scan that nobody asked for
+	idlePause  = 150 * time.Second // between two of those: what was heard is never older than knownAge
+	lookPause  = 10 * time.Second  // between two scans ahead: anybody in range can cause one
+	lookWithin = 15 * time.Second  // a scan ahead, and the wait for its turn
+	wantedFor  = time.Minute       // how long a scan that could not be done is made up for
 )
 
 // ahead is the policy of scanning ahead of a Join that is likely to come. It belongs to
 // the owner.
 type ahead struct {
+	idle      time.Time // when the next scan that nobody asked for is due; zero: none is
 	looked    time.Time // when the last scan for all networks began
+	heard     time.Time // when the last one that was not cut short ended
 	lookedFor time.Time // when the last scan for one network began
 	wanted    time.Time // when a scan for all networks was asked for; zero: it was done
 	running   int       // scans ahead, and waits for their turn
@@ -39,6 +43,28 @@ func (a *ahead) lookLate(o *owner) {
 	}
 }
 
+// plan decides when the next scan that nobody asks for is due: while no network is joined,
+// the radio has nothing better to do, and a Join then finds the network at once.
+func (a *ahead) plan(o *owner, now time.Time) {
+	switch {
+	case !o.cfg.ScanIdle || o.link != nil || o.view.Load().problem != "":
+		a.idle = time.Time{}
+	case a.idle.IsZero():
+		a.idle = now.Add(o.times.idleFirst)
+	case !now.Before(a.idle):
+		a.idle = now.Add(o.times.idlePause)
+		a.look(o)
+	}
+}
+
+// cut ends the scans that run if they are not needed: a Join begins, and what there is was
+// heard in the last minutes.
+func (a *ahead) cut(o *owner) {
+	if time.Since(a.heard) < knownAge {
+		o.endScans()
+	}
+}
+
 // look scans for all networks, unless one is joined, something else is under way, or
 // that was done a moment ago.
 func (a *ahead) look(o *owner) {
@@ -56,7 +82,7 @@ func (a *ahead) look(o *owner) {
 				s.endedEarly(err)
 				return
 			}
-			o.inbox.post(func(*owner) { a.wanted = time.Time{} })
+			o.inbox.post(func(*owner) { a.wanted, a.heard = time.Time{}, time.Now() })
 		})
 	default:
 	}

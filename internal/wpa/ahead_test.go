@@ -2,6 +2,7 @@ package wpa
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestLook(t *testing.T) {
 }
 
 // TestLookFor calls a hidden network by its name ahead of a Join, which then needs
-// no scan of its own; one that was heard lately needs no call.
+// no scan of its own; one that was heard lately is looked for where that was.
 func TestLookFor(t *testing.T) {
 	r := newRig(t)
 	hidden := lab()
@@ -62,9 +63,49 @@ func TestLookFor(t *testing.T) {
 		t.Errorf("scan_ssid %v, want 1", network["scan_ssid"])
 	}
 	r.later()
-	r.prepared(t, "lab") // heard lately: nothing
-	if n := len(r.Calls("Scan")); n != 2 {
-		t.Errorf("%d scans, want still 2", n)
+	r.prepared(t, "lab")
+	want := map[string]any{"Type": "active", "AllowRoam": false, "Channels": [][]any{{uint32(2437), uint32(20)}}}
+	if scans := r.scansAsked(); len(scans) != 3 || !reflect.DeepEqual(scans[2], want) {
+		t.Errorf("scans %v, want a third: %v", scans, want)
+	}
+}
+
+// TestIdle: a radio that has nothing to do scans now and then, and stops when a network is
+// joined.
+func TestIdle(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	if n := len(r.Calls("Scan")); n != 0 {
+		t.Fatalf("%d scans, though they are switched off", n)
+	}
+	r.inbox.post(func(o *owner) { o.cfg.ScanIdle = true })
+	if err := r.until(t, func() bool { r.later(); return len(r.Calls("Scan")) >= 3 }); err != nil {
+		t.Fatal(err)
+	}
+	r.joined(t)
+	r.sees(t, func(o *owner) bool { return o.ahead.running == 0 && o.ahead.idle.IsZero() })
+	n := len(r.Calls("Scan"))
+	time.Sleep(3 * testTimes.idlePause)
+	if now := len(r.Calls("Scan")); now != n {
+		t.Errorf("%d scans while a network is joined", now-n)
+	}
+}
+
+// TestJoinCutsScans: a Join does not wait for a scan ahead if the network was heard in the
+// last minutes.
+func TestJoinCutsScans(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	r.prepared(t, "")
+	r.later()
+	r.SlowScans()
+	r.Prepare("")
+	if err := r.until(t, func() bool { return len(r.Calls("Scan")) == 2 }); err != nil {
+		t.Fatal(err)
+	}
+	r.joined(t)
+	if n := len(r.Calls("AbortScan")); n != 1 {
+		t.Errorf("%d scans were aborted, want 1", n)
 	}
 }
 

@@ -17,6 +17,9 @@ import (
 // maxKnown is on how many frequencies a Join looks first.
 const maxKnown = 3
 
+// maxPrompt is after how many answers a Join pauses before it asks again.
+const maxPrompt = 2
+
 var (
 	// errUnreachable: an access point does not answer at all; what was known of it
 	// may be stale.
@@ -88,7 +91,6 @@ func (j *join) run(ctx context.Context, hint wifi.Hint) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.psk.ahead() // while the radio scans
 	if len(frequencies) > 0 {
 		found, hidden, err := scanner{j.Client, j.dev}.find(ctx, j.turn, j.cred.SSID, frequencies)
 		if err != nil {
@@ -128,20 +130,24 @@ func (j *join) notFound(ctx context.Context) error {
 // where returns the frequencies to look at first, in MHz: where the network was joined
 // last, and where it was heard in the last minutes.
 func (j *join) where(ctx context.Context, hint wifi.Hint) ([]int, error) {
-	var frequencies []int
-	if hint.FrequencyMHz > 0 {
-		frequencies = append(frequencies, hint.FrequencyMHz)
-	}
 	known, err := j.dev.results(ctx, j.cred.SSID, knownAge)
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range known {
-		if !slices.Contains(frequencies, b.frequency) && len(frequencies) < maxKnown {
-			frequencies = append(frequencies, b.frequency)
+	if hint.FrequencyMHz > 0 {
+		return frequencies(known, []int{hint.FrequencyMHz}), nil
+	}
+	return frequencies(known, nil), nil
+}
+
+// frequencies adds those of the access points found, each once, but no more than maxKnown.
+func frequencies(found []bss, all []int) []int {
+	for _, b := range found {
+		if !slices.Contains(all, b.frequency) && len(all) < maxKnown {
+			all = append(all, b.frequency)
 		}
 	}
-	return frequencies, nil
+	return all
 }
 
 // connect joins one of the access points found. It returns errUnreachable if there are
@@ -238,9 +244,7 @@ func (j *join) follow(ctx context.Context, a *attempt, patient bool) (connection
 			return connection{}, verdict.Verdict{}, nil
 		}
 	}
-	p, err := j.progress(ctx, a, func(p progress) bool {
-		return p.over() || !patient && p.verdict.Failure == wifi.FailureTimedOut
-	})
+	p, err := j.insist(ctx, a, patient)
 	if err != nil {
 		return connection{}, verdict.Verdict{}, j.interrupted(a, err)
 	}
@@ -256,6 +260,30 @@ func (j *join) follow(ctx context.Context, a *attempt, patient bool) (connection
 		err = errRemoved
 	}
 	return connection{}, p.last(), err
+}
+
+// insist waits until an attempt is over or, unless patient, the access point has not
+// answered. wpa_supplicant would try again by itself, but first disable the network for ten
+// seconds or more (wpa_supplicant.c, wpas_auth_failed); SelectNetwork makes it do so now.
+func (j *join) insist(ctx context.Context, a *attempt, patient bool) (progress, error) {
+	for tries := 0; ; {
+		p, err := j.progress(ctx, a, func(p progress) bool { return p.over() || p.tries > tries })
+		if err != nil || p.over() || !patient && p.verdict.Failure == wifi.FailureTimedOut {
+			return p, err
+		}
+		tries = p.tries
+		if !p.verdict.Answered() || tries > maxPrompt {
+			pause, cancel := context.WithTimeout(ctx, j.times.again)
+			p, err = j.progress(pause, a, func(p progress) bool { return p.over() || p.state != "" })
+			cancel()
+			if err == nil || ctx.Err() != nil {
+				continue
+			}
+		}
+		if _, err := j.dev.call(ctx, "SelectNetwork", []any{a.network}); err != nil {
+			return p, err
+		}
+	}
 }
 
 // interrupted notes how far an attempt came, and returns the error that ended the wait
@@ -290,6 +318,7 @@ type progress struct {
 	taken     bool // another program has selected its own network
 	removed   bool // another program has removed ours
 	tried     bool // wpa_supplicant has tried the access point
+	tries     int  // that have ended
 	connected bool
 	state     string // of the try that runs
 	verdict   verdict.Verdict
@@ -321,7 +350,7 @@ func (j *join) progress(ctx context.Context, a *attempt, cond func(progress) boo
 			p.taken = s.taken
 		}
 		if a != nil {
-			p.removed, p.tried, p.connected, p.state = a.removed, a.Begun(), a.Connected(), a.State()
+			p.removed, p.tried, p.tries, p.connected, p.state = a.removed, a.Begun(), a.Tries(), a.Connected(), a.State()
 			p.verdict, p.final = a.Verdict()
 		}
 		return p, cond(p)

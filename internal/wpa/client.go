@@ -24,6 +24,7 @@ import (
 type Config struct {
 	Interface string // network interface, as in wlan0
 	Country   string // ISO 3166-1 alpha-2; empty: left as it is
+	ScanIdle  bool   // scan now and then while no network is joined
 	Bus       string // the message bus's address; empty: the system bus
 	Log       *slog.Logger
 }
@@ -35,8 +36,11 @@ type times struct {
 	lastRetry  time.Duration // up to this
 	busyRadio  time.Duration // a busy radio, unless its scan ends before
 	start      time.Duration // wpa_supplicant to begin with an access point heard before
+	again      time.Duration // an access point that did not answer, before it is tried again
 	release    time.Duration // what NetworkManager takes along when it lets go of the interface
 	loss       time.Duration // a broken connection to come back before it counts as lost
+	idleFirst  time.Duration // without a network, until the first scan that nobody asked for
+	idlePause  time.Duration // between two of those; less than knownAge
 }
 
 var defaultTimes = times{
@@ -45,8 +49,11 @@ var defaultTimes = times{
 	lastRetry:  5 * time.Second,
 	busyRadio:  500 * time.Millisecond,
 	start:      3 * time.Second,
+	again:      time.Second,
 	release:    2 * time.Second,
 	loss:       2 * time.Second,
+	idleFirst:  10 * time.Second,
+	idlePause:  150 * time.Second,
 }
 
 // Client is one network interface, driven through wpa_supplicant. Its methods may be

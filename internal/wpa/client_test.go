@@ -29,6 +29,8 @@ var testTimes = times{
 	start:      500 * time.Millisecond,
 	release:    20 * time.Millisecond,
 	loss:       100 * time.Millisecond,
+	idleFirst:  20 * time.Millisecond,
+	idlePause:  50 * time.Millisecond,
 }
 
 // rig is a Client that runs against a fake wpa_supplicant.

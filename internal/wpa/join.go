@@ -25,6 +25,9 @@ const maxMeddling = 3
 // The Client's first Join takes over a connection to a proven target that stands
 // already, made by an earlier run of the daemon.
 func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error) {
+	psk := &derived{cred: target.Credentials}
+	defer psk.wipe()
+	c.inbox.post(func(o *owner) { o.ahead.cut(o) })
 	t, err := c.begin(ctx)
 	if err != nil {
 		return nil, c.failure(ctx, err, verdict.Verdict{})
@@ -32,8 +35,6 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 	defer c.give(t)
 	adopt := target.Proven && !t.joined // a candidate's password would not have been tried
 	t.joined = true
-	psk := &derived{cred: target.Credentials}
-	defer psk.wipe()
 	for meddling := 0; ; {
 		dev, err := c.available(ctx)
 		if err != nil {
@@ -48,6 +49,7 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 			}
 			adopt = false
 		}
+		psk.ahead() // while other programs are asked, and the radio scans
 		t.link, err = j.run(ctx, target.Hint)
 		if err == nil {
 			return t.link, nil

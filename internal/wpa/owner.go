@@ -80,6 +80,7 @@ func (o *owner) settle(now time.Time) {
 	}
 	o.publish()
 	o.watchLink(now)
+	o.ahead.plan(o, now)
 	o.waiters = slices.DeleteFunc(o.waiters, func(over func() bool) bool { return over() })
 }
 
@@ -93,6 +94,7 @@ func (o *owner) alarm() <-chan time.Time {
 		}
 	}
 	sooner(o.manager.released)
+	sooner(o.ahead.idle)
 	if o.station == nil && !o.asking {
 		sooner(o.trouble.retry.at)
 	}

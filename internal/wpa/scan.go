@@ -64,6 +64,7 @@ func (s scanner) hear(ctx context.Context, t *turn) error {
 	for range maxBusy {
 		done, err := s.scan(ctx, scanArgs(""))
 		if err != nil {
+			s.abort(ctx)
 			return err
 		}
 		if done {
@@ -75,13 +76,20 @@ func (s scanner) hear(ctx context.Context, t *turn) error {
 	return errors.New("the radio refuses to scan")
 }
 
-// call scans for ssid by its name, unless it was heard lately.
+// call makes fresh results of ssid: it scans where that was heard lately or, if it was not,
+// everywhere and by its name.
 func (s scanner) call(ctx context.Context, t *turn, ssid wifi.SSID) error {
-	if known, err := s.dev.results(ctx, ssid, knownAge); err != nil || len(known) > 0 && t.hasHeard(ssid) {
+	known, err := s.dev.results(ctx, ssid, knownAge)
+	if err != nil {
+		return err
+	}
+	if len(known) > 0 && t.hasHeard(ssid) {
+		_, err := s.scan(ctx, scanArgs("", frequencies(known, nil)...))
 		return err
 	}
 	done, err := s.scan(ctx, scanArgs(ssid))
 	if err != nil {
+		s.abort(ctx)
 		return err
 	}
 	s.finished()
@@ -93,6 +101,19 @@ func (s scanner) call(ctx context.Context, t *turn, ssid wifi.SSID) error {
 		t.called = ssid
 	}
 	return err
+}
+
+// abort ends a scan whose results nobody waits for any more: ctx has ended. A Join would
+// find the radio busy.
+func (s scanner) abort(ctx context.Context) {
+	if ctx.Err() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.c.times.busyRadio)
+	defer cancel()
+	if _, err := s.dev.call(ctx, "AbortScan", nil); err == nil {
+		_, _ = s.nextScanned(ctx)
+	}
 }
 
 func (s scanner) finished() {

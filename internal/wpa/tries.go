@@ -72,7 +72,7 @@ func (j *join) tryOne(ctx context.Context, p plan, b bss, patient bool) (*Link, 
 		v.Detail += "; WPA2 is not tried, as WPA3 has worked here: if the network has changed, provision it again"
 		return nil, v, nil
 	}
-	j.cfg.Log.Info("WPA3 failed; trying WPA2, which the access point offers, too", "ssid", j.cred.SSID, "bssid", b.bssid, "detail", v.Detail)
+	j.cfg.Log.Info("WPA3 failed; trying WPA2, which the access point offers, too", "event", "wpa3-failed", "ssid", j.cred.SSID, "bssid", b.bssid, "detail", v.Detail)
 	l, w, err := j.attempt(ctx, p.withoutSAE(), false, false, wifi.SAEFailed)
 	if l != nil || err != nil {
 		return l, w, err

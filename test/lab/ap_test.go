@@ -20,6 +20,7 @@ type AP struct {
 	Security   wifi.Security // what it offers, and nothing else; not AutoDetect
 	Hidden     bool          // its beacons do not tell the SSID
 	Channel    int           // of the 2.4 GHz band; 0 means 1
+	Conf       []string      // more lines of hostapd.conf, which override those before
 }
 
 // radio is one of the radios for access points, 1 to 3. Its network interface
@@ -133,5 +134,5 @@ func (ap AP) hostapdConf(iface string) string {
 	case wifi.WPAAutoPersonal:
 		lines = append(lines, "wpa_key_mgmt=WPA-PSK WPA-PSK-SHA256 SAE", "ieee80211w=1", "sae_require_mfp=1")
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(append(lines, ap.Conf...), "\n") + "\n"
 }
