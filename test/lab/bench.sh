@@ -15,3 +15,4 @@ echo
 echo "Host: $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
 cat "$LAB_OUT/bench.md"
 echo "| Stripped arm64 binary | $(du -b "$top/build/arm64/wifiprovd" | awk '{printf "%.1f MiB", $1 / 1048576}') | | |"
+cp "$LAB_OUT/bench.svg" "$top/docs/performance-$suite.svg"

@@ -3,10 +3,14 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -115,6 +119,65 @@ func (p *phone) fails(reason wifi.Failure) {
 		p.t.Errorf("reason %d (%s), want %d (%s)", got, got, reason, reason)
 	}
 	p.t.Logf("FAILED after %.1f s", took.Seconds())
+}
+
+// TestSilentWPA3: an access point that offers WPA3 and answers nothing to it. hostapd is stopped, and
+// the kernel sends its beacons, until the gateway turns to WPA2.
+func TestSilentWPA3(t *testing.T) {
+	ap := AP{SSID: "silent WPA3", Security: wifi.WPAAutoPersonal, Passphrase: realPassphrase}
+	g := start(t, situation{aps: []AP{ap}, config: map[string]string{"bluetooth.security": "none"}})
+	p := ready(t, false)
+	p.stage(ap.SSID, ap.Passphrase, wifi.AutoDetect)
+	systemctl(t, "kill", "--signal=STOP", radio(1).unit())
+	t.Cleanup(func() { systemctl(t, "kill", "--signal=CONT", radio(1).unit()) })
+	p.command(central.ControlConnect)
+	g.event("wpa3-failed")
+	systemctl(t, "kill", "--signal=CONT", radio(1).unit())
+	took := p.expect(central.StatusConnecting, central.StatusConnected)
+	t.Logf("CONNECTED after %.1f s", took.Seconds())
+	if got := radio(1).akm(t, wifiAddress(t)); got != akmPSK {
+		t.Errorf("the access point lists key management %q, want %q", got, akmPSK)
+	}
+}
+
+// TestNameNotThere: a name that nobody has is told after one scan of all channels.
+func TestNameNotThere(t *testing.T) {
+	g := start(t, situation{country: bothBands, config: map[string]string{"bluetooth.security": "none"}})
+	p := ready(t, false)
+	g.event("scanned")
+	whole := wholeScan(t)
+	time.Sleep(15 * time.Second) // what was heard is not fresh any more
+	p.stage("a name that is not there", realPassphrase, wifi.AutoDetect)
+	p.command(central.ControlConnect)
+	took := p.expect(central.StatusConnecting, central.StatusFailed)
+	if got := p.reason(); got != wifi.FailureNotFound {
+		t.Errorf("reason %d (%s), want %d", got, got, wifi.FailureNotFound)
+	}
+	t.Logf("FAILED after %.1f s; a scan of all channels takes %.1f s", took.Seconds(), whole.Seconds())
+	if limit := whole * 2; took > limit {
+		t.Errorf("FAILED came after %s, want less than two scans of %s", took, whole)
+	}
+}
+
+// wholeScan returns how long wpa_supplicant takes for a scan of all channels.
+func wholeScan(t testing.TB) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	supplicant(t, "Scan", []any{map[string]dbus.Variant{"Type": dbus.MakeVariant("active")}})
+	time.Sleep(200 * time.Millisecond)
+	waitFor(t, "the scan's end", patience, func() error {
+		var path dbus.ObjectPath
+		const name = "fi.w1.wpa_supplicant1"
+		if err := bus(t).Object(name, "/fi/w1/wpa_supplicant1").Call(name+".GetInterface", 0, wlan).Store(&path); err != nil {
+			return err
+		}
+		scanning, err := bus(t).Object(name, path).GetProperty(name + ".Interface.Scanning")
+		if err == nil && scanning.Value() != false {
+			err = errors.New("it scans")
+		}
+		return err
+	})
+	return time.Since(begin)
 }
 
 // TestSeveralOfOneName: access points of one name with different passwords. Whichever is heard
