@@ -26,7 +26,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
 	networks := wpa.New(wpa.Config{Interface: c.Wifi.Interface, Country: c.Wifi.Country, ScanIdle: c.Wifi.ScanIdle, Log: log})
-	peripheral := bluez.New(bluez.Config{Adapter: c.Bluetooth.Adapter, Log: log, Passkey: lines.Passkey})
+	peripheral := bluez.New(bluez.Config{Adapter: c.Bluetooth.Adapter, Name: c.Bluetooth.Name, Log: log, Passkey: lines.Passkey})
 	d := daemon.New(daemon.Config{
 		Log:             log,
 		Store:           store,

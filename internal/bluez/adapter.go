@@ -2,6 +2,7 @@ package bluez
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -23,7 +24,7 @@ const (
 // chooser decides which adapter is ours: the configured one, or the first that can
 // advertise.
 type chooser struct {
-	configured string // hci0; empty: any
+	configured string // hci0, or an address; empty: any
 	world      *world
 	current    dbus.ObjectPath // ours; empty: none
 	last       dbus.ObjectPath // ours before; empty: none yet
@@ -84,7 +85,7 @@ func (c *chooser) best() dbus.ObjectPath {
 	for _, path := range c.world.adapters() {
 		now := c.world.radio(path)
 		switch {
-		case !c.world.canAdvertise(path), c.configured != "" && adapterName(path) != c.configured:
+		case !c.world.canAdvertise(path), c.configured != "" && !c.means(path):
 		case c.configured != "", now.active+now.free > 0:
 			return path
 		case first == "":
@@ -92,6 +93,12 @@ func (c *chooser) best() dbus.ObjectPath {
 		}
 	}
 	return first
+}
+
+// means reports whether the adapter at path is the configured one. Names swap between
+// boots where there are several adapters; addresses, which bonds belong to, do not.
+func (c *chooser) means(path dbus.ObjectPath) bool {
+	return adapterName(path) == c.configured || strings.EqualFold(c.world.adapterAddress(path), c.configured)
 }
 
 // problem says why no adapter is ours.
@@ -104,7 +111,7 @@ func (c *chooser) problem() string {
 		return "there is no Bluetooth adapter; waiting for one"
 	}
 	for _, path := range adapters {
-		if adapterName(path) == c.configured {
+		if c.means(path) {
 			return "adapter " + c.configured +
 				" cannot advertise; choose another one in the configuration (bluetooth.adapter)"
 		}

@@ -35,7 +35,8 @@ import (
 
 // Config is what a Peripheral is made of.
 type Config struct {
-	Adapter    string // hci0; empty: the first, by name, that can advertise
+	Adapter    string // hci0, or its address; empty: the first, by name, that can advertise
+	Name       string // that phones read from the adapter; empty: left as it is
 	Log        *slog.Logger
 	BusAddress string // the message bus; empty: the system bus
 
@@ -120,6 +121,11 @@ func (p *Peripheral) RemoveBond(ctx context.Context, b gatt.Bond) error {
 	return awaitRemoval(ctx, b, result)
 }
 
+// Disconnect disconnects a central that is connected, and that is bonded as b says: what
+// it has subscribed to before this program started is not known to BlueZ any more. It does
+// not wait.
+func (p *Peripheral) Disconnect(b gatt.Bond) { p.loop.post(func() { p.bonds.disconnect(b) }) }
+
 // Run serves app until ctx ends, and returns nil then, or until the message bus is
 // lost, and returns why. It may be called once.
 func (p *Peripheral) Run(ctx context.Context, app Application, h Handler) error {
@@ -144,7 +150,23 @@ func (p *Peripheral) Run(ctx context.Context, app Application, h Handler) error 
 	}
 	starting()             // what ctx ends is now up to serveUntil
 	p.loop.post(func() {}) // begins with the first step
-	return p.serveUntil(ctx)
+	err = p.serveUntil(ctx)
+	if ctx.Err() != nil {
+		p.farewell(calls)
+	}
+	return err
+}
+
+// farewell gives the adapter its name back, and disconnects the centrals: BlueZ forgets
+// their subscriptions with the application, and would not tell them.
+func (p *Peripheral) farewell(ctx context.Context) {
+	p.loop.workers.Go(func() { p.registrar.alias.giveBack(ctx) })
+	for device, central := range p.centrals.all {
+		if central.used {
+			p.loop.workers.Go(func() { _ = p.bus.disconnect(ctx, device) })
+		}
+	}
+	p.loop.workers.Wait()
 }
 
 // assemble makes the parts. They hold what they need of each other; none holds p.
@@ -157,6 +179,7 @@ func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	p.troubles = &troubles{handler: h, log: log, told: map[string]bool{}, settle: alarm{loop: l}}
 	p.registrar = &registrar{
 		bus: b, world: p.world, chooser: p.chooser, troubles: p.troubles,
+		alias:   &alias{bus: b, world: p.world, log: log, wanted: p.cfg.Name},
 		handler: h, pairing: t.pairing,
 	}
 	guesses := &lockout{log: log, pause: alarm{loop: l}}

@@ -41,6 +41,14 @@ func (b *bonds) remove(ctx context.Context, bond gatt.Bond, result chan<- error)
 	}
 }
 
+// disconnect disconnects a bonded central, if it is connected.
+func (b *bonds) disconnect(bond gatt.Bond) {
+	device := b.device(b.world.adapterAt(bond.Adapter), bond.Central)
+	if b.world.connected(device) {
+		b.loop.workers.Go(func() { _ = b.bus.disconnect(b.bus.ctx, device) })
+	}
+}
+
 // device returns the path of an adapter's device. bluetoothd tells of its devices after
 // the adapter: one that is not known yet will have the path that its address makes.
 func (b *bonds) device(adapter dbus.ObjectPath, central gatt.Central) dbus.ObjectPath {

@@ -94,6 +94,13 @@ func (b *bus) removeDevice(ctx context.Context, adapter, device dbus.ObjectPath)
 	}
 }
 
+// disconnect disconnects a device.
+func (b *bus) disconnect(ctx context.Context, device dbus.ObjectPath) error {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
+	return b.bluez.Call(ctx, device, deviceInterface+".Disconnect", nil)
+}
+
 // cut disconnects a device at once, by blocking it for a moment. It must not stay
 // blocked: both requests are on their way before the first is answered, or written to
 // BlueZ's disk.

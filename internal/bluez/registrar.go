@@ -48,6 +48,7 @@ type registrar struct {
 	world    *world
 	chooser  *chooser
 	troubles *troubles
+	alias    *alias
 	handler  Handler
 	pairing  gatt.Pairing // the strongest that a service requires
 
@@ -74,6 +75,7 @@ func (r *registrar) reset() {
 // no adapter.
 func (r *registrar) adapterGone() {
 	r.application, r.complete = absent, false
+	r.alias.reset()
 	r.adverts.lose()
 }
 
@@ -134,6 +136,8 @@ func (r *registrar) next() *step {
 		return r.set("Powered")
 	case r.pairing != gatt.NoPairing && !now.pairable:
 		return r.set("Pairable")
+	case r.alias.missing(adapter):
+		return r.alias.give(adapter)
 	case r.agent != held:
 		return r.registerAgent()
 	case r.application != held:

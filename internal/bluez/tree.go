@@ -13,9 +13,12 @@ import (
 // handles they saw. BlueZ fills a service's handles in the order of the GetManagedObjects
 // reply; the Handle property of a characteristic means different things in 5.66 and 5.82
 // and is left out.
+// All stay below 0x0400: BlueZ hashes the table with one writev of a piece a handle, of
+// which Linux takes 1024 (src/shared/gatt-db.c, db_hash_update; writev(2)). With a higher
+// one the Database Hash reads as zeros, and no client can keep what it has discovered.
 const (
-	firstHandle  uint16 = 0x1000 // far above those that BlueZ hands out itself
-	handleStride uint16 = 0x0100 // room for a service to grow without moving the next
+	firstHandle  uint16 = 0x0200 // above those that BlueZ hands out itself
+	handleStride uint16 = 0x0040 // room for a service to grow without moving the next
 )
 
 // The reply of GetManagedObjects, in order: godbus encodes maps in random order. It is

@@ -25,7 +25,7 @@ type Config struct {
 
 // Bluetooth is how phones see the gateway.
 type Bluetooth struct {
-	Adapter          string       // hci0, hci1 ...; empty: the first that can advertise
+	Adapter          string       // hci0, hci1 ..., or its address; empty: the first that can advertise
 	Name             string       // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
 	Security         gatt.Pairing // what a phone must do before it may provision
 	KeepAfterConnect bool         // advertise also while Wi-Fi is up

@@ -31,7 +31,7 @@ type key struct {
 
 // keys are all settings there are, in the order of the reference.
 var keys = []key{
-	{"bluetooth", "adapter", "hci0, hci1 ..., or empty for the first that can advertise", setAdapter},
+	{"bluetooth", "adapter", "hci0, hci1 ..., an address such as 00:1A:7D:DA:71:13, or empty for the first that can advertise", setAdapter},
 	{"bluetooth", "name", fmt.Sprintf("a name of 1 to %d bytes that is not blank and has no control or direction characters", maxNameLen), setName},
 	{"bluetooth", "security", "none, encrypt, authenticated", setSecurity},
 	{"bluetooth", "keep_after_connect", "true, false", setKeepAfterConnect},
@@ -60,7 +60,7 @@ func allowedKeys(section string) string {
 }
 
 var (
-	adapterForm = regexp.MustCompile(`^(hci[0-9]{1,5})?$`)
+	adapterForm = regexp.MustCompile(`^(hci[0-9]{1,5}|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})?$`)
 	countryForm = regexp.MustCompile(`^([A-Z]{2})?$`)
 )
 

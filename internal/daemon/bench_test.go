@@ -96,7 +96,8 @@ type radio struct {
 	slow    time.Duration // that a removal takes
 }
 
-func (r *radio) Check() {}
+func (r *radio) Check()               {}
+func (r *radio) Disconnect(gatt.Bond) {}
 func (r *radio) RemoveBond(_ context.Context, b gatt.Bond) error {
 	time.Sleep(r.slow)
 	r.removed <- b.Central

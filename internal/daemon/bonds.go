@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
@@ -16,10 +17,11 @@ const bondTimeout = 15 * time.Second
 // long at times, and may have no adapter.
 type bonds struct {
 	Config
-	work worker
+	work    worker
+	earlier sync.Once
 }
 
-func newBonds(c Config) *bonds { return &bonds{c, newWorker()} }
+func newBonds(c Config) *bonds { return &bonds{Config: c, work: newWorker()} }
 
 // note notes a bond.
 func (b *bonds) note(bond gatt.Bond) {
@@ -39,6 +41,23 @@ func (b *bonds) note(bond gatt.Bond) {
 	})
 	if !noted {
 		b.Log.Error("a bond is not noted: too many phones bond at once; an erase will not remove it", "central", bond.Central)
+	}
+}
+
+// disconnectEarlier disconnects the phones that were connected before this process
+// started: the one before it was killed, BlueZ has forgotten what they subscribed to, and
+// would not tell them. It does so once.
+func (b *bonds) disconnectEarlier() {
+	b.earlier.Do(func() { b.work.try(b.disconnectAll) })
+}
+
+func (b *bonds) disconnectAll() {
+	all, err := b.Store.Bonds()
+	if err != nil {
+		return // removeStale says so
+	}
+	for _, bond := range all {
+		b.Peripheral.Disconnect(bond)
 	}
 }
 

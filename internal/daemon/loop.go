@@ -206,6 +206,7 @@ func (l *loop) bonded(b gatt.Bond) {
 func (l *loop) onAir(adapter string) {
 	l.draft.Advertising = gateway.Advertising{Adapter: adapter}
 	l.publish()
+	l.bonds.disconnectEarlier()
 	l.bonds.removeStale(l.ctx)
 }
 

@@ -37,6 +37,9 @@ type Peripheral interface {
 	// bond is no error.
 	RemoveBond(ctx context.Context, b gatt.Bond) error
 
+	// Disconnect disconnects a bonded central, without waiting, if it is connected.
+	Disconnect(b gatt.Bond)
+
 	// Check finds out, without waiting, whether bluetoothd still answers.
 	Check()
 }

@@ -73,8 +73,10 @@ func (v *visit) adapters(ctx context.Context) (adapters, error) {
 func (v *visit) choose(all adapters) string {
 	names := slices.Sorted(maps.Keys(all))
 	if want := v.cfg.Bluetooth.Adapter; want != "" {
-		if slices.Contains(names, want) {
-			return want
+		for _, name := range names {
+			if name == want || strings.EqualFold(msgbus.Value[string](all[name][adapterInterface], "Address"), want) {
+				return name
+			}
 		}
 		return ""
 	}

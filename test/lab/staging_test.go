@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"testing"
@@ -75,7 +76,8 @@ func TestSecondCentral(t *testing.T) {
 	is(t, "write SSID after the attempt", other.write(central.SSIDUUID, []byte("another")...), nil)
 }
 
-// TestHandles: phones cache the handles, so they stay the same.
+// TestHandles: phones cache the handles, so they stay the same. They are low enough for BlueZ to make
+// a Database Hash of them, by which a phone knows whether its cache holds.
 func TestHandles(t *testing.T) {
 	g := start(t, situation{})
 	look := func() map[string]uint16 {
@@ -88,7 +90,21 @@ func TestHandles(t *testing.T) {
 		}
 		return handles
 	}
-	first := look()
+	hash := func() string {
+		r := dialATT(t, phoneHCI, notEncrypted)
+		defer r.leave()
+		for uuid, handle := range r.handles {
+			if handle >= 0x0400 {
+				t.Errorf("characteristic %s has the handle 0x%04x", uuid, handle)
+			}
+		}
+		value, err := r.read("2b2a")
+		if err != nil || len(value) != 16 || bytes.Equal(value, make([]byte, 16)) {
+			t.Fatalf("the Database Hash reads % x, %v", value, err)
+		}
+		return string(value)
+	}
+	first, firstHash := look(), hash()
 	if len(first) != len(written)+2*len(shown)+len(others) {
 		t.Fatalf("handles %v", first)
 	}
@@ -99,5 +115,13 @@ func TestHandles(t *testing.T) {
 		if now := look(); !maps.Equal(now, first) {
 			t.Errorf("after a restart of %s the handles are %v; they were %v", service, now, first)
 		}
+		if now := hash(); now != firstHash {
+			t.Errorf("after a restart of %s the Database Hash is % x; it was % x", service, now, firstHash)
+		}
+	}
+
+	registerNoop(t)
+	if now := hash(); now == firstHash {
+		t.Error("the Database Hash is the same with another service")
 	}
 }
