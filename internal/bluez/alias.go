@@ -22,7 +22,7 @@ type alias struct {
 	wanted string          // empty: it is left as it is
 	set    dbus.ObjectPath // the adapter that has it since bluetoothd and the adapter came; empty: none
 	owner  dbus.ObjectPath // the adapter that former is of
-	former string          // what was there before; empty: BlueZ's default, the host's name
+	former string          // what was there before; empty: BlueZ's default, its Name, which follows the host's
 }
 
 // reset: bluetoothd or the adapter has gone, and somebody may change it meanwhile.
@@ -49,9 +49,9 @@ func (a *alias) give(adapter dbus.ObjectPath) *step {
 		done: func() {
 			a.set = adapter
 			switch {
-			case now != a.wanted:
+			case now != a.wanted && now != property[string](a.world, adapter, adapterInterface, "Name"):
 				a.owner, a.former = adapter, now
-			case a.owner != adapter: // left behind by an earlier run that was killed
+			case a.owner != adapter: // the default, or left behind by an earlier run that was killed
 				a.owner, a.former = adapter, ""
 			}
 		},

@@ -27,7 +27,7 @@ type world struct {
 // kept names what the loop looks at. Nothing else is remembered: whoever is in radio
 // range adds devices and properties.
 var kept = map[string][]string{
-	adapterInterface:            {"Address", "Alias", "Powered", "Pairable"},
+	adapterInterface:            {"Address", "Name", "Alias", "Powered", "Pairable"},
 	advertisingManagerInterface: {"ActiveInstances", "SupportedInstances"},
 	gattManagerInterface:        {},
 	deviceInterface:             {"Adapter", "Address", "Connected", "Paired", "Bonded"},

@@ -16,22 +16,25 @@ import (
 // gapName is the GAP Device Name (Assigned Numbers, 3.8.1), which phones keep and show.
 const gapName = "2a00"
 
-func adapterAlias(t testing.TB) string {
+func gatewayAdapter(t testing.TB) dbus.BusObject {
 	t.Helper()
-	value, err := bus(t).Object("org.bluez", dbus.ObjectPath("/org/bluez/"+gatewayHCI)).GetProperty("org.bluez.Adapter1.Alias")
+	return bus(t).Object("org.bluez", dbus.ObjectPath("/org/bluez/"+gatewayHCI))
+}
+
+func adapterText(t testing.TB, property string) string {
+	t.Helper()
+	value, err := gatewayAdapter(t).GetProperty("org.bluez.Adapter1." + property)
 	if err != nil {
 		t.Fatal(err)
 	}
-	alias, _ := value.Value().(string)
-	return alias
+	text, _ := value.Value().(string)
+	return text
 }
 
 // TestGAPName reads the adapter's name as a phone does: it is the advertised one as long as the daemon
 // runs, also after bluetoothd has restarted, and what it was before once the daemon has ended.
 func TestGAPName(t *testing.T) {
 	const name = "Boiler room 7"
-	start(t, situation{stopped: true})
-	before := adapterAlias(t)
 	g := start(t, situation{config: map[string]string{"bluetooth.name": name}})
 	check := func() {
 		t.Helper()
@@ -47,8 +50,22 @@ func TestGAPName(t *testing.T) {
 	g.event("advertising")
 	check()
 	systemctl(t, "stop", unit)
-	if now := adapterAlias(t); now != before {
-		t.Errorf("without the daemon the adapter is called %q; it was %q before", now, before)
+	if alias, want := adapterText(t, "Alias"), adapterText(t, "Name"); alias != want {
+		t.Errorf("without the daemon the adapter is called %q, want the host's name, %q", alias, want)
+	}
+
+	const owners = "the owner's own name"
+	if err := gatewayAdapter(t).SetProperty("org.bluez.Adapter1.Alias", dbus.MakeVariant(owners)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = gatewayAdapter(t).SetProperty("org.bluez.Adapter1.Alias", dbus.MakeVariant(""))
+	})
+	g.start()
+	check()
+	systemctl(t, "stop", unit)
+	if alias := adapterText(t, "Alias"); alias != owners {
+		t.Errorf("without the daemon the adapter is called %q, want %q", alias, owners)
 	}
 }
 
