@@ -18,6 +18,7 @@ catalogdir ?= $(prefix)/lib/systemd/catalog
 dbusconfdir ?= $(prefix)/share/dbus-1/system.d
 dbusinterfacedir ?= $(prefix)/share/dbus-1/interfaces
 nmconfdir ?= $(prefix)/lib/NetworkManager/conf.d
+bluetoothd ?= /usr/libexec/bluetooth/bluetoothd
 DESTDIR ?=
 
 # sudo leaves /usr/local/go/bin out of PATH.
@@ -57,6 +58,8 @@ install: build ## install under DESTDIR; as root
 	sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd.service'
 	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
 		"$(DESTDIR)$(unitdir)/$$unit.service.d/50-wifiprovd.conf"; done
+	install -D -m 0644 packaging/systemd/bluetoothd.conf '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
+	sed -i 's#^ExecStart=/usr/libexec/bluetooth/bluetoothd#ExecStart=$(bluetoothd)#' '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
 	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
 	install -D -m 0644 packaging/systemd/80-wifiprovd-wlan0.network '$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network'
 	install -D -m 0644 packaging/networkmanager/wifiprovd.conf '$(DESTDIR)$(nmconfdir)/wifiprovd.conf'
@@ -75,6 +78,7 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
 		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/50-wifiprovd.conf' \
+		'$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf' \
 		'$(DESTDIR)$(unitdir)/wpa_supplicant.service.d/50-wifiprovd.conf' \
 		'$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network' '$(DESTDIR)$(nmconfdir)/wifiprovd.conf' \
 		'$(DESTDIR)$(completiondir)/wifiprovctl'

@@ -23,9 +23,9 @@ var rejected = dbus.NewError(bluezError+"Rejected", []any{"not allowed by the se
 // The flags of the characteristics do (names.go).
 //
 // Otherwise it has neither input nor output, and the kernel asks nothing
-// (net/bluetooth/smp.c, get_auth_method). What BlueZ asks nevertheless is allowed only if
-// Encrypt is required, only to a central of ours, and never vouches for a number that
-// nobody has compared.
+// (net/bluetooth/smp.c, get_auth_method). What BlueZ asks nevertheless, for one that pairs
+// again after it has forgotten the gateway, is allowed only to a central of ours, and never
+// vouches for a number that nobody has compared.
 //
 // If nothing is required the agent is there for phones that pair although they need not:
 // without it the capability would be that of some other program's agent.
@@ -94,7 +94,7 @@ func (a *agent) displayPasskey(device dbus.ObjectPath, passkey uint32, entered u
 
 // requestAuthorization asks whether a device may pair without a passkey.
 func (a *agent) requestAuthorization(device dbus.ObjectPath) *dbus.Error {
-	if a.pairing != gatt.Encrypt || a.centrals.all[device] == nil {
+	if a.pairing == gatt.Authenticated || a.centrals.all[device] == nil {
 		a.log.Warn("pairing without a passkey was refused", "central", a.world.central(device))
 		return rejected
 	}

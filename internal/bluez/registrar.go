@@ -134,7 +134,7 @@ func (r *registrar) next() *step {
 		return nil
 	case !now.powered:
 		return r.set("Powered")
-	case r.pairing != gatt.NoPairing && !now.pairable:
+	case !now.pairable:
 		return r.set("Pairable")
 	case r.alias.missing(adapter):
 		return r.alias.give(adapter)

@@ -43,9 +43,31 @@ func (v *visit) bluetoothd(ctx context.Context) Result {
 			return wrong("upgrade the system: apt full-upgrade",
 				"BlueZ %s is too old; 5.%d is needed", version, oldestBluez)
 		}
+		if problem := v.bluetoothdOptions(ctx); problem != "" {
+			return wrong("systemctl cat bluetooth; then systemctl daemon-reload && "+bluetoothdRestart, "BlueZ %s %s", version, problem)
+		}
 		return ok("BlueZ %s is running", version)
 	}
 	return ok("bluetoothd is running; its version is unknown")
+}
+
+// bluetoothdOptions says what bluetoothd was not started with of what the installed drop-in
+// adds, and what follows from that; empty: nothing, or it cannot be seen.
+func (v *visit) bluetoothdOptions(ctx context.Context) string {
+	unit, err := v.unit(ctx, "bluetooth.service")
+	if err != nil {
+		return ""
+	}
+	options := strings.Split(v.read(fmt.Sprintf("/proc/%d/cmdline", msgbus.Value[uint32](unit, "MainPID"))), "\x00")
+	switch {
+	case options[0] == "":
+		return ""
+	case !slices.Contains(options, "/run/wifiprovd-bluetooth/main.conf"):
+		return "runs without -f /run/wifiprovd-bluetooth/main.conf (51-wifiprovd.conf): a phone that has forgotten the gateway may not pair again"
+	case !slices.Contains(options, "--noplugin=battery"):
+		return "runs without --noplugin=battery (51-wifiprovd.conf): it asks phones to pair that need not"
+	}
+	return ""
 }
 
 // adapters has the properties of each adapter, by its name, such as hci0, and by interface.

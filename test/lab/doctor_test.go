@@ -55,6 +55,25 @@ func TestDoctorHealthy(t *testing.T) {
 	}
 }
 
+// TestDoctorWithoutOptions: bluetoothd runs without the options of the drop-in.
+func TestDoctorWithoutOptions(t *testing.T) {
+	start(t, situation{})
+	const conf, hidden = "/usr/lib/systemd/system/bluetooth.service.d/51-wifiprovd.conf", "/run/51-wifiprovd.conf"
+	swap := func(from, to string) {
+		run(t, "mv", from, to)
+		systemctl(t, "daemon-reload")
+		systemctl(t, "restart", bluetoothd)
+	}
+	swap(conf, hidden)
+	t.Cleanup(func() { swap(hidden, conf) })
+	waitFor(t, "doctor's finding", patience, func() error {
+		if _, results := examined(t); results["bluetoothd"].Verdict != "wrong" || !strings.Contains(results["bluetoothd"].Message, "may not pair again") {
+			return fmt.Errorf("doctor says %+v", results["bluetoothd"])
+		}
+		return nil
+	})
+}
+
 // TestDoctorFaults breaks one thing after the other, and mends each.
 func TestDoctorFaults(t *testing.T) {
 	start(t, situation{stopped: true})
