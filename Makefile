@@ -13,6 +13,7 @@ sysconfdir ?= /etc
 mandir ?= $(prefix)/share/man
 completiondir ?= $(prefix)/share/bash-completion/completions
 unitdir ?= $(prefix)/lib/systemd/system
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 networkdir ?= $(prefix)/lib/systemd/network
 catalogdir ?= $(prefix)/lib/systemd/catalog
 dbusconfdir ?= $(prefix)/share/dbus-1/system.d
@@ -61,6 +62,7 @@ install: build ## install under DESTDIR; as root
 	install -D -m 0644 packaging/systemd/bluetoothd.conf '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
 	sed -i 's#^ExecStart=/usr/libexec/bluetooth/bluetoothd#ExecStart=$(bluetoothd)#' '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
 	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
+	install -D -m 0644 packaging/systemd/wifiprovd.tmpfiles '$(DESTDIR)$(tmpfilesdir)/wifiprovd.conf'
 	install -D -m 0644 packaging/systemd/80-wifiprovd-wlan0.network '$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network'
 	install -D -m 0644 packaging/networkmanager/wifiprovd.conf '$(DESTDIR)$(nmconfdir)/wifiprovd.conf'
 	install -D -m 0644 packaging/dbus/io.github.wifiprovd1.conf '$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf'
@@ -69,7 +71,7 @@ install: build ## install under DESTDIR; as root
 	for page in packaging/man/*.[158]; do install -D -m 0644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
 		install -D -m 0644 configs/wifiprovd.yaml '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml'
-	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; systemctl reload dbus; journalctl --update-catalog; \
+	[ -n '$(DESTDIR)' ] || { systemd-tmpfiles --create wifiprovd.conf; systemctl daemon-reload; systemctl reload dbus; journalctl --update-catalog; \
 		echo 'Installed. To start now and at every boot: systemctl enable --now wifiprovd'; }
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
@@ -81,7 +83,7 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf' \
 		'$(DESTDIR)$(unitdir)/wpa_supplicant.service.d/50-wifiprovd.conf' \
 		'$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network' '$(DESTDIR)$(nmconfdir)/wifiprovd.conf' \
-		'$(DESTDIR)$(completiondir)/wifiprovctl'
+		'$(DESTDIR)$(completiondir)/wifiprovctl' '$(DESTDIR)$(tmpfilesdir)/wifiprovd.conf'
 	for page in packaging/man/*.[158]; do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; }
 	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'

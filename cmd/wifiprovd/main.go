@@ -22,12 +22,11 @@ import (
 // version is set by the linker.
 var version = "devel"
 
-// Exit statuses. systemd starts the daemon again after 1, not after exConfig
-// (sysexits.h, EX_CONFIG).
+// Exit statuses.
 const (
-	exFailure = 1
-	exUsage   = 2
-	exConfig  = 78
+	exFailure = 1  // the message bus is lost, or has ended; systemd starts the daemon again
+	exUsage   = 2  // of the command line
+	exConfig  = 78 // of -check (sysexits.h, EX_CONFIG)
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -50,16 +49,22 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "wifiprovd %s\n", version)
 		return 0
 	}
-	c, err := config.Load(*path)
-	if err != nil {
-		fmt.Fprintf(stderr, "wifiprovd: %v\n", err)
+	c, broken := config.Load(*path)
+	switch {
+	case *check && broken != nil:
+		fmt.Fprintf(stderr, "wifiprovd: %v\n", broken)
 		return exConfig
-	}
-	if *check {
+	case *check:
 		fmt.Fprintf(stdout, "%s is valid\n", *path)
 		return 0
+	case broken != nil:
+		c = config.Strict()
 	}
 	log := journal.NewLogger(c.Log.Level, stderr)
+	if broken != nil {
+		log.Error("the configuration cannot be used: security is authenticated, and every other setting has its default, until it is mended",
+			"event", "configuration-broken", "err", broken)
+	}
 	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "event", "starting", "version", version, "security", c.Bluetooth.Security)
 	if c.Bluetooth.Security == gatt.NoPairing {
 		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")

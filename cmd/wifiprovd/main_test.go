@@ -28,7 +28,6 @@ func TestCommandLine(t *testing.T) {
 		{"help", []string{"-help"}, 0, "", "-check"},
 		{"valid", []string{"-check", "-config", good}, 0, "is valid", ""},
 		{"invalid", []string{"-check", "-config", bad}, 78, "", "bad.yaml:2"},
-		{"invalid without -check", []string{"-config", bad}, 78, "", "bad.yaml:2"},
 		{"missing", []string{"-check", "-config", filepath.Join(t.TempDir(), "none.yaml")}, 78, "", "none.yaml"},
 		{"unknown flag", []string{"-verbose"}, 2, "", "-verbose"},
 		{"argument", []string{"now"}, 2, "", `"now" is not expected`},

@@ -19,10 +19,7 @@ import (
 
 // serve runs the daemon's parts until ctx ends, or until one of them cannot go on.
 func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
-	store, err := credstore.Open(c.Store.Dir, log)
-	if err != nil {
-		return err
-	}
+	store := credstore.Open(c.Store.Dir, log)
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
 	networks := wpa.New(wpa.Config{Interface: c.Wifi.Interface, Country: c.Wifi.Country, ScanIdle: c.Wifi.ScanIdle, Log: log})

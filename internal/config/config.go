@@ -60,6 +60,15 @@ func Default() Config {
 	}
 }
 
+// Strict returns what counts while the file cannot be used: the defaults, but no phone is
+// served without the passkey from the journal. A file that is broken must not make a gateway
+// less strict than its owner meant it to be, and no part of it is believed.
+func Strict() Config {
+	c := Default()
+	c.Bluetooth.Security = gatt.Authenticated
+	return c
+}
+
 // Load reads the file at path. Its error is one line that names the file, the
 // line in it, and what is allowed there.
 func Load(path string) (Config, error) {

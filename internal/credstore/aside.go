@@ -32,6 +32,16 @@ func (d disk) setAside(problem error) bool {
 	return true
 }
 
+// clearWay sets aside what is in the store's place and was not believed.
+func (d disk) clearWay() error {
+	data, err := d.readFile()
+	clear(data)
+	if err == nil || d.setAside(err) {
+		return nil
+	}
+	return err
+}
+
 // removeAside removes, durably, the files that were set aside but for the newest
 // few. They may hold passwords.
 func (d disk) removeAside(keep int) error {
@@ -40,7 +50,10 @@ func (d disk) removeAside(keep int) error {
 		return err
 	}
 	for _, name := range names[:len(names)-keep] {
-		if err := os.Remove(filepath.Join(d.dir, name)); err != nil {
+		if err := d.step("remove aside"); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(filepath.Join(d.dir, name)); err != nil { // it may be a directory
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ type RefusedError struct {
 	Path    string
 	Problem string // follows Path in a sentence
 	Remedy  string // a command, or what else to do
-	Err     error  // ErrNewer, or nil
+	Err     error  // ErrNewer, errJunk, or nil
 }
 
 func (e *RefusedError) Error() string {
@@ -24,6 +24,9 @@ func (e *RefusedError) Error() string {
 
 // Unwrap returns e.Err.
 func (e *RefusedError) Unwrap() error { return e.Err }
+
+// errJunk is what a *RefusedError wraps if what is in the store's place is no store.
+var errJunk = errors.New("it is not a file that this program writes")
 
 // Check returns a *RefusedError if Open, or later an operation, would return one for
 // the store in dir. It changes nothing. A store that is not there yet is good, and
@@ -56,6 +59,27 @@ func Check(dir string) error {
 		return d.refuseNewer(err)
 	}
 	return nil
+}
+
+// Try writes, syncs and removes a file beside the store in dir, and returns what keeps the
+// store from being changed.
+func Try(dir string) error {
+	f, err := os.CreateTemp(dir, tempPrefix)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(make([]byte, 4<<10))
+	err = errors.Join(err, f.Sync())
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
+// Aside returns the paths of the files that were set aside in dir, the oldest first.
+func Aside(dir string) []string {
+	names, _ := disk{dir: dir}.list(asidePrefix)
+	for i, name := range names {
+		names[i] = filepath.Join(dir, name)
+	}
+	return names
 }
 
 // refuseNewer returns what the store answers while its file is too new, as err says.
@@ -120,9 +144,9 @@ func (d disk) readFile() ([]byte, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, nil
 	case errors.Is(err, syscall.ELOOP): // open(2): O_NOFOLLOW
-		return nil, &RefusedError{Path: path, Problem: "is a symbolic link", Remedy: "rm " + path}
+		return nil, &RefusedError{Path: path, Problem: "is a symbolic link", Remedy: "rm " + path, Err: errJunk}
 	case errors.Is(err, syscall.ENXIO): // open(2): a socket
-		return nil, &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm " + path}
+		return nil, &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm " + path, Err: errJunk}
 	case err != nil:
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
@@ -146,8 +170,11 @@ func (d disk) readFile() ([]byte, error) {
 // it: then somebody else has made or changed it.
 func (d disk) checkFile(info os.FileInfo) error {
 	path := d.path()
+	if info.Mode()&os.ModeSymlink != 0 {
+		return &RefusedError{Path: path, Problem: "is a symbolic link", Remedy: "rm " + path, Err: errJunk}
+	}
 	if !info.Mode().IsRegular() {
-		return &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm -r " + path}
+		return &RefusedError{Path: path, Problem: "is not a regular file", Remedy: "rm -r " + path, Err: errJunk}
 	}
 	if err := d.checkOwnerMode(path, info, fileMode); err != nil {
 		return err
@@ -165,6 +192,7 @@ func (d disk) checkFile(info os.FileInfo) error {
 			Path:    path,
 			Problem: fmt.Sprintf("has %d bytes, more than %d", info.Size(), maxSize),
 			Remedy:  fmt.Sprintf("mv %s %s.too-large", path, path),
+			Err:     errJunk,
 		}
 	}
 	return nil

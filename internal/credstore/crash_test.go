@@ -166,7 +166,7 @@ func TestSaver(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	s, err := Open(dir, slog.New(slog.DiscardHandler))
+	s, err := open(dir, uint32(os.Geteuid()), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,9 @@ package credstore
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"syscall"
 )
 
 // Erase empties the store, that of a newer wifiprovd too, and removes what was set
@@ -17,8 +19,11 @@ func (s *Store) Erase() error {
 	if err != nil && !errors.Is(err, ErrNewer) {
 		return err
 	}
-	// First, for if it fails nothing has changed. After load, which may set aside.
-	if err := s.removeAside(0); err != nil {
+	if s.mem != nil && f.data == nil {
+		_ = s.clearWay() // if it cannot be set aside, saveErased fails
+	}
+	// First, for if it fails nothing has changed. After all that may set aside.
+	if err := s.removeAside(0); err != nil && !isGone(err) {
 		return fmt.Errorf("remove corrupt stores that were set aside: %w", err)
 	}
 	c := contents{bonds: slices.Clone(f.bonds), leave: true}
@@ -26,8 +31,28 @@ func (s *Store) Erase() error {
 		c.bonds[i].Erased = true
 	}
 	s.erasures.Add(1) // before the write: a bond that is made during it stays
-	return s.save(c, f.data)
+	return s.saveErased(c, f.data)
 }
+
+// saveErased is save, but keeps c in memory only if the disk holds nothing: credentials
+// that are still there were not erased.
+func (s *Store) saveErased(c contents, old []byte) error {
+	data, err := encode(c)
+	if err != nil {
+		return fmt.Errorf("encode the store: %w", err)
+	}
+	err = s.write(data, old)
+	if _, there := os.Lstat(s.path()); err != nil && (s.mem == nil || !isGone(there)) {
+		return err
+	}
+	if s.mem != nil {
+		s.mem.save(c, err)
+	}
+	return nil
+}
+
+// isGone reports whether err of a look at a path says that nothing is there.
+func isGone(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
 
 // Left notes that the network was left after Erase.
 func (s *Store) Left() error {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
@@ -205,7 +206,13 @@ func TestErase(t *testing.T) {
 func TestEraseIsWhole(t *testing.T) {
 	s, _ := openStore(t)
 	save(t, s, after)
-	must(t, os.MkdirAll(filepath.Join(s.dir, asidePrefix+"x", "in the way"), dirMode))
+	must(t, os.MkdirAll(filepath.Join(s.dir, asidePrefix+"x", "in it"), dirMode))
+	s.before = func(step string) error {
+		if step == "remove aside" {
+			return syscall.EROFS
+		}
+		return nil
+	}
 	if err := s.Erase(); err == nil {
 		t.Error("no error")
 	}

@@ -26,13 +26,15 @@ const (
 )
 
 // Store is an open store. Its methods may be called from several goroutines; each
-// one that changes something is durable when it returns nil, and after an error
-// the store holds what it held before, unless the error says otherwise.
+// one that changes something is durable when it returns nil, unless the disk fails: then
+// the journal says so, and the contents are in memory until a later change can be
+// written. After an error the store holds what it held before.
 //
-// Nothing of the file stays in memory between two operations: secrets would have
-// to, as the file is always written whole.
+// As long as the disk is well, nothing of the file stays in memory between two
+// operations: secrets would have to, as the file is always written whole.
 type Store struct {
 	disk
+	mem *memory // nil, for tests: an operation returns the disk's errors
 
 	mu       sync.Mutex
 	lastID   wifi.ID       // the highest ID seen or given out since Open
@@ -40,29 +42,35 @@ type Store struct {
 }
 
 // Open returns the store in the directory dir, which it makes if it is missing. It
-// removes temporary files that a power cut left and sets a corrupt file aside. It
-// returns a *RefusedError if anyone but the process's user could have read or
-// replaced directory or file. A file that a newer wifiprovd wrote is no error here:
-// the operations return it (ErrNewer).
-func Open(dir string, log *slog.Logger) (*Store, error) {
-	return open(dir, uint32(os.Geteuid()), log)
+// removes temporary files that a power cut left, and sets aside what is not a store. It
+// believes nothing if anyone but the process's user could have read or replaced directory
+// or file; such a file is set aside by the first change. A file that a newer wifiprovd
+// wrote is an error of the operations (ErrNewer). Whatever is wrong, the store can be
+// used; the journal says what is.
+func Open(dir string, log *slog.Logger) *Store {
+	s, err := open(dir, uint32(os.Geteuid()), log)
+	s.mem = &memory{log: log}
+	if err != nil {
+		s.mem.tell(err)
+	}
+	return s
 }
 
 func open(dir string, uid uint32, log *slog.Logger) (*Store, error) {
 	s := &Store{disk: disk{dir: filepath.Clean(dir), uid: uid, log: log}}
 	if err := s.makeDir(); err != nil {
-		return nil, err
+		return s, err
 	}
 	if err := s.checkDir(); err != nil {
-		return nil, err
+		return s, err
 	}
 	s.sweep()
 	f, err := s.load()
 	f.wipe()
-	if err != nil && !errors.Is(err, ErrNewer) {
-		return nil, err
+	if errors.Is(err, ErrNewer) {
+		err = nil
 	}
-	return s, nil
+	return s, err
 }
 
 // snapshot is the file as it was read.
@@ -77,12 +85,32 @@ func (f snapshot) wipe() {
 	clear(f.data)
 }
 
-// load reads the file; the caller wipes what it returns, also with an error. No
-// file is an empty store, and so is a corrupt one, which it sets aside. Of a newer
-// wifiprovd's file it returns the bonds as far as it understands them, and a
-// *RefusedError.
+// load returns the contents, from the file or from memory; the caller wipes what it
+// returns, also with an error.
 func (s *Store) load() (snapshot, error) {
-	data, err := s.readFile()
+	f, err := s.read()
+	if s.mem != nil {
+		f, err = s.mem.load(f, err)
+	}
+	for _, n := range f.networks {
+		s.lastID = max(s.lastID, n.ID)
+	}
+	return f, err
+}
+
+// read reads the file. No file is an empty store, and so is a corrupt one, which it sets
+// aside. Of a newer wifiprovd's file it returns the bonds as far as it understands them,
+// and a *RefusedError.
+func (d disk) read() (snapshot, error) {
+	if err := d.checkDir(); errors.Is(err, os.ErrNotExist) {
+		return snapshot{}, nil
+	} else if err != nil {
+		return snapshot{}, err
+	}
+	data, err := d.readFile()
+	if errors.Is(err, errJunk) && d.setAside(err) {
+		return snapshot{}, nil
+	}
 	if err != nil || data == nil {
 		return snapshot{}, err
 	}
@@ -90,13 +118,10 @@ func (s *Store) load() (snapshot, error) {
 	f.contents, err = decode(data)
 	switch {
 	case errors.Is(err, ErrNewer):
-		return f, s.refuseNewer(err)
-	case err != nil && s.setAside(err):
+		return f, d.refuseNewer(err)
+	case err != nil && d.setAside(err):
 		clear(data)
 		return snapshot{}, nil
-	}
-	for _, n := range f.networks {
-		s.lastID = max(s.lastID, n.ID)
 	}
 	return f, nil
 }
@@ -120,15 +145,36 @@ func (s *Store) update(change func(*contents) (bool, error)) error {
 	return s.save(c, f.data)
 }
 
-// save writes c in place of the file that holds old.
+// save writes c in place of the file that holds old, or keeps it in memory.
 func (s *Store) save(c contents, old []byte) error {
 	data, err := encode(c)
 	if err != nil {
 		return fmt.Errorf("encode the store: %w", err)
 	}
 	defer clear(data)
-	if err := s.replace(data, old); err != nil {
-		return fmt.Errorf("write the store %s: %w", s.path(), err)
+	err = s.write(data, old)
+	if s.mem != nil {
+		s.mem.save(c, err)
+		err = nil
+	}
+	return err
+}
+
+// write writes data in place of the file that holds old. A file that was not believed is
+// set aside.
+func (d disk) write(data, old []byte) error {
+	err := d.makeDir()
+	if err == nil {
+		err = d.checkDir()
+	}
+	if err == nil && old == nil {
+		err = d.clearWay()
+	}
+	if err == nil {
+		err = d.replace(data, old)
+	}
+	if err != nil {
+		return fmt.Errorf("write the store %s: %w", d.path(), err)
 	}
 	return nil
 }

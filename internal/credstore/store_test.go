@@ -50,7 +50,7 @@ func openStore(t *testing.T, dir ...string) (*Store, *bytes.Buffer) {
 		dir = []string{filepath.Join(t.TempDir(), "store")}
 	}
 	var log bytes.Buffer
-	s, err := Open(dir[0], slog.New(slog.NewTextHandler(&log, nil)))
+	s, err := open(dir[0], uint32(os.Geteuid()), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +246,10 @@ func TestRefused(t *testing.T) {
 			if uid == 0 {
 				uid = uint32(os.Geteuid())
 			}
-			_, err := open(s.dir, uid, s.log)
+			err := Check(s.dir)
+			if tt.uid != 0 {
+				_, err = open(s.dir, uid, s.log)
+			}
 			var refused *RefusedError
 			if !errors.As(err, &refused) {
 				t.Fatalf("got %v, want a *RefusedError", err)
@@ -255,11 +258,100 @@ func TestRefused(t *testing.T) {
 				!strings.Contains(refused.Remedy, tt.remedy) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v", err)
 			}
-			if err := Check(s.dir); tt.uid == 0 && !errors.As(err, &refused) {
-				t.Errorf("Check: got %v, want a *RefusedError", err)
-			}
 			if log.Len() > 0 {
 				t.Errorf("unexpected log: %s", log)
+			}
+			if tt.uid == 0 {
+				checkUsable(t, s.dir, errors.Is(err, errJunk))
+			}
+		})
+	}
+}
+
+// checkUsable checks that a store that was refused can be used all the same: it is empty, what is
+// put into it is there, and ERASE does not claim more than it does. Junk is out of the way at once,
+// and all else in the file's place with the first change; a directory stays as it is.
+func checkUsable(t *testing.T, dir string, junk bool) {
+	t.Helper()
+	var log bytes.Buffer
+	s := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	told := "the store cannot be used"
+	if junk {
+		told = "the store is corrupt"
+	}
+	if known, _, err := s.Networks(); err != nil || len(known) > 0 || strings.Count(log.String(), told) != 1 {
+		t.Errorf("networks %v, %v; log: %s", known, err, &log)
+	}
+	id, err := s.SaveCandidate(credentials("new", "battery staple", wifi.WPA2PSK))
+	must(t, err)
+	must(t, s.Prove(id, wifi.Hint{}))
+	target, err := s.Target(id)
+	if err != nil || string(target.Credentials.Passphrase.Bytes()) != "battery staple" || !target.Proven {
+		t.Errorf("target %+v, %v", target, err)
+	}
+	again, _ := open(dir, uint32(os.Geteuid()), s.log)
+	again.mem = nil
+	f, err := again.load()
+	defer f.wipe()
+	durable := err == nil && len(f.networks) == 1
+	if inMemory := s.mem.changed; durable == inMemory {
+		t.Errorf("durable: %v, in memory: %v", durable, inMemory)
+	}
+	if erased := s.Erase() == nil; erased != durable && erased {
+		t.Log("erased what was in memory alone")
+	}
+	if strings.Contains(log.String(), "battery") {
+		t.Errorf("the log holds a secret: %s", &log)
+	}
+}
+
+// TestDiskFails: each way in which the disk may fail leaves the store usable, in memory, and what is on
+// the disk as it was; once the disk is well the next change is durable.
+func TestDiskFails(t *testing.T) {
+	for _, step := range []string{"read", "create", "write", "sync file", "rename", "sync directory"} {
+		t.Run(step, func(t *testing.T) {
+			var log bytes.Buffer
+			dir := filepath.Join(t.TempDir(), "store")
+			s := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
+			id, err := s.SaveCandidate(credentials("old", "correct horse", wifi.WPA2PSK))
+			must(t, err)
+			must(t, s.Prove(id, wifi.Hint{}))
+			old, err := os.ReadFile(s.path())
+			must(t, err)
+
+			s.before = func(now string) error {
+				if now == step {
+					return syscall.EIO
+				}
+				return nil
+			}
+			id, err = s.SaveCandidate(credentials("new", "battery staple", wifi.WPA2PSK))
+			must(t, err)
+			must(t, s.Prove(id, wifi.Hint{FrequencyMHz: 2412}))
+			known, _, err := s.Networks()
+			if err != nil || len(known) != 1 || known[0].SSID != "new" || !known[0].Proven {
+				t.Errorf("networks %v, %v", known, err)
+			}
+			if now, err := os.ReadFile(s.path()); step != "read" && (err != nil || !bytes.Equal(now, old)) {
+				t.Errorf("the disk now holds %q, %v", now, err)
+			}
+			if step != "read" { // then the new file is on the disk, and can be erased
+				if err := s.Erase(); err == nil {
+					t.Error("ERASE claims that what is on the disk is gone")
+				}
+			}
+			if !strings.Contains(log.String(), "store-unusable") {
+				t.Errorf("log: %s", &log)
+			}
+
+			s.before = nil
+			must(t, s.Remember(id, wifi.Hint{FrequencyMHz: 2437}))
+			if s.mem.changed || !strings.Contains(log.String(), "store-usable") {
+				t.Errorf("the store stays in memory; log: %s", &log)
+			}
+			again := Open(dir, s.log)
+			if known, _, err := again.Networks(); err != nil || len(known) != 1 || known[0].SSID != "new" {
+				t.Errorf("at the next start: networks %v, %v", known, err)
 			}
 		})
 	}
@@ -283,7 +375,7 @@ func TestRefusedOwnerOfFile(t *testing.T) {
 }
 
 func TestOpenNeedsParent(t *testing.T) {
-	if _, err := Open(filepath.Join(t.TempDir(), "no", "store"), slog.New(slog.DiscardHandler)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := open(filepath.Join(t.TempDir(), "no", "store"), uint32(os.Geteuid()), slog.New(slog.DiscardHandler)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -60,9 +60,6 @@ var changes = []struct {
 	{"masked", "service", unitSays("LoadState", "masked"), Wrong, "masked", "systemctl unmask"},
 	{"not installed", "service", func(w *world) { clear(w.units) }, Wrong, "not installed", "make install"},
 	{"starts again and again", "service", unitSays("ActiveState", "activating"), Wrong, "activating", "journalctl"},
-	{"ended for its configuration", "service", func(w *world) {
-		w.units[unitName]["ActiveState"], w.units[unitName]["ExecMainStatus"] = "failed", int32(78)
-	}, Wrong, "configuration is wrong", "wifiprovd -check"},
 	{"no bus policy", "service", func(w *world) { w.daemon = false }, Wrong, "not on the message bus", "systemctl reload dbus"},
 	{"FAILED", "service", func(w *world) {
 		w.on = func(s *gateway.Snapshot) {
@@ -75,7 +72,20 @@ var changes = []struct {
 		w.file("store/credentials.json", "{}")
 		_ = os.Chmod(w.machine.Root+"/store/credentials.json", 0o644)
 	}, Wrong, "mode 0644", "chmod 0600"},
-	{"no store yet", "store", func(w *world) { _ = os.Remove(w.machine.Root + "/store") }, OK, "", ""},
+	{"no directory of the store", "store", func(w *world) { _ = os.Remove(w.machine.Root + "/store") }, Wrong, "is missing", "mkdir -m 0700"},
+	{"corrupt store", "store", func(w *world) { w.file("store/credentials.json.corrupt-20260101T000000Z", "junk") }, Wrong, "set aside", "provision the gateway, then rm"},
+	{"bluetoothd without wifiprovd's main.conf", "bluetoothd", func(w *world) {
+		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
+		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00")
+	}, Wrong, "may not pair again", "systemctl daemon-reload"},
+	{"bluetoothd with the battery plugin", "bluetoothd", func(w *world) {
+		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
+		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00-f\x00/run/wifiprovd-bluetooth/main.conf\x00")
+	}, Wrong, "--noplugin=battery", "systemctl daemon-reload"},
+	{"bluetoothd as it should run", "bluetoothd", func(w *world) {
+		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
+		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00--noplugin=battery\x00-f\x00/run/wifiprovd-bluetooth/main.conf\x00")
+	}, OK, "", ""},
 	{"store of others", "store", func(w *world) { w.machine.UID = 1000 }, Unknown, "only root", "sudo"},
 	{"clock", "clock", func(w *world) { w.machine.Now = time.Unix(0, 0) }, Wrong, "1970", "timedatectl"},
 	{"no bluetoothd", "bluetoothd", gone(bluez), Wrong, "is not running", "systemctl enable --now bluetooth"},

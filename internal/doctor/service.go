@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"errors"
+	"os"
+	"strings"
 
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
@@ -12,13 +14,12 @@ import (
 
 const (
 	unitName = "wifiprovd.service"
-	exConfig = 78   // of wifiprovd(8): the configuration is wrong
 	earliest = 2025 // no clock that was set shows an earlier year
 )
 
 func (v *visit) configuration(context.Context) Result {
 	if v.cfgErr != nil {
-		return wrong("wifiprovd -check -config "+v.Config, "%v", v.cfgErr)
+		return wrong("wifiprovd -check -config "+v.Config+", then systemctl restart wifiprovd", "%v; until it is mended phones need the passkey from the journal", v.cfgErr)
 	}
 	return ok("%s is valid", v.Config)
 }
@@ -35,9 +36,6 @@ func (v *visit) service(ctx context.Context) Result {
 			"%s is masked", unitName)
 	case load != "loaded":
 		return wrong("make install", "%s is not installed", unitName)
-	case state != "active" && msgbus.Value[int32](unit, "ExecMainStatus") == exConfig:
-		return wrong("wifiprovd -check; then systemctl start wifiprovd",
-			"it has ended because its configuration is wrong")
 	case state == "inactive":
 		return wrong("systemctl enable --now wifiprovd", "it is not running")
 	case state != "active":
@@ -70,8 +68,21 @@ func (v *visit) store(context.Context) Result {
 		return wrong(refused.Remedy, "%s %s", refused.Path, refused.Problem)
 	case err != nil:
 		return wrong("ls -la "+dir, "%v", err)
+	case !exists(dir):
+		return wrong("mkdir -m 0700 "+dir+" && systemctl restart wifiprovd", "%s is missing: what phones provision is lost at the next start", dir)
 	}
-	return ok("owner and mode of %s are right", dir)
+	if err := credstore.Try(dir); err != nil {
+		return wrong("df "+dir+"; findmnt -T "+dir, "%s cannot be written: what phones provision is lost at the next start: %v", dir, err)
+	}
+	if aside := credstore.Aside(dir); len(aside) > 0 {
+		return wrong("provision the gateway, then rm "+strings.Join(aside, " "), "a store was corrupt, and set aside as %s", strings.Join(aside, ", "))
+	}
+	return ok("owner and mode of %s are right, and it can be written", dir)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 func (v *visit) clock(context.Context) Result {

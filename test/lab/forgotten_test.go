@@ -61,6 +61,10 @@ func TestForgottenGatewayStaysStrict(t *testing.T) {
 	if err := weak.central.Pair(weak.deadline(), weak.gateway); err == nil {
 		t.Error("the phone has paired without a passkey")
 	}
+	if err := weak.central.RemoveBond(weak.deadline(), weak.gateway); err != nil {
+		t.Error(err)
+	}
+	waitGone(t, adapterAddress(t, phoneHCI))
 	r := dialATT(t, phoneHCI, notEncrypted)
 	r.refusedAll(attInsufficientAuthentication)
 	r.leave()

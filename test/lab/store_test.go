@@ -132,15 +132,16 @@ func TestStoreNewer(t *testing.T) {
 // and what was stored stays.
 func TestStoreFails(t *testing.T) {
 	home := AP{SSID: "kept", Security: wifi.WPA2PSK, Passphrase: "a passphrase that stays"}
+	other := AP{SSID: "in memory", Security: wifi.WPA2PSK, Passphrase: "a passphrase in memory", Channel: 6}
 	g := start(t, situation{stopped: true})
 	mountStore(t) // before the daemon starts: its mounts are its own
-	startAPs(t, home)
+	startAPs(t, home, other)
 	g.start()
 	p := g.joined(home)
 	g.stores(&home)
 
 	filler := fillStore(t)
-	g.failsToStore("full", p, home)
+	g.keepsInMemory(p, other, home)
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
@@ -149,19 +150,24 @@ func TestStoreFails(t *testing.T) {
 		run(t, "nsenter", "--mount=/proc/"+pid+"/ns/mnt", "mount", "-o", "remount,"+how, storeDir)
 	}
 	remount("ro")
-	g.failsToStore("read-only", p, home)
+	g.keepsInMemory(p, home, home)
+	p.command(central.ControlErase)
+	p.until(central.StatusFailed)
+	g.fails(wifi.FailureInternal)
+	g.stores(&home)
 	remount("rw")
-	g.becomes(central.StatusConnected) // with what was stored
-	waitFor(t, "no more statuses", patience, p.drained)
-	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
-	p.expect(central.StatusConnecting, central.StatusConnected)
+	p.provision(other.SSID, other.Passphrase, wifi.AutoDetect)
+	p.until(central.StatusConnected)
+	g.event("store-usable")
+	g.stores(&other)
 }
 
 // TestStoreCannotSync: fsync fails as it does on a worn-out disk. The phone is told, and what was
 // stored stays.
 func TestStoreCannotSync(t *testing.T) {
 	home := AP{SSID: "synced", Security: wifi.WPA2PSK, Passphrase: "a passphrase on the disk"}
-	g := start(t, situation{aps: []AP{home}})
+	other := AP{SSID: "not synced", Security: wifi.WPA2PSK, Passphrase: "a passphrase in memory", Channel: 6}
+	g := start(t, situation{aps: []AP{home, other}})
 	p := g.joined(home)
 	p.leave()
 	g.becomes(central.StatusConnected)
@@ -171,8 +177,13 @@ func TestStoreCannotSync(t *testing.T) {
 	p.find()
 	p.connect()
 	p.watch()
-	g.failsToStore("fsync fails", p, home)
+	g.keepsInMemory(p, other, home)
+	p.leave()
+	systemctl(t, "restart", unit)
 	g.becomes(central.StatusConnected)
+	if err := radio(1).lists(wifiAddress(t)); err != nil {
+		t.Errorf("after a restart it is not on what is stored: %v", err)
+	}
 }
 
 // mountStore puts the store's folder on a small disk of its own, for this test.
@@ -198,24 +209,13 @@ func fillStore(t testing.TB) string {
 	return filler
 }
 
-// failsToStore provisions another network, which must fail because it cannot be stored, and leave what was stored.
-func (g *gateway) failsToStore(what string, p *phone, kept AP) {
+// keepsInMemory provisions a network that cannot be stored: it is joined all the same, the journal says
+// that it is lost at the next start, and what was stored stays on the disk.
+func (g *gateway) keepsInMemory(p *phone, ap, kept AP) {
 	g.t.Helper()
-	p.provision("elsewhere", "a passphrase of elsewhere", wifi.AutoDetect)
-	p.until(central.StatusFailed)
-	if reason := p.reason(); reason != wifi.FailureInternal {
-		g.t.Errorf("%s: reason %d (%s), want %d", what, reason, reason, wifi.FailureInternal)
-	}
-	g.fails(wifi.FailureInternal)
+	p.provision(ap.SSID, ap.Passphrase, wifi.AutoDetect)
+	p.until(central.StatusConnected)
+	g.event("store-unusable", "PRIORITY=3")
+	g.becomes(central.StatusConnected)
 	g.stores(&kept)
-}
-
-// drained takes a notified status; it returns nil if there is none.
-func (p *phone) drained() error {
-	select {
-	case <-p.statuses:
-		return errors.New("there are more statuses")
-	default:
-		return nil
-	}
 }
