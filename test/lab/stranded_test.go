@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -87,13 +88,16 @@ func put(_ string, make func() error) func(*testing.T) func() {
 }
 
 func withoutFolder(t *testing.T) func() {
-	const aside = "/run/wifiprovd-aside"
+	const aside, writable = "/run/wifiprovd-aside", "/run/var-lib"
 	run(t, "mv", storeDir, aside)
+	run(t, "mkdir", "-p", writable)
+	run(t, "mount", "--bind", "/var/lib", writable)
 	run(t, "mount", "--bind", "/var/lib", "/var/lib")
 	run(t, "mount", "-o", "remount,bind,ro", "/var/lib")
+	run(t, "mount", "--bind", writable+"/lab", "/var/lib/lab") // for the tests
 	return func() {
 		systemctl(t, "stop", unit)
-		run(t, "umount", "/var/lib")
+		run(t, "umount", "/var/lib/lab", "/var/lib", writable)
 		run(t, "mv", aside, storeDir)
 	}
 }
@@ -105,7 +109,8 @@ func TestNeverStranded(t *testing.T) {
 	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
 			g := start(t, situation{stopped: true, aps: []AP{home}, config: map[string]string{"bluetooth.security": "none"}})
-			mend := b.harm(t)
+			mend := sync.OnceFunc(b.harm(t))
+			t.Cleanup(mend)
 			g.from = g.journal.mark(t, "broken")
 			from := g.from
 			begin := time.Now()
