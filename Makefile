@@ -72,7 +72,7 @@ install: build ## install under DESTDIR; as root
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
 		install -D -m 0644 configs/wifiprovd.yaml '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml'
 	[ -n '$(DESTDIR)' ] || { systemd-tmpfiles --create wifiprovd.conf; systemctl daemon-reload; systemctl reload dbus; journalctl --update-catalog; \
-		echo 'Installed. To start now and at every boot: systemctl enable --now wifiprovd'; }
+		echo 'Installed. To start now and at every boot: systemctl restart bluetooth && systemctl enable --now wifiprovd'; }
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
 	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true

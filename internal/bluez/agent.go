@@ -94,7 +94,10 @@ func (a *agent) displayPasskey(device dbus.ObjectPath, passkey uint32, entered u
 
 // requestAuthorization asks whether a device may pair without a passkey.
 func (a *agent) requestAuthorization(device dbus.ObjectPath) *dbus.Error {
-	if a.pairing == gatt.Authenticated || a.centrals.all[device] == nil {
+	// BlueZ 5.66 does not always say before that a device has connected.
+	ours := a.centrals.all[device] != nil ||
+		isBelow(device, a.chooser.current) && a.registrar.advertised()
+	if a.pairing == gatt.Authenticated || !ours {
 		a.log.Warn("pairing without a passkey was refused", "central", a.world.central(device))
 		return rejected
 	}

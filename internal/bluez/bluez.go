@@ -185,7 +185,7 @@ func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	guesses := &lockout{log: log, pause: alarm{loop: l}}
 	p.centrals = &centrals{
 		world: p.world, chooser: p.chooser, registrar: p.registrar, lockout: guesses,
-		handler: h, gone: app.Gone, pairing: t.pairing, all: map[dbus.ObjectPath]*central{},
+		handler: h, gone: app.Gone, pairing: t.pairing, least: t.least, all: map[dbus.ObjectPath]*central{},
 	}
 	agent := &agent{
 		bus: b, loop: l, world: p.world, chooser: p.chooser, registrar: p.registrar,

@@ -11,7 +11,7 @@ type central struct {
 	id       gatt.Central // as it was first seen; a bond may reveal the identity address
 	used     bool         // a service or the agent
 	reported bool         // to Handler.Bonded
-	passkey  string       // the last one shown
+	passkey  string       // the last one shown, until it is typed
 }
 
 // centrals keeps the list of the devices that are connected to us, and tells when one
@@ -24,6 +24,7 @@ type centrals struct {
 	handler   Handler
 	gone      func(gatt.Central) // may be nil
 	pairing   gatt.Pairing       // that bonds are made with
+	least     gatt.Pairing       // what each service requires
 	all       map[dbus.ObjectPath]*central
 }
 
@@ -80,14 +81,31 @@ func (c *centrals) used(device dbus.ObjectPath) *central {
 	return known
 }
 
+// served notes that a device uses a service, and returns it. A phone that pairs again has
+// a bond already, and BlueZ says nothing when it gets another one (src/device.c,
+// device_bonding_complete): only that it is served tells that it has typed its passkey.
+func (c *centrals) served(device dbus.ObjectPath) *central {
+	known := c.used(device)
+	if c.least == gatt.Authenticated {
+		c.typed(known)
+	}
+	return known
+}
+
+// typed: a central has typed the passkey that it was shown, if it was shown one.
+func (c *centrals) typed(central *central) {
+	if central.passkey != "" {
+		central.passkey = ""
+		c.lockout.typed()
+	}
+}
+
 func (c *centrals) reportBond(device dbus.ObjectPath, central *central) {
 	if central.reported || !central.used || !c.world.bonded(device) {
 		return
 	}
 	central.reported = true
-	if central.passkey != "" {
-		c.lockout.typed()
-	}
+	c.typed(central)
 	c.handler.Bonded(gatt.Bond{
 		Adapter: c.world.adapterAddress(c.chooser.current),
 		Central: c.world.central(device),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
@@ -107,5 +108,54 @@ func (r *rig) pairsOnceAllowed() {
 	}
 	if _, _, err := r.ask(43); err != nil {
 		r.t.Errorf("after a pairing: %v", err)
+	}
+}
+
+// TestPairingAgainIsNoGuess: a phone that has forgotten the gateway, which has not forgotten
+// the phone, types each passkey right. BlueZ does not say that it has bonded once more.
+func TestPairingAgainIsNoGuess(t *testing.T) {
+	r := newRig(t, gatt.Authenticated)
+	device := r.bluez.Connect("hci0", phone)
+	r.bluez.Bond(device)
+	r.expect("connected " + phone)
+	for n := range 3 * freeGuesses {
+		if err := r.bluez.AskAgent("DisplayPasskey", device, uint32(n), uint16(0)); err != nil {
+			t.Fatalf("pairing again, number %d: %v", n+1, err)
+		}
+		r.expect("bonded "+adapterAddr+" "+phone+" authenticated", fmt.Sprintf("passkey %s %06d", phone, n))
+		r.writes(device)
+		r.bluez.Disconnect(device)
+		r.expect("disconnected " + phone)
+		r.bluez.Connect("hci0", phone)
+		r.expect("connected " + phone)
+	}
+	if r.logs("pairing-locked") > 0 {
+		t.Errorf("logged %v", r.logged)
+	}
+}
+
+// TestUnguardedServiceProvesNothing: where a service is open to all, that it is used does not
+// tell that a passkey was typed, so guesses count.
+func TestUnguardedServiceProvesNothing(t *testing.T) {
+	r := newRigOn(t, dbustest.Start(t))
+	r.bluez = dbustest.StartBlueZ(t, r.bus)
+	write := func(gatt.Request, []byte) error { return nil }
+	r.startServices("", append(r.services(gatt.NoPairing), gatt.Service{
+		UUID: "8b840011-f6fa-4e33-9a0c-e14d9f35f201", Pairing: gatt.Authenticated,
+		Characteristics: []*gatt.Characteristic{{UUID: "8b840012-f6fa-4e33-9a0c-e14d9f35f201", Write: write}},
+	}))
+	r.expect("up hci0")
+	for n := range freeGuesses {
+		device, address, err := r.ask(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.expect(fmt.Sprintf("passkey %s %06d", address, n))
+		r.writes(device)
+		r.bluez.Disconnect(device)
+		r.expect("disconnected " + address)
+	}
+	if r.logs("pairing-locked") != 1 {
+		t.Errorf("logged %v", r.logged)
 	}
 }

@@ -131,7 +131,7 @@ func (s *server) request(options map[string]dbus.Variant) gatt.Request {
 		Offset: msgbus.Value[uint16](options, "offset"),
 	}
 	if device, ok := options["device"].Value().(dbus.ObjectPath); ok {
-		r.Central = s.centrals.used(device).id
+		r.Central = s.centrals.served(device).id
 	}
 	return r
 }

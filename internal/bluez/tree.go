@@ -50,6 +50,7 @@ type tree struct {
 	characteristics map[dbus.ObjectPath]*gatt.Characteristic
 	descriptors     map[dbus.ObjectPath]gatt.Descriptor
 	pairing         gatt.Pairing // the strongest that a service requires
+	least           gatt.Pairing // the weakest
 }
 
 func newTree(services []gatt.Service) *tree {
@@ -60,6 +61,9 @@ func newTree(services []gatt.Service) *tree {
 	handle := firstHandle
 	for i, service := range services {
 		t.pairing = max(t.pairing, service.Pairing)
+		if i == 0 || service.Pairing < t.least {
+			t.least = service.Pairing
+		}
 		path := dbus.ObjectPath(fmt.Sprintf("%s/service%d", applicationPath, i))
 		t.add(path, serviceInterface,
 			namedValue{"UUID", dbus.MakeVariant(service.UUID)},

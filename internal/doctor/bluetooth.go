@@ -58,12 +58,15 @@ func (v *visit) bluetoothdOptions(ctx context.Context) string {
 	if err != nil {
 		return ""
 	}
+	const conf = "/run/wifiprovd-bluetooth/main.conf"
 	options := strings.Split(v.read(fmt.Sprintf("/proc/%d/cmdline", msgbus.Value[uint32](unit, "MainPID"))), "\x00")
 	switch {
 	case options[0] == "":
 		return ""
-	case !slices.Contains(options, "/run/wifiprovd-bluetooth/main.conf"):
-		return "runs without -f /run/wifiprovd-bluetooth/main.conf (51-wifiprovd.conf): a phone that has forgotten the gateway may not pair again"
+	case !slices.Contains(options, conf):
+		return "runs without -f " + conf + " (51-wifiprovd.conf): a phone that has forgotten the gateway may not pair again"
+	case !v.exists(conf): // the unit starts bluetoothd even if it could not be written
+		return "runs without " + conf + ", which its unit makes: a phone that has forgotten the gateway may not pair again"
 	case !slices.Contains(options, "--noplugin=battery"):
 		return "runs without --noplugin=battery (51-wifiprovd.conf): it asks phones to pair that need not"
 	}

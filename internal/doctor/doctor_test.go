@@ -78,12 +78,18 @@ var changes = []struct {
 		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
 		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00")
 	}, Wrong, "may not pair again", "systemctl daemon-reload"},
+	{"bluetoothd whose main.conf was not made", "bluetoothd", func(w *world) {
+		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
+		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00--noplugin=battery\x00-f\x00/run/wifiprovd-bluetooth/main.conf\x00")
+	}, Wrong, "which its unit makes", "systemctl daemon-reload"},
 	{"bluetoothd with the battery plugin", "bluetoothd", func(w *world) {
 		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
+		w.file("run/wifiprovd-bluetooth/main.conf", "[General]\n")
 		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00-f\x00/run/wifiprovd-bluetooth/main.conf\x00")
 	}, Wrong, "--noplugin=battery", "systemctl daemon-reload"},
 	{"bluetoothd as it should run", "bluetoothd", func(w *world) {
 		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
+		w.file("run/wifiprovd-bluetooth/main.conf", "[General]\n")
 		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00--noplugin=battery\x00-f\x00/run/wifiprovd-bluetooth/main.conf\x00")
 	}, OK, "", ""},
 	{"store of others", "store", func(w *world) { w.machine.UID = 1000 }, Unknown, "only root", "sudo"},
