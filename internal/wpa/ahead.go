@@ -24,6 +24,7 @@ type ahead struct {
 	lookedFor time.Time // when the last scan for one network began
 	wanted    time.Time // when a scan for all networks was asked for; zero: it was done
 	running   int       // scans ahead, and waits for their turn
+	scans     *scans    // those that the next Join may cut short; nil: none
 }
 
 // prepare scans ahead of a Join of ssid, or of a network that is not known yet.
@@ -57,11 +58,12 @@ func (a *ahead) plan(o *owner, now time.Time) {
 	}
 }
 
-// cut ends the scans that run if they are not needed: a Join begins, and what there is was
-// heard in the last minutes.
-func (a *ahead) cut(o *owner) {
-	if time.Since(a.heard) < knownAge {
-		o.endScans()
+// cut ends the scans ahead that run if they are not needed: a Join begins, and what there
+// is was heard in the last minutes.
+func (a *ahead) cut() {
+	if a.scans != nil && time.Since(a.heard) < knownAge {
+		a.scans.end()
+		a.scans = nil
 	}
 }
 
@@ -110,15 +112,19 @@ func (a *ahead) lookFor(o *owner, ssid wifi.SSID) {
 	})
 }
 
-// goLook runs a scan ahead, which the next Leave ends.
+// goLook runs a scan ahead, which the next Leave ends, and a Join may.
 func (a *ahead) goLook(o *owner, v *view, scan func(context.Context)) {
 	a.running++
 	ctx, cancel := context.WithTimeout(o.ctx, lookWithin)
-	release := context.AfterFunc(v.scans.ctx, cancel)
+	if a.scans == nil {
+		a.scans = newScans()
+	}
+	left, cut := context.AfterFunc(v.scans.ctx, cancel), context.AfterFunc(a.scans.ctx, cancel)
 	o.others.Go(func() {
 		defer o.inbox.post(func(*owner) { a.running-- })
 		defer cancel()
-		defer release()
+		defer left()
+		defer cut()
 		scan(ctx)
 	})
 }

@@ -27,7 +27,7 @@ const maxMeddling = 3
 func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error) {
 	psk := &derived{cred: target.Credentials}
 	defer psk.wipe()
-	c.inbox.post(func(o *owner) { o.ahead.cut(o) })
+	c.inbox.post(func(o *owner) { o.ahead.cut() })
 	t, err := c.begin(ctx)
 	if err != nil {
 		return nil, c.failure(ctx, err, verdict.Verdict{})
