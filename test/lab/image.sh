@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds the lab's image, or finds it in the cache, and prints its folder.
 #
-# Usage: image.sh SUITE [ARCH]      SUITE is bookworm or trixie; ARCH is amd64 (default) or arm64
+# Usage: image.sh SUITE [ARCH]      SUITE is bookworm, trixie or sid; ARCH is amd64 (default) or arm64
 #
 # The image is a small Debian that runs from memory: the real BlueZ, wpa_supplicant, hostapd and systemd, and
 # the kernel's virtual radios (hci_vhci for Bluetooth LE, mac80211_hwsim for Wi-Fi). The folder holds
@@ -13,7 +13,7 @@ set -euo pipefail
 # shellcheck source=/dev/null
 . "$(dirname "$0")/lib.sh"
 
-packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager
+packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager,nodejs
 
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
@@ -65,13 +65,13 @@ strip_modules() {
 	depmod -b "$root" "$kernel"
 }
 
-# mirrors SUITE: lines of sources.list, from the machine's own apt configuration.
+# mirrors SUITE: lines of sources.list, from the machine's own apt configuration. sid has no security updates of its own.
 mirrors() {
 	apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" 'Created-By: Packages' 2>/dev/null | sort -u |
 		while read -r label uri; do
 			case $label in
 			Debian) printf 'deb %s %s main\n' "$uri" "$1" ;;
-			Debian-Security) printf 'deb %s %s-security main\n' "$uri" "$1" ;;
+			Debian-Security) [ "$1" = sid ] || printf 'deb %s %s-security main\n' "$uri" "$1" ;;
 			esac
 		done
 }
@@ -116,8 +116,8 @@ fi
 
 suite=${1:-} arch=${2:-amd64}
 case $suite/$arch in
-bookworm/amd64 | bookworm/arm64 | trixie/amd64 | trixie/arm64) ;;
-*) die "usage: image.sh bookworm|trixie [amd64|arm64]" ;;
+bookworm/amd64 | bookworm/arm64 | trixie/amd64 | trixie/arm64 | sid/amd64 | sid/arm64) ;;
+*) die "usage: image.sh bookworm|trixie|sid [amd64|arm64]" ;;
 esac
 LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wifiprovd-lab}
 mkdir -p "$LAB_CACHE"
