@@ -7,7 +7,9 @@
 # the kernel's virtual radios (hci_vhci for Bluetooth LE, mac80211_hwsim for Wi-Fi). The folder holds
 #   vmlinuz     Debian's kernel
 #   base.cpio   the root file system, as an initial RAM file system
-# LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days.
+#   node.cpio   what Node.js adds to it: half as much again, and only some runs need it
+# LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days. Those of other
+# versions of this script, which other working trees may be using, stay for as long.
 # Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
 set -euo pipefail
 # shellcheck source=/dev/null
@@ -40,7 +42,15 @@ customise() {
 	# NetworkManager is there to be started by a test, and by nothing else.
 	rm -f "$root"/etc/systemd/system/*.wants/NetworkManager*.service "$root"/etc/systemd/system/dbus-org.freedesktop.nm-dispatcher.service
 	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$root/etc/systemd/system/multi-user.target.wants/"
-	(cd "$root" && find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet) >"$out/base.cpio"
+	# Of Node.js, what nothing else here uses.
+	(
+		cd "$root"
+		rm -rf usr/share/nodejs/corepack
+		node=(usr/bin/node* usr/share/nodejs usr/lib/*/libnode.so* usr/lib/*/libicu*)
+		find "${node[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/node.cpio"
+		rm -rf "${node[@]}"
+		find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet >"$out/base.cpio"
+	)
 }
 
 # strip_modules ROOT KERNEL TOOLS: keeps the modules the lab loads, and all of the kernel's crypto: Bluetooth pairing
@@ -126,8 +136,9 @@ exec 9>"$LAB_CACHE/$suite-$arch.lock"
 flock 9
 if [ -z "$(find "$image" -maxdepth 0 -mtime -30 2>/dev/null)" ]; then
 	say "building the $suite $arch image, once (about a minute; arm64 on another architecture a quarter of an hour)"
-	rm -rf "$LAB_CACHE/$suite-$arch"-*
+	find "$LAB_CACHE" -maxdepth 1 -name "$suite-$arch-*" -mtime +30 -exec rm -rf {} +
+	rm -rf "$image"
 	build "$suite" "$arch" "$image"
-	say "built $image ($(du -sh "$image/base.cpio" | cut -f1))"
+	say "built $image ($(du -sh "$image" | cut -f1))"
 fi
 echo "$image"

@@ -67,6 +67,15 @@ kvm_works() {
 	grep -q yes "$result"
 }
 
+# needs_node FOLDER COMMAND ...: whether the run has a test that needs Node.js and noble. Every boot would have to unpack them.
+needs_node() {
+	local dir=$1 selected
+	shift
+	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] || return
+	selected=$("$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}") || return 0 # not of this machine's architecture
+	grep -q '^TestNoble' <<<"$selected"
+}
+
 # noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and
 # of that what noble loads on Linux. Its native part comes built.
 noble() {
@@ -86,7 +95,7 @@ noble() {
 	exec {lock}>&-
 	mkdir -p "$dir/node_modules"
 	cp "$here/noble/phone.js" "$dir"
-	tar -C "$cached" -c --exclude='darwin-*' --exclude='win32-*' --exclude='android-*' --exclude='linux-arm' \
+	tar -C "$cached" -c --mode=go+rX,go-w --exclude='darwin-*' --exclude='win32-*' --exclude='android-*' --exclude='linux-arm' \
 		@stoprocent debug ms node-gyp-build | tar -C "$dir/node_modules" -x
 }
 
@@ -104,7 +113,6 @@ overlay() {
 		go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab
 		go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/rescan" ./test/lab/rescan
 	)
-	noble "$dir/usr/lib/lab/noble"
 	{
 		printf 'export RUN=%q LAB_FULL=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
 		printf '%q ' "$@"
@@ -130,6 +138,10 @@ if kvm_works; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -icount 
 mkdir "$tmp/overlay"
 overlay "$tmp/overlay" "$@"
 cp "$image/base.cpio" "$tmp/initrd"
+if needs_node "$tmp/overlay" "$@"; then
+	noble "$tmp/overlay/usr/lib/lab/noble"
+	cat "$image/node.cpio" >>"$tmp/initrd"
+fi
 (cd "$tmp/overlay" && find . -print0 | cpio --null -o -H newc --owner=0:0 --quiet) >>"$tmp/initrd"
 truncate -s 512M "$tmp/disk"
 
