@@ -31,6 +31,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 SUITE ?= trixie
 ARCH ?= amd64
 RUN ?=
+# What make test boots.
+suites := $(if $(filter file,$(origin SUITE)),bookworm trixie,$(SUITE))
 FUZZTIME ?= 10m
 N ?= 50
 
@@ -88,9 +90,9 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; }
 	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'
 
-test: build ## everything: lint, unit tests, and the lab on bookworm and on trixie
-	$(MAKE) -j3 checks image-bookworm image-trixie
-	$(MAKE) -k -j2 lab-bookworm lab-trixie || { test/lab/failed.sh; exit 1; }
+test: build ## everything: lint, unit tests, and the lab on bookworm and on trixie (SUITE=bookworm|trixie|sid: on that one)
+	$(MAKE) -j3 checks $(suites:%=image-%)
+	$(MAKE) -k -j2 $(suites:%=lab-%) || { test/lab/failed.sh $(suites:%=%-$(ARCH)); exit 1; }
 
 checks:
 	$(MAKE) -j1 lint test-unit
@@ -127,7 +129,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 		3) cat build/govulncheck.txt; exit 1 ;; \
 		*) echo "govulncheck: not checked, it cannot be had: $$(tail -n 1 build/govulncheck.txt)" ;; esac
 
-test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie ARCH=amd64|arm64 RUN=regexp)
+test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie|sid ARCH=amd64|arm64 RUN=regexp)
 	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
 
 faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)

@@ -72,10 +72,9 @@ func (c *Central) Find(ctx context.Context, match func(Gateway) bool) (Gateway, 
 
 // discover starts BlueZ's discovery; stop ends it.
 func (c *Central) discover(ctx context.Context) (stop func(), err error) {
-	filter := map[string]dbus.Variant{
-		"Transport": dbus.MakeVariant("le"),
-		"UUIDs":     dbus.MakeVariant([]string{ServiceUUID}),
-	}
+	// Without UUIDs: bluetoothd 5.87 crashes when it hears a service while its filter has them (fixed after it: BlueZ
+	// 82af2beaf).
+	filter := map[string]dbus.Variant{"Transport": dbus.MakeVariant("le")}
 	bluez := c.bluez(localTimeout)
 	if err := bluez.Call(ctx, c.adapter, adapterIface+".SetDiscoveryFilter", []any{filter}); err != nil {
 		return nil, fmt.Errorf("set the discovery filter: %w", fromBlueZ(err))

@@ -85,7 +85,7 @@ func advertise(t *testing.T, adapter, name string) {
 	const path = "/lab/liar"
 	properties := map[string]dbus.Variant{
 		"Type": dbus.MakeVariant("peripheral"), "ServiceUUIDs": dbus.MakeVariant([]string{central.ServiceUUID}),
-		"LocalName": dbus.MakeVariant(name),
+		"LocalName": dbus.MakeVariant(name), "Discoverable": dbus.MakeVariant(true),
 	}
 	err = conn.ExportMethodTable(map[string]any{
 		"GetAll": func(string) (map[string]dbus.Variant, *dbus.Error) { return properties, nil },

@@ -1,19 +1,21 @@
 #!/bin/bash
 # Builds the lab's image, or finds it in the cache, and prints its folder.
 #
-# Usage: image.sh SUITE [ARCH]      SUITE is bookworm or trixie; ARCH is amd64 (default) or arm64
+# Usage: image.sh SUITE [ARCH]      SUITE is bookworm, trixie or sid; ARCH is amd64 (default) or arm64
 #
 # The image is a small Debian that runs from memory: the real BlueZ, wpa_supplicant, hostapd and systemd, and
 # the kernel's virtual radios (hci_vhci for Bluetooth LE, mac80211_hwsim for Wi-Fi). The folder holds
 #   vmlinuz     Debian's kernel
 #   base.cpio   the root file system, as an initial RAM file system
-# LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days.
+#   node.cpio   what Node.js adds to it: half as much again, and only some runs need it
+# LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days. Those of other
+# versions of this script, which other working trees may be using, stay for as long.
 # Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
 set -euo pipefail
 # shellcheck source=/dev/null
 . "$(dirname "$0")/lib.sh"
 
-packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager
+packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager,nodejs
 
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
@@ -40,7 +42,15 @@ customise() {
 	# NetworkManager is there to be started by a test, and by nothing else.
 	rm -f "$root"/etc/systemd/system/*.wants/NetworkManager*.service "$root"/etc/systemd/system/dbus-org.freedesktop.nm-dispatcher.service
 	ln -sf /usr/lib/systemd/system/systemd-networkd.service "$root/etc/systemd/system/multi-user.target.wants/"
-	(cd "$root" && find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet) >"$out/base.cpio"
+	# Of Node.js, what nothing else here uses.
+	(
+		cd "$root"
+		rm -rf usr/share/nodejs/corepack
+		node=(usr/bin/node* usr/share/nodejs usr/lib/*/libnode.so* usr/lib/*/libicu*)
+		find "${node[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/node.cpio"
+		rm -rf "${node[@]}"
+		find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet >"$out/base.cpio"
+	)
 }
 
 # strip_modules ROOT KERNEL TOOLS: keeps the modules the lab loads, and all of the kernel's crypto: Bluetooth pairing
@@ -65,13 +75,13 @@ strip_modules() {
 	depmod -b "$root" "$kernel"
 }
 
-# mirrors SUITE: lines of sources.list, from the machine's own apt configuration.
+# mirrors SUITE: lines of sources.list, from the machine's own apt configuration. sid has no security updates of its own.
 mirrors() {
 	apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" 'Created-By: Packages' 2>/dev/null | sort -u |
 		while read -r label uri; do
 			case $label in
 			Debian) printf 'deb %s %s main\n' "$uri" "$1" ;;
-			Debian-Security) printf 'deb %s %s-security main\n' "$uri" "$1" ;;
+			Debian-Security) [ "$1" = sid ] || printf 'deb %s %s-security main\n' "$uri" "$1" ;;
 			esac
 		done
 }
@@ -116,8 +126,8 @@ fi
 
 suite=${1:-} arch=${2:-amd64}
 case $suite/$arch in
-bookworm/amd64 | bookworm/arm64 | trixie/amd64 | trixie/arm64) ;;
-*) die "usage: image.sh bookworm|trixie [amd64|arm64]" ;;
+bookworm/amd64 | bookworm/arm64 | trixie/amd64 | trixie/arm64 | sid/amd64 | sid/arm64) ;;
+*) die "usage: image.sh bookworm|trixie|sid [amd64|arm64]" ;;
 esac
 LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wifiprovd-lab}
 mkdir -p "$LAB_CACHE"
@@ -126,8 +136,9 @@ exec 9>"$LAB_CACHE/$suite-$arch.lock"
 flock 9
 if [ -z "$(find "$image" -maxdepth 0 -mtime -30 2>/dev/null)" ]; then
 	say "building the $suite $arch image, once (about a minute; arm64 on another architecture a quarter of an hour)"
-	rm -rf "$LAB_CACHE/$suite-$arch"-*
+	find "$LAB_CACHE" -maxdepth 1 -name "$suite-$arch-*" -mtime +30 -exec rm -rf {} +
+	rm -rf "$image"
 	build "$suite" "$arch" "$image"
-	say "built $image ($(du -sh "$image/base.cpio" | cut -f1))"
+	say "built $image ($(du -sh "$image" | cut -f1))"
 fi
 echo "$image"

@@ -3,7 +3,7 @@
 #
 # Usage: [RUN=regexp] run.sh SUITE [ARCH] [-- COMMAND ...]
 #
-# SUITE is bookworm or trixie; ARCH is amd64 (default) or arm64, which has no Bluetooth. RUN selects tests by name. COMMAND runs in the
+# SUITE is bookworm, trixie or sid; ARCH is amd64 (default) or arm64, which has no Bluetooth. RUN selects tests by name. COMMAND runs in the
 # machine in place of the tests, with the radios and the neighbours up. The exit status is that of the tests.
 # build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
 #   LAB_OUT       another folder for that
@@ -12,7 +12,7 @@
 #   LAB_SEED      the seed of what is random, which the tests that have one print; empty: another one each time
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 3600)
-#   LAB_CACHE     where image.sh keeps its images
+#   LAB_CACHE     where image.sh keeps its images, and this script what npm gave it
 #
 # Without KVM, time in the machine is counted, not measured: each instruction takes 2 ns, 500 million a second,
 # and while the machine waits, its clock goes to what it waits for. So a busy host slows the run down, but nothing that
@@ -67,6 +67,38 @@ kvm_works() {
 	grep -q yes "$result"
 }
 
+# needs_node FOLDER COMMAND ...: whether the run has a test that needs Node.js and noble. Every boot would have to unpack them.
+needs_node() {
+	local dir=$1 selected
+	shift
+	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] || return
+	selected=$("$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}") || return 0 # not of this machine's architecture
+	grep -q '^TestNoble' <<<"$selected"
+}
+
+# noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and
+# of that what noble loads on Linux. Its native part comes built.
+noble() {
+	local dir=$1 cached lock built
+	cached=$LAB_CACHE/noble-$(sha256sum "$here/noble/package-lock.json" | cut -c1-12)
+	exec {lock}>"$LAB_CACHE/noble.lock"
+	flock "$lock"
+	if [ ! -d "$cached" ]; then
+		need node=nodejs npm=npm
+		say "getting noble from npm, once"
+		built=$(mktemp -d "$LAB_CACHE/build.XXXXXX")
+		cp "$here"/noble/package*.json "$built"
+		(cd "$built" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) || die "npm ci failed; see above"
+		mv "$built/node_modules" "$cached"
+		rm -rf "$built"
+	fi
+	exec {lock}>&-
+	mkdir -p "$dir/node_modules"
+	cp "$here/noble/phone.js" "$dir"
+	tar -C "$cached" -c --mode=go+rX,go-w --exclude='darwin-*' --exclude='win32-*' --exclude='android-*' --exclude='linux-arm' \
+		@stoprocent debug ms node-gyp-build | tar -C "$dir/node_modules" -x
+}
+
 # overlay FOLDER COMMAND ...: fills the folder with what a run adds to the image. The kernel unpacks it over the
 # image, so it must not hold a folder where the image has a symbolic link (/lib, /bin, /sbin).
 overlay() {
@@ -106,6 +138,10 @@ if kvm_works; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -icount 
 mkdir "$tmp/overlay"
 overlay "$tmp/overlay" "$@"
 cp "$image/base.cpio" "$tmp/initrd"
+if needs_node "$tmp/overlay" "$@"; then
+	noble "$tmp/overlay/usr/lib/lab/noble"
+	cat "$image/node.cpio" >>"$tmp/initrd"
+fi
 (cd "$tmp/overlay" && find . -print0 | cpio --null -o -H newc --owner=0:0 --quiet) >>"$tmp/initrd"
 truncate -s 512M "$tmp/disk"
 
