@@ -2,6 +2,7 @@ package dbustest
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -63,7 +64,11 @@ func (f *WPA) hear(ap AP, at time.Time) dbus.ObjectPath {
 func (f *WPA) play(path dbus.ObjectPath) {
 	f.mu.Lock()
 	ssid, _ := f.networks[path]["ssid"].([]byte)
-	i := slices.IndexFunc(f.air, func(ap AP) bool { return ap.SSID == string(ssid) })
+	bssid, _ := f.networks[path]["bssid"].(string)
+	i := slices.IndexFunc(f.air, func(ap AP) bool {
+		address := net.HardwareAddr(ap.BSSID[:]).String()
+		return ap.SSID == string(ssid) && (bssid == "" || bssid == address)
+	})
 	if i < 0 {
 		f.mu.Unlock()
 		f.Change(Step{"State": "scanning"})

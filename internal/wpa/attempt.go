@@ -36,6 +36,7 @@ type join struct {
 	dev   *device
 	turn  *turn
 	cred  wifi.Credentials
+	known string         // BSSID of the last join; empty: none
 	sae   wifi.SAERecord // what is known of WPA3 there
 	psk   *derived
 	last  verdict.Verdict // what to say if the time is up

@@ -41,7 +41,7 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 			err = &wifi.Error{Failure: wifi.FailureHardware, Detail: c.view.Load().problem}
 			return nil, c.failure(ctx, err, verdict.Verdict{})
 		}
-		j := &join{Client: c, dev: dev, turn: t, cred: target.Credentials, sae: target.Hint.SAE, psk: psk,
+		j := &join{Client: c, dev: dev, turn: t, cred: target.Credentials, known: target.Hint.BSSID, sae: target.Hint.SAE, psk: psk,
 			answers: map[string]verdict.Verdict{}}
 		if adopt {
 			if t.link = j.adopt(ctx); t.link != nil {

@@ -18,6 +18,10 @@ const maxTried = 8
 // that of all which have answered. If none has, or the search goes on, it returns
 // errUnreachable; when there is nowhere else to look, it tries until the time is up.
 func (j *join) tryAll(ctx context.Context, p plan, fitting []bss, s search) (*Link, error) {
+	if i := slices.IndexFunc(fitting, func(b bss) bool { return b.bssid == j.known }); i > 0 {
+		b := fitting[i] // nobody can push out the one that it was by playing many stronger ones
+		fitting = slices.Insert(slices.Delete(fitting, i, i+1), 0, b)
+	}
 	fitting = fitting[:min(len(fitting), maxTried)]
 	for {
 		var answers []verdict.Verdict
