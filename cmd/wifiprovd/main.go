@@ -8,9 +8,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +23,8 @@ import (
 
 // version is set by the linker.
 var version = "devel"
+
+const earliest = 2025 // no clock that was set shows an earlier year
 
 // Exit statuses.
 const (
@@ -61,14 +65,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		c = config.Strict()
 	}
 	log := journal.NewLogger(c.Log.Level, stderr)
-	if broken != nil {
-		log.Error("the configuration cannot be used: security is authenticated, and every other setting has its default, until it is mended",
-			"event", "configuration-broken", "err", broken)
-	}
-	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "event", "starting", "version", version, "security", c.Bluetooth.Security)
-	if c.Bluetooth.Security == gatt.NoPairing {
-		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")
-	}
+	announce(log, c, broken)
 	// Secrets are in this process: no core dump, no ptrace by others (prctl(2)).
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		log.Warn("core dumps cannot be switched off", "err", err)
@@ -80,4 +77,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exFailure
 	}
 	return 0
+}
+
+// announce says at the start what whoever reads the journal has to know. broken says what is
+// wrong with the configuration; nil: nothing.
+func announce(log *slog.Logger, c config.Config, broken error) {
+	if broken != nil {
+		log.Error("the configuration cannot be used: security is authenticated, and every other setting has its default, until it is mended",
+			"event", "configuration-broken", "err", broken)
+	}
+	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "event", "starting", "version", version, "security", c.Bluetooth.Security)
+	if c.Bluetooth.Security == gatt.NoPairing {
+		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")
+	}
+	if now := time.Now(); now.Year() < earliest {
+		log.Warn("the clock was not set: nothing here needs it, but the journal's times and certificates do; timedatectl set-ntp true",
+			"event", "clock", "now", now.UTC().Format(time.DateOnly))
+	}
 }
