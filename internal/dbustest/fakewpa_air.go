@@ -16,6 +16,7 @@ type AP struct {
 	Frequency uint16 // MHz
 	Signal    int16  // dBm; 0 means -50
 	Hidden    bool   // heard only when a scan calls its SSID
+	Mute      bool   // answers no probe: heard only by a passive scan
 	Privacy   bool
 	WPA, RSN  []string // key management, as in wpa-psk
 

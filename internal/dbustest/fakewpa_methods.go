@@ -138,7 +138,7 @@ func (f *WPA) scan(msg *dbus.Message) answer {
 		for _, ap := range f.air {
 			by := slices.ContainsFunc(called, func(ssid []byte) bool { return string(ssid) == ap.SSID })
 			on := slices.ContainsFunc(channels, func(c []any) bool { return c[0] == uint32(ap.Frequency) })
-			if on = on || len(channels) == 0; !on {
+			if on = on || len(channels) == 0; !on || ap.Mute && args["Type"] != "passive" {
 				continue
 			}
 			if ap.Hidden && !by { // its beacons do not tell the SSID

@@ -305,8 +305,9 @@ func TestWhereItLooks(t *testing.T) {
 		args["Channels"] = channels
 		return args
 	}
-	hidden := lab()
-	hidden.Hidden = true
+	hidden, mute := lab(), lab()
+	hidden.Hidden, mute.Mute = true, true
+	listening := map[string]any{"Type": "passive", "AllowRoam": false}
 	for _, test := range []struct {
 		name  string
 		air   dbustest.AP
@@ -323,6 +324,7 @@ func TestWhereItLooks(t *testing.T) {
 		{"no longer where it was", lab(), 0, 2412, []map[string]any{on(wildcard, 2412), wildcard}, nil},
 		{"where it was and where it was heard", lab(), 9 * time.Second, 2412, []map[string]any{on(wildcard, 2412, 2437)}, nil},
 		{"hidden", hidden, 0, 0, []map[string]any{wildcard, on(called, 2412, 2437, 2462)}, int32(1)},
+		{"answers no probe", mute, 0, 0, []map[string]any{wildcard, on(called, 2412, 2437, 2462), on(listening, 2412, 2437, 2462)}, nil},
 		{"hidden, where it was", hidden, 0, 2437, []map[string]any{on(wildcard, 2437), on(called, 2437)}, int32(1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -128,10 +128,11 @@ func (s scanner) endedEarly(err error) {
 // for all names first. Only if ssid is not among them does it call it, which tells
 // everybody in range: where an access point hides its name, and, after a search
 // everywhere, on the channels that most use, as one scan in many misses an access point.
-// hidden tells that ssid had to be called.
+// There it listens for beacons at last: an access point that filters addresses answers no
+// probe (hostapd, src/ap/beacon.c, handle_probe_req). hidden tells that ssid had to be called.
 func (s scanner) find(ctx context.Context, t *turn, ssid wifi.SSID, frequencies []int) (found []bss, hidden bool, err error) {
 	begin, everywhere := time.Now(), len(frequencies) == 0
-	found, err = s.seek(ctx, ssid, "", frequencies)
+	found, err = s.seek(ctx, ssid, scanArgs("", frequencies...))
 	if everywhere && err == nil {
 		t.heard = time.Now()
 	}
@@ -155,27 +156,31 @@ func (s scanner) find(ctx context.Context, t *turn, ssid wifi.SSID, frequencies 
 	if len(again) == 0 {
 		return nil, false, nil
 	}
-	found, err = s.seek(ctx, ssid, ssid, again)
-	return found, true, err
+	found, err = s.seek(ctx, ssid, scanArgs(ssid, again...))
+	if err != nil || len(found) > 0 || !everywhere {
+		return found, true, err
+	}
+	found, err = s.seek(ctx, ssid, passive(crowded...))
+	return found, false, err
 }
 
 // crowded are the channels 1, 6 and 11, in MHz: of those that do not overlap, in the band
 // that every country and radio has.
 var crowded = []int{2412, 2437, 2462}
 
-// seek scans, for the name called or, if that is empty, for all, and returns the access
-// points called ssid. It insists while the radio is busy.
-func (s scanner) seek(ctx context.Context, ssid, called wifi.SSID, frequencies []int) ([]bss, error) {
+// seek scans and returns the access points called ssid. It insists while the radio is busy.
+func (s scanner) seek(ctx context.Context, ssid wifi.SSID, args map[string]dbus.Variant) ([]bss, error) {
+	_, some := args["Channels"]
 	begin, done := time.Now(), false
 	for try := 1; !done; try++ {
 		switch {
-		case len(frequencies) > 0 && try > maxRefused:
+		case some && try > maxRefused:
 			return nil, nil // so is a channel that this radio or country does not have
 		case try > maxBusy:
 			return nil, s.reset(ctx)
 		}
 		var err error
-		if done, err = s.scan(ctx, scanArgs(called, frequencies...)); err != nil {
+		if done, err = s.scan(ctx, args); err != nil {
 			return nil, err
 		}
 		// Even if the radio was busy: another's scan may have heard ssid.
@@ -209,6 +214,14 @@ func scanArgs(ssid wifi.SSID, frequencies ...int) map[string]dbus.Variant {
 		}
 		args["Channels"] = dbus.MakeVariant(channels)
 	}
+	return args
+}
+
+// passive returns the argument of a Scan that listens for a beacon's interval on each
+// channel, and sends nothing.
+func passive(frequencies ...int) map[string]dbus.Variant {
+	args := scanArgs("", frequencies...)
+	args["Type"] = dbus.MakeVariant("passive")
 	return args
 }
 
