@@ -26,6 +26,10 @@ import (
 // secretsFile lists the secrets that the tests have used since the first boot.
 const secretsFile = "/var/lib/lab/secrets"
 
+// pskFile keeps the PSKs of those secrets, by what keyOf says: each takes the emulated machine a quarter
+// of a second.
+const pskFile = "/var/lib/lab/psks"
+
 // usedSecret is a network's name and what a phone or an access point was given
 // as its password.
 type usedSecret struct{ SSID, Password string }
@@ -88,19 +92,59 @@ func usedSecrets(t testing.TB) []usedSecret {
 	return used
 }
 
-// forms returns the forms in which a secret could be leaked: itself and its PSK (IEEE 802.11-2020,
-// J.4), each as bytes, as programs print bytes, as text with escapes, and in base64.
-func (s usedSecret) forms(t testing.TB) [][]byte {
+// psks are PSKs by keyOf their secret.
+type psks map[string][]byte
+
+func keyOf(s usedSecret) string { return fmt.Sprintf("%x %x", s.SSID, s.Password) }
+
+// knownPSKs returns those of earlier boots.
+func knownPSKs(t testing.TB) psks {
 	t.Helper()
-	forms := writtenForms([]byte(s.Password))
-	psk, raw := wifi.NewPassphrase([]byte(s.Password)).RawPSK()
-	if !raw {
+	known := psks{}
+	data, err := os.ReadFile(pskFile)
+	if err == nil {
+		err = json.Unmarshal(data, &known)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return known
+}
+
+// save keeps them for the boots that follow.
+func (known psks) save(t testing.TB) {
+	t.Helper()
+	data, err := json.Marshal(known)
+	if err == nil {
+		err = os.WriteFile(pskFile, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// of returns a secret's PSK (IEEE 802.11-2020, J.4).
+func (known psks) of(t testing.TB, s usedSecret) []byte {
+	t.Helper()
+	if psk, raw := wifi.NewPassphrase([]byte(s.Password)).RawPSK(); raw {
+		return psk
+	}
+	psk := known[keyOf(s)]
+	if psk == nil {
 		var err error
 		if psk, err = pbkdf2.Key(sha1.New, s.Password, []byte(s.SSID), 4096, 32); err != nil {
 			t.Fatal(err)
 		}
+		known[keyOf(s)] = psk
 	}
-	return append(forms, writtenForms(psk)...)
+	return psk
+}
+
+// forms returns the forms in which a secret could be leaked: itself and its PSK, each as bytes, as
+// programs print bytes, as text with escapes, and in base64.
+func (known psks) forms(t testing.TB, s usedSecret) [][]byte {
+	t.Helper()
+	return append(writtenForms([]byte(s.Password)), writtenForms(known.of(t, s))...)
 }
 
 func writtenForms(b []byte) [][]byte {
