@@ -111,8 +111,9 @@ func (s scanner) abort(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.c.times.busyRadio)
 	defer cancel()
+	last := s.lastScan(ctx)
 	if _, err := s.dev.call(ctx, "AbortScan", nil); err == nil {
-		_, _ = s.nextScanned(ctx)
+		_, _ = s.scanned(ctx, last)
 	}
 }
 
@@ -239,12 +240,13 @@ func (s scanner) scan(ctx context.Context, args map[string]dbus.Variant) (done b
 	// Another scan is running: wpa_supplicant's own, which nobody needs, or one
 	// left over from a wpa_supplicant that was killed.
 	s.c.cfg.Log.Debug("the radio is busy; scanning again soon", "err", err)
+	last := s.lastScan(ctx)
 	if err != nil {
 		_, _ = s.dev.call(ctx, "AbortScan", nil)
 	}
 	pause, cancel := context.WithTimeout(ctx, s.c.times.busyRadio)
 	defer cancel()
-	_, err = s.nextScanned(pause)
+	_, err = s.scanned(pause, last)
 	switch {
 	case ctx.Err() != nil:
 		return false, &wifi.Error{Failure: wifi.FailureHardware, Detail: "the radio refused to scan until the time was up"}
@@ -268,32 +270,28 @@ func (s scanner) reset(ctx context.Context) error {
 	return errGone
 }
 
+// lastScan returns the place of the last ScanDone among the signals. To be asked before
+// AbortScan, whose answer may come after the ScanDone that it causes.
+func (s scanner) lastScan(ctx context.Context) dbus.Sequence {
+	at, _ := await(ctx, s.c, func(o *owner) (dbus.Sequence, bool) {
+		if o.station == nil {
+			return 0, true
+		}
+		return o.station.scanDone, true
+	})
+	return at
+}
+
 // scanned waits for the first ScanDone after a place among the signals, and returns
 // whether that scan went well.
 func (s scanner) scanned(ctx context.Context, after dbus.Sequence) (ok bool, err error) {
-	return s.awaitScan(ctx, func(*station) dbus.Sequence { return after })
-}
-
-// nextScanned is scanned for the first ScanDone from now on.
-func (s scanner) nextScanned(ctx context.Context) (ok bool, err error) {
-	var last *dbus.Sequence
-	return s.awaitScan(ctx, func(st *station) dbus.Sequence {
-		if last == nil {
-			now := st.scanDone
-			last = &now
-		}
-		return *last
-	})
-}
-
-func (s scanner) awaitScan(ctx context.Context, after func(*station) dbus.Sequence) (ok bool, err error) {
 	type outcome struct{ gone, ok bool }
 	out, err := await(ctx, s.c, func(o *owner) (outcome, bool) {
 		st := o.station
 		if st == nil || st.dev != s.dev {
 			return outcome{gone: true}, true
 		}
-		return outcome{ok: st.scanOK}, st.scanDone > after(st)
+		return outcome{ok: st.scanOK}, st.scanDone > after
 	})
 	if out.gone {
 		err = errGone
