@@ -44,7 +44,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults attack powercut shuffle soak demo bench clean checks
+.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -132,6 +132,9 @@ test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm
 
 faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)
 	test/lab/faults.sh $(SUITE) $(ARCH)
+
+conformance: ## every kind of network and of failure with NetworkManager keeping the network, in the lab (about five minutes; SUITE ARCH)
+	LAB_FULL=1 RUN='^TestManaged' test/lab/run.sh $(SUITE) $(ARCH)
 
 attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills; hours (SUITE ARCH RUN LAB_SEED=number)
 	LAB_LONG=1 LAB_DEADLINE=$${LAB_DEADLINE:-14400} RUN='$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled))' \

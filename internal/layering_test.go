@@ -34,7 +34,8 @@ var mayUse = map[string][]string{
 	"internal/profile":        {},
 	"internal/profile/native": {"internal/profile"},
 	"internal/bluez":          {"internal/msgbus", "internal/rfkill"},
-	"internal/wpa":            {"internal/msgbus", "internal/rfkill", "internal/verdict"},
+	"internal/nm":             {"internal/msgbus"},
+	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
 	"internal/central":        {"internal/msgbus"},
 	"internal/control":        {"internal/msgbus"},
 	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/msgbus", "internal/rfkill"},
@@ -48,7 +49,7 @@ func mayUseLeaf(pkg, leaf string) bool {
 
 // owners names the packages that may import a library: its types stay in them.
 var owners = map[string][]string{
-	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/wpa", "internal/central", "internal/control",
+	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/nm", "internal/wpa", "internal/central", "internal/control",
 		"internal/doctor", "internal/dbustest"},
 	"github.com/muka/go-bluetooth":             {"internal/bluez"},
 	"github.com/mdlayher/netlink":              {"internal/netaddr"},

@@ -69,6 +69,9 @@ func (j *job) inLines(s *control.Status) string {
 	default:
 		line("Network", "none")
 	}
+	if s.WifiBackend != "" {
+		line("Wi-Fi", "through %s", s.WifiBackend)
+	}
 	if len(s.Centrals) == 0 {
 		line("Phones", "none connected")
 	}

@@ -34,6 +34,7 @@ type Bluetooth struct {
 // Wifi is the network to provision.
 type Wifi struct {
 	Interface      string
+	Backend        string        // auto, wpa_supplicant or networkmanager
 	ConnectTimeout time.Duration // 5 s to 5 min
 	AddressTimeout time.Duration // 5 s to 5 min
 	Country        string        // two capital letters; empty: left as it is
@@ -54,7 +55,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
-		Wifi:      Wifi{Interface: "wlan0", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
+		Wifi:      Wifi{Interface: "wlan0", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},
 	}

@@ -69,6 +69,7 @@ bluetooth:
   keep_after_connect: false
 wifi:
   interface: wlx0123456789ab
+  backend: networkmanager
   connect_timeout: 1m30s
   address_timeout: 10s
   country: NO
@@ -80,7 +81,7 @@ log:
 `))
 	want := Config{
 		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, false},
-		Wifi:      Wifi{"wlx0123456789ab", 90 * time.Second, 10 * time.Second, "NO", false},
+		Wifi:      Wifi{"wlx0123456789ab", "networkmanager", 90 * time.Second, 10 * time.Second, "NO", false},
 		Store:     Store{"/data/wifiprovd"},
 		Log:       Log{slog.LevelDebug},
 	}
@@ -99,6 +100,7 @@ func TestValues(t *testing.T) {
 			[]string{"yes", "True", "1", "", "{a: b}"}},
 		"wifi.interface": {[]string{"wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
 			[]string{`""`, "sixteen-bytes.00", "a/b", "wlan 0", "wl:0", "..", "ü", `"\x07"`}},
+		"wifi.backend":         {[]string{"auto", "wpa_supplicant", "networkmanager"}, []string{"", "iwd", "Auto"}},
 		"wifi.address_timeout": {[]string{"5s", "5m"}, []string{"30", "4.9s", "5m1s", "0", "", "never"}},
 		"wifi.connect_timeout": {[]string{"5s", "5m", "300s", "7500ms"}, []string{"30", "4.9s", "5m1s", "-30s", "", "soon", "9999999999h"}},
 		"wifi.country":         {[]string{`""`, "DE", "NO"}, []string{"de", "DEU", "D", "00", "Germany"}},

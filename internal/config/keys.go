@@ -36,6 +36,7 @@ var keys = []key{
 	{"bluetooth", "security", "none, encrypt, authenticated", setSecurity},
 	{"bluetooth", "keep_after_connect", "true, false", setKeepAfterConnect},
 	{"wifi", "interface", fmt.Sprintf("an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
+	{"wifi", "backend", "auto, wpa_supplicant, networkmanager", setBackend},
 	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
 	{"wifi", "address_timeout", "a duration from 5s to 5m, such as 30s", setAddressTimeout},
 	{"wifi", "country", "two capital letters such as DE, or empty to leave it as it is", setCountry},
@@ -100,6 +101,11 @@ func setInterface(c *Config, v string) bool {
 	c.Wifi.Interface = v
 	bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' }
 	return 0 < len(v) && len(v) <= maxInterfaceLen && v != "." && v != ".." && !strings.ContainsFunc(v, bad)
+}
+
+func setBackend(c *Config, v string) bool {
+	c.Wifi.Backend = v
+	return v == "auto" || v == "wpa_supplicant" || v == "networkmanager"
 }
 
 func setConnectTimeout(c *Config, v string) bool {

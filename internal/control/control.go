@@ -48,6 +48,8 @@ type Status struct {
 
 	IPv4, IPv6, Gateway string
 
+	WifiBackend string // wpa_supplicant or networkmanager; empty: not known yet
+
 	Centrals           []string
 	Advertising        bool
 	Adapter            string

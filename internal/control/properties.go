@@ -140,6 +140,11 @@ var properties = []property{
 		value: of(func(k *known) string { return inText(k.Addresses.Gateway) },
 			func(s *Status) *string { return &s.Gateway })},
 
+	{name: "WifiBackend", json: "wifi_backend",
+		doc: "who keeps the networks that are joined: `wpa_supplicant` or `networkmanager`; empty: not known yet",
+		value: of(func(k *known) string { return k.WifiBackend },
+			func(s *Status) *string { return &s.WifiBackend })},
+
 	{name: "Centrals", json: "centrals",
 		doc: "the Bluetooth addresses of the phones that are connected",
 		value: of((*known).centrals,

@@ -157,8 +157,10 @@ func (d *Daemon) OnAir(adapter string) { d.post(func(l *loop) { l.onAir(adapter)
 // OffAir reports why phones cannot find the gateway.
 func (d *Daemon) OffAir(problem string) { d.post(func(l *loop) { l.offAir(problem) }) }
 
-// WifiUsable reports why no network can be joined; empty: one can.
-func (d *Daemon) WifiUsable(problem string) { d.post(func(l *loop) { l.wifiUsable(problem) }) }
+// WifiUsable reports who keeps the networks, and why none can be joined; empty: one can.
+func (d *Daemon) WifiUsable(backend, problem string) {
+	d.post(func(l *loop) { l.wifiUsable(backend, problem) })
+}
 
 // Addresses reports what the Wi-Fi interface has.
 func (d *Daemon) Addresses(a wifi.Addresses) { d.post(func(l *loop) { l.addressed(a) }) }

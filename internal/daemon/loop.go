@@ -215,8 +215,8 @@ func (l *loop) offAir(problem string) {
 	l.publish()
 }
 
-func (l *loop) wifiUsable(problem string) {
-	l.draft.WifiProblem = problem
+func (l *loop) wifiUsable(backend, problem string) {
+	l.draft.WifiBackend, l.draft.WifiProblem = backend, problem
 	l.publish()
 	if problem == "" {
 		l.step(fsm.WifiAvailable{})

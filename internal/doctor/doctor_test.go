@@ -33,6 +33,14 @@ func fileSays(path, text string) func(*world) {
 }
 
 // gone takes a program from the bus.
+func managed(backend string) func(*world) {
+	return func(w *world) {
+		there(networkManager)(w)
+		w.nm = true
+		w.config += "wifi:\n  backend: " + backend + "\n"
+	}
+}
+
 func gone(name string) func(*world) {
 	return func(w *world) { delete(w.names, name) }
 }
@@ -124,7 +132,10 @@ var changes = []struct {
 	{"Wi-Fi down, nobody uses it", "interface", func(w *world) { stopped(w); w.file("/sys/class/net/wlan0/flags", "0x1002\n") }, OK, "", ""},
 	{"no country", "country", func(w *world) { w.outputs["/usr/sbin/iw"] = "global\ncountry 00: DFS-UNSET\n" }, Wrong, "no Wi-Fi country", "wifi.country"},
 	{"no iw", "country", func(w *world) { delete(w.outputs, "/usr/sbin/iw") }, Unknown, "unknown", "apt-get install iw"},
-	{"NetworkManager", "managers", func(w *world) { there(networkManager)(w); w.nm = true }, Wrong, "NetworkManager manages wlan0", "nmcli device set wlan0 managed no"},
+	{"NetworkManager", "managers", managed("auto"), OK, "NetworkManager manages wlan0", ""},
+	{"NetworkManager's address", "dhcp", managed("auto"), OK, "NetworkManager brings the address", ""},
+	{"NetworkManager, not wanted", "managers", managed("wpa_supplicant"), Wrong, "NetworkManager manages wlan0", "nmcli device set wlan0 managed no"},
+	{"no NetworkManager, but wanted", "managers", func(w *world) { w.config += "wifi:\n  backend: networkmanager\n" }, Wrong, "does not manage wlan0", "nmcli device set wlan0 managed yes"},
 	{"NetworkManager elsewhere", "managers", there(networkManager), OK, "no other program", ""},
 	{"iwd", "managers", there("net.connman.iwd"), Wrong, "iwd", "systemctl disable --now iwd"},
 	{"ConnMan", "managers", there("net.connman"), Wrong, "ConnMan", "systemctl disable --now connman"},

@@ -87,9 +87,16 @@ func (v *visit) country(ctx context.Context) Result {
 // managers looks for other programs that manage the Wi-Fi interface.
 func (v *visit) managers(ctx context.Context) Result {
 	name := v.cfg.Wifi.Interface
-	if v.networkManagerHas(ctx, name) {
-		return wrong("nmcli device set "+name+" managed no; for good: see \"Handing over\" in docs/operations.md",
-			"NetworkManager manages %s", name)
+	has := v.networkManagerHas(ctx, name)
+	switch backend := v.cfg.Wifi.Backend; {
+	case has && backend == "wpa_supplicant":
+		return wrong("nmcli device set "+name+" managed no, or wifi.backend: auto in "+v.Config,
+			"NetworkManager manages %s, and wifi.backend is wpa_supplicant", name)
+	case has:
+		return ok("NetworkManager manages %s, and keeps the network for wifiprovd", name)
+	case backend == "networkmanager":
+		return wrong("nmcli device set "+name+" managed yes, or wifi.backend: auto in "+v.Config,
+			"wifi.backend is networkmanager, which does not manage %s", name)
 	}
 	for _, other := range []struct{ bus, program, unit string }{
 		{"net.connman.iwd", "iwd", "iwd"},
@@ -128,7 +135,10 @@ func (v *visit) networkManagerHas(ctx context.Context, name string) bool {
 // dhcp looks for a DHCP client on the interface.
 func (v *visit) dhcp(ctx context.Context) Result {
 	name := v.cfg.Wifi.Interface
-	if v.active(ctx, "dhcpcd.service") {
+	switch {
+	case v.networkManagerHas(ctx, name):
+		return ok("NetworkManager brings the address of %s", name)
+	case v.active(ctx, "dhcpcd.service"):
 		return ok("dhcpcd is running")
 	}
 	const start = "systemctl enable --now systemd-networkd"

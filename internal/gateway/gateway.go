@@ -31,6 +31,7 @@ type Snapshot struct {
 	Joined    time.Time     // when it was joined
 	Addresses wifi.Addresses
 
+	WifiBackend string // who keeps the networks that are joined: wpa_supplicant or networkmanager; empty: not known yet
 	WifiProblem string // why no network can be joined, and what to do; empty: one can
 	Advertising Advertising
 	Centrals    []gatt.Central // that are connected, oldest first

@@ -21,7 +21,7 @@ type Observer struct {
 // Changed implements gateway.Observer.
 func (o Observer) Changed(before, now *gateway.Snapshot) {
 	o.centrals(before.Centrals, now.Centrals)
-	o.wifi(before.WifiProblem, now.WifiProblem)
+	o.wifi(before, now)
 	o.network(before, now)
 	o.status(before, now)
 	o.trying(before.Trying, now.Trying)
@@ -53,13 +53,13 @@ func missing(in, list []gatt.Central) []gatt.Central {
 	return out
 }
 
-func (o Observer) wifi(before, now string) {
+func (o Observer) wifi(before, now *gateway.Snapshot) {
 	switch {
-	case before == now:
-	case now == "":
-		o.Log.Info("Wi-Fi can be used", Event, "wifi-usable")
+	case before.WifiProblem == now.WifiProblem && (before.WifiBackend == now.WifiBackend || now.WifiProblem != ""):
+	case now.WifiProblem == "":
+		o.Log.Info("Wi-Fi can be used, through "+now.WifiBackend, Event, "wifi-usable", "backend", now.WifiBackend)
 	default:
-		o.Log.Warn(fmt.Sprintf("Wi-Fi cannot be used: %s; waiting until it can", now), Event, "wifi-unusable")
+		o.Log.Warn(fmt.Sprintf("Wi-Fi cannot be used: %s; waiting until it can", now.WifiProblem), Event, "wifi-unusable")
 	}
 }
 

@@ -7,9 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/godbus/dbus/v5"
-
-	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/verdict"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
@@ -33,30 +30,19 @@ var (
 // join is one run of Join with one device.
 type join struct {
 	*Client
-	dev   *device
-	turn  *turn
-	cred  wifi.Credentials
-	known string         // BSSID of the last join; empty: none
-	sae   wifi.SAERecord // what is known of WPA3 there
-	psk   *derived
-	last  verdict.Verdict // what to say if the time is up
-	unfit error           // what to say if one that was heard lately, and did not fit, is missed now
+	dev    *device
+	turn   *turn
+	keeper keeper
+	target wifi.Target
+	cred   wifi.Credentials
+	known  string         // BSSID of the last join; empty: none
+	sae    wifi.SAERecord // what is known of WPA3 there
+	psk    *derived
+	last   verdict.Verdict // what to say if the time is up
+	unfit  error           // what to say if one that was heard lately, and did not fit, is missed now
 
 	// answers are the verdicts of the access points that have answered, by BSSID.
 	answers map[string]verdict.Verdict
-}
-
-// adopt takes over the connection that stands, if it is to the right SSID.
-func (j *join) adopt(ctx context.Context) *Link {
-	now, err := j.dev.connection(ctx)
-	if err != nil {
-		return nil
-	}
-	if b, err := j.dev.bssByPath(ctx, now.bss); err != nil || b.ssid != j.cred.SSID {
-		return nil
-	}
-	j.cfg.Log.Debug("taking over the connection that stands", "ssid", j.cred.SSID)
-	return j.watch(j.dev, now, j.sae)
 }
 
 // search is what is known of the access points that a Join has found.
@@ -75,11 +61,9 @@ func (s search) final(v verdict.Verdict) bool {
 
 // run looks for the network where it is quickest to find, then everywhere.
 func (j *join) run(ctx context.Context, hint wifi.Hint) (*Link, error) {
-	at, err := j.dev.call(ctx, "RemoveAllNetworks", nil)
-	if err != nil {
+	if err := j.keeper.clear(ctx); err != nil {
 		return nil, err
 	}
-	j.on(j.dev, func(s *station) { s.begin(at) })
 	found, err := j.dev.results(ctx, j.cred.SSID, freshAge)
 	if err != nil {
 		return nil, err
@@ -176,68 +160,32 @@ func (j *join) attempt(ctx context.Context, p plan, usesSAE, patient bool, sae w
 		return nil, verdict.Verdict{}, errGone // NetworkManager has taken the interface, for one
 	}
 	a := &attempt{Attempt: verdict.Attempt{Protected: p.protected(), SAE: usesSAE}}
-	if err := j.add(ctx, p, a); err != nil {
+	if err := j.keeper.add(ctx, p, a); err != nil {
 		return nil, verdict.Verdict{}, err
 	}
 	j.cfg.Log.Debug("connecting", "ssid", j.cred.SSID, "key_mgmt", p.akms, "frequencies", p.scan, "hidden", p.hidden, "bssid", p.bssid)
 	now, v, err := j.follow(ctx, a, patient)
 	if err != nil || now.network == "" {
-		j.remove(ctx, a.network)
+		j.keeper.remove(ctx, a)
 		return nil, v, err
 	}
-	if p.bssid != "" {
-		j.release(ctx, a.network)
-	}
+	j.keeper.keep(ctx, a, p)
 	return j.watch(j.dev, now, sae), v, nil
 }
 
-// add adds the network to wpa_supplicant.
-func (j *join) add(ctx context.Context, p plan, a *attempt) error {
-	var psk []byte
-	if p.psk() {
-		var err error
-		if psk, err = j.psk.get(); err != nil {
-			return err
-		}
-	}
-	at, err := j.dev.call(ctx, "AddNetwork", []any{p.properties(j.cred, psk)}, &a.network)
-	if err != nil {
-		return err
-	}
-	a.since = at
-	j.on(j.dev, func(s *station) { s.mine = a.network })
-	return nil
-}
-
-// release lets a network that was joined move to its other access points.
-func (j *join) release(ctx context.Context, network dbus.ObjectPath) {
-	any := map[string]dbus.Variant{"bssid": dbus.MakeVariant("any")}
-	if err := j.dev.supplicant.Set(ctx, network, netIface, "Properties", any); err != nil {
-		j.cfg.Log.Warn("the network cannot move to its other access points", "err", msgbus.Plain(err))
-	}
-}
-
-// remove removes a network that failed, even if ctx has ended.
-func (j *join) remove(ctx context.Context, path dbus.ObjectPath) {
-	if j.isGone(j.dev) {
-		return
-	}
-	at, err := j.dev.call(context.WithoutCancel(ctx), "RemoveNetwork", []any{path})
-	if err != nil {
-		j.cfg.Log.Warn("cannot remove the network that failed", "err", msgbus.Plain(err))
-		return
-	}
-	j.on(j.dev, func(s *station) { s.mine, s.none = "", at })
-}
-
-// follow selects the network of a and waits for a connection or a final verdict. The
+// follow turns to the network of a and waits for a connection or a final verdict. The
 // connection is the zero one if there is none.
 func (j *join) follow(ctx context.Context, a *attempt, patient bool) (connection, verdict.Verdict, error) {
 	j.on(j.dev, func(s *station) { s.attempt = a })
 	defer j.on(j.dev, func(s *station) { s.attempt = nil })
-	if _, err := j.dev.call(ctx, "SelectNetwork", []any{a.network}); err != nil {
+	if err := j.keeper.try(ctx, a); err != nil {
 		return connection{}, verdict.Verdict{}, err
 	}
+	return j.outcome(ctx, a, patient)
+}
+
+// outcome waits for what becomes of a.
+func (j *join) outcome(ctx context.Context, a *attempt, patient bool) (connection, verdict.Verdict, error) {
 	if !patient {
 		start, cancel := context.WithTimeout(ctx, j.times.start)
 		defer cancel()
@@ -253,7 +201,7 @@ func (j *join) follow(ctx context.Context, a *attempt, patient bool) (connection
 	case p.taken:
 		err = errTaken
 	case p.connected:
-		now, err := j.arrived(ctx, a.network)
+		now, err := j.arrived(ctx, a)
 		return now, verdict.Verdict{}, err
 	case !p.able:
 		err = errGone
@@ -281,7 +229,7 @@ func (j *join) insist(ctx context.Context, a *attempt, patient bool) (progress, 
 				continue
 			}
 		}
-		if _, err := j.dev.call(ctx, "SelectNetwork", []any{a.network}); err != nil {
+		if err := j.keeper.try(ctx, a); err != nil {
 			return p, err
 		}
 	}
@@ -299,12 +247,12 @@ func (j *join) interrupted(a *attempt, err error) error {
 }
 
 // arrived returns the connection that was made, after checking that it is ours.
-func (j *join) arrived(ctx context.Context, ours dbus.ObjectPath) (connection, error) {
+func (j *join) arrived(ctx context.Context, a *attempt) (connection, error) {
 	now, err := j.dev.connection(ctx)
 	switch {
 	case errors.Is(err, errNotConnected):
 		err = &wifi.Error{Failure: wifi.FailureRefused, Detail: "the access point ended the connection at once"}
-	case err == nil && now.network != ours:
+	case err == nil && !j.keeper.ours(ctx, a, now):
 		err = errTaken
 	}
 	if err != nil {
@@ -351,6 +299,7 @@ func (j *join) progress(ctx context.Context, a *attempt, cond func(progress) boo
 			p.taken = s.taken
 		}
 		if a != nil {
+			p.taken = p.taken || a.taken
 			p.removed, p.tried, p.tries, p.connected, p.state = a.removed, a.Begun(), a.Tries(), a.Connected(), a.State()
 			p.verdict, p.final = a.Verdict()
 		}

@@ -17,12 +17,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wifiprovd/wifiprovd/internal/nm"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // Config is what a Client needs to know.
 type Config struct {
 	Interface string // network interface, as in wlan0
+	Backend   Backend
 	Country   string // ISO 3166-1 alpha-2; empty: left as it is
 	ScanIdle  bool   // scan now and then while no network is joined
 	Bus       string // the message bus's address; empty: the system bus
@@ -73,6 +75,8 @@ type Client struct {
 type view struct {
 	dev     *device // nil: wpa_supplicant or the interface is not there
 	problem string  // why networks cannot be joined; empty: they can, and dev is not nil
+	backend Backend // who keeps the networks
+	manager *nm.Manager
 	scans   *scans
 }
 
@@ -96,6 +100,10 @@ type turn struct {
 	heard  time.Time // when the last scan for all networks ended
 	sought wifi.SSID // the last network that a scan on all frequencies called
 	asked  time.Time // when that was
+
+	// With NetworkManager:
+	kept   wifi.ID   // the target whose profile it keeps; 0: none, or one of an earlier run
+	before nm.Device // what it was on before the trials that have failed since
 }
 
 // hasHeard reports whether, in the last minutes, a scan on all frequencies has heard all
@@ -125,7 +133,7 @@ func New(cfg Config) *Client {
 // usable is called whenever networks can be joined (problem is empty) or cannot be
 // joined any more, and when the reason changes; problem tells a person the reason
 // and what to do. It must return soon.
-func (c *Client) Run(ctx context.Context, usable func(problem string)) error {
+func (c *Client) Run(ctx context.Context, usable func(backend, problem string)) error {
 	defer close(c.ended)
 	conn, signals, err := c.dial(ctx)
 	if err != nil {

@@ -40,6 +40,7 @@ type rig struct {
 	links     []*Link     // that joins have returned
 	available chan string // why it is not, empty when it is
 	log       *logBuffer
+	backend   Backend
 	stop      func() // ends the Client's Run
 }
 
@@ -76,6 +77,7 @@ func (r *rig) run(t *testing.T, address string) {
 	r.links, r.available, r.log = nil, available, log
 	r.Client = New(Config{
 		Interface: "wlan0",
+		Backend:   r.backend,
 		Country:   "DE",
 		Bus:       address,
 		Log:       slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -89,7 +91,7 @@ func (r *rig) run(t *testing.T, address string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := r.Client.Run(ctx, func(problem string) { available <- problem }); err != nil {
+		if err := r.Client.Run(ctx, func(_, problem string) { available <- problem }); err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	}()

@@ -22,13 +22,15 @@ type device struct {
 	sae        bool          // the radio and its driver can do WPA3
 	pmf        bool          // they can protect management frames
 	ciphers    ciphers       // they can use
+	alwaysSAE  bool          // WPA3 cannot be left out where an access point offers it
 }
 
 // findStation returns the interface, which wpa_supplicant is asked to take over if it
-// has not yet. Asking may start wpa_supplicant (D-Bus activation).
-func (c *Client) findStation(ctx context.Context, conn *dbus.Conn) (*station, error) {
+// has not yet, unless NetworkManager does that. Asking may start wpa_supplicant (D-Bus
+// activation).
+func (c *Client) findStation(ctx context.Context, conn *dbus.Conn, managed bool) (*station, error) {
 	supplicant := msgbus.Program{Conn: conn, Name: service, Timeout: c.times.answer}
-	path, err := findInterface(ctx, supplicant, c.cfg.Interface)
+	path, err := findInterface(ctx, supplicant, c.cfg.Interface, !managed)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +52,11 @@ func (c *Client) findStation(ctx context.Context, conn *dbus.Conn) (*station, er
 	if err := dev.set(ctx, "SaePwe", "2"); err != nil {
 		c.cfg.Log.Debug("cannot enable WPA3's hash to element", "err", msgbus.Plain(err))
 	}
+	// NetworkManager's profiles cannot leave WPA3 out. wpa_supplicant does where PMF is switched
+	// off, if it knows the setting: 2.11 does (wpa_supplicant.conf, sae_check_mfp), 2.10 does not.
+	if managed {
+		dev.alwaysSAE = dev.set(ctx, "SaeCheckMfp", "1") != nil
+	}
 	props, since, err := dev.properties(ctx)
 	if err != nil {
 		return nil, err
@@ -61,13 +68,16 @@ func (c *Client) findStation(ctx context.Context, conn *dbus.Conn) (*station, er
 		pairwise: upper(list(props, "Capabilities", "Pairwise")),
 		group:    upper(list(props, "Capabilities", "Group")),
 	}
+	if managed { // its profiles cannot name others (nm-setting-wireless-security.c)
+		dev.ciphers = ciphers{pairwise: intersection(dev.ciphers.pairwise, defaultCiphers), group: intersection(dev.ciphers.group, defaultCiphers)}
+	}
 	return &station{dev: dev, state: msgbus.Value[string](props, "State")}, nil
 }
 
 // findInterface returns the interface's path.
-func findInterface(ctx context.Context, supplicant msgbus.Program, name string) (path dbus.ObjectPath, err error) {
+func findInterface(ctx context.Context, supplicant msgbus.Program, name string, create bool) (path dbus.ObjectPath, err error) {
 	err = supplicant.Call(ctx, rootPath, rootIface+".GetInterface", []any{name}, &path)
-	if msgbus.IsError(err, errIfaceUnknown) {
+	if create && msgbus.IsError(err, errIfaceUnknown) {
 		args := map[string]dbus.Variant{"Ifname": dbus.MakeVariant(name)}
 		err = supplicant.Call(ctx, rootPath, rootIface+".CreateInterface", []any{args}, &path)
 	}

@@ -1,6 +1,7 @@
 package wpa
 
 import (
+	"github.com/wifiprovd/wifiprovd/internal/nm"
 	"log/slog"
 	"regexp"
 	"testing"
@@ -53,7 +54,7 @@ func FuzzSignals(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v := dbustest.NewValues(data, "State", "AuthStatusCode", "AssocStatusCode", "DisconnectReason", "/i", service, ":1.1",
 			stateDisabled, "completed", "disconnected", "4way_handshake", ifaceIface, "CurrentBSS", "Scanning",
-			"CurrentNetwork", "/n", "/other", "authenticating", "associating", "associated", managerName, managerDevice).Valid()
+			"CurrentNetwork", "/n", "/other", "authenticating", "associating", "associated", nm.Name, nm.DeviceIface).Valid()
 		bus.Set(fuzzedAnswer(v))
 		o := newFuzzed(t, bus.Conn)
 		for range 100 {
@@ -84,7 +85,7 @@ func FuzzSignals(f *testing.F) {
 // newFuzzed returns an owner whose every text is checked.
 func newFuzzed(t *testing.T, conn *dbus.Conn) *owner {
 	c := New(Config{Interface: "wlan0", Log: slog.New(slog.DiscardHandler)})
-	o := newOwner(t.Context(), c, conn, func(problem string) { dbustest.CheckText(t, "problem", problem) })
+	o := newOwner(t.Context(), c, conn, func(_, problem string) { dbustest.CheckText(t, "problem", problem) })
 	t.Cleanup(o.end)
 	return o
 }
@@ -131,7 +132,7 @@ func fuzzedSignal(v *dbustest.Values) *dbus.Signal {
 		Path:   v.Path("/i", "/i"),
 		Name: v.Pick(msgbus.PropertiesChanged, msgbus.PropertiesChanged, ifaceIface+".ScanDone", rootIface+".InterfaceRemoved", rootIface+".InterfaceAdded",
 			msgbus.NameOwnerChanged, ifaceIface+".PskMismatch", ifaceIface+".SaePasswordMismatch",
-			ifaceIface+".NetworkSelected", ifaceIface+".NetworkRemoved", managerAdded, ifaceIface+".NetworkSelected"),
+			ifaceIface+".NetworkSelected", ifaceIface+".NetworkRemoved", nm.Name+".DeviceAdded", ifaceIface+".NetworkSelected"),
 		Sequence: 1,
 	}
 	word, properties, path := func() any { return v.Word() }, func() any { return v.Properties() }, func() any { return v.Path("/n", "/other", "/i") }

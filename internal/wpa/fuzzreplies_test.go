@@ -41,8 +41,9 @@ func FuzzReplies(f *testing.F) {
 				checkNetwork(t, n)
 			}
 		}
-		j := &join{Client: o.Client, dev: s.dev, turn: &turn{}, cred: homeCredentials(), psk: &derived{cred: homeCredentials()}}
-		if now, err := j.arrived(t.Context(), "/n"); err == nil && now.network != "/n" {
+		j := newJoin(o.Client, s.dev, &turn{}, wifi.Target{Credentials: homeCredentials(), Proven: true}, &derived{cred: homeCredentials()})
+		j.keeper = direct{j}
+		if now, err := j.arrived(t.Context(), &attempt{network: "/n"}); err == nil && now.network != "/n" {
 			t.Errorf("arrived at %+v", now)
 		}
 		if found, err := s.dev.heard(t.Context(), func(bss) bool { return true }); err == nil {
@@ -56,14 +57,14 @@ func FuzzReplies(f *testing.F) {
 func checkNetworks(t *testing.T, j *join, o *owner) {
 	t.Helper()
 	a := &attempt{}
-	err := j.add(t.Context(), plan{akms: []string{akmNone}}, a)
+	err := j.keeper.add(t.Context(), plan{akms: []string{akmNone}}, a)
 	path := a.network
 	o.runPosts()
 	if err == nil != (o.station.mine != "") || o.station.mine != path {
 		t.Errorf("added %q, %v; ours is %q", path, err, o.station.mine)
 	}
-	j.remove(t.Context(), path)
-	l := j.adopt(t.Context())
+	j.keeper.remove(t.Context(), a)
+	l := j.keeper.adopt(t.Context(), true)
 	for _, f := range o.inbox.take() { // without settling: an unlucky answer would have the link lost at once
 		f(o)
 	}

@@ -20,7 +20,7 @@ type shared struct {
 
 func newShared(t *testing.T) shared {
 	address := dbustest.Start(t)
-	r := &rig{WPA: dbustest.StartWPA(t, address, "wlan0")}
+	r := &rig{WPA: dbustest.StartWPA(t, address, "wlan0"), backend: WPASupplicant}
 	r.Air(lab())
 	r.run(t, address)
 	r.isAvailable(t, "")

@@ -33,7 +33,7 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 		return nil, c.failure(ctx, err, verdict.Verdict{})
 	}
 	defer c.give(t)
-	adopt := target.Proven && !t.joined // a candidate's password would not have been tried
+	first := !t.joined
 	t.joined = true
 	for meddling := 0; ; {
 		dev, err := c.available(ctx)
@@ -41,19 +41,17 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 			err = &wifi.Error{Failure: wifi.FailureHardware, Detail: c.view.Load().problem}
 			return nil, c.failure(ctx, err, verdict.Verdict{})
 		}
-		j := &join{Client: c, dev: dev, turn: t, cred: target.Credentials, known: target.Hint.BSSID, sae: target.Hint.SAE, psk: psk,
-			answers: map[string]verdict.Verdict{}}
-		if adopt {
-			if t.link = j.adopt(ctx); t.link != nil {
-				return t.link, nil
-			}
-			adopt = false
+		j := newJoin(c, dev, t, target, psk)
+		if t.link = j.keeper.adopt(ctx, first); t.link != nil {
+			return t.link, nil
 		}
+		first = false
 		psk.ahead() // while other programs are asked, and the radio scans
 		t.link, err = j.run(ctx, target.Hint)
 		if err == nil {
 			return t.link, nil
 		}
+		j.keeper.failed(ctx)
 		meddled := errors.Is(err, errRemoved) || errors.Is(err, errTaken)
 		if meddled && meddling < maxMeddling && c.stays(ctx, dev) {
 			meddling++
@@ -69,9 +67,19 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 	}
 }
 
-// Leave disconnects and removes every network from the interface. While
-// wpa_supplicant is not there, or NetworkManager has the interface, it returns at
-// once, and the networks are removed when that is over.
+func newJoin(c *Client, dev *device, t *turn, target wifi.Target, psk *derived) *join {
+	j := &join{Client: c, dev: dev, turn: t, target: target, cred: target.Credentials, known: target.Hint.BSSID, sae: target.Hint.SAE, psk: psk,
+		answers: map[string]verdict.Verdict{}}
+	j.keeper = direct{j}
+	if v := c.view.Load(); v.backend == NetworkManager {
+		j.keeper = &managed{join: j, manager: v.manager}
+	}
+	return j
+}
+
+// Leave disconnects and removes every network from the interface; of NetworkManager's
+// profiles, only ours. While wpa_supplicant is not there it returns at once, and the
+// networks are removed when it is.
 func (c *Client) Leave(ctx context.Context) error {
 	c.inbox.post((*owner).endScans)
 	t, err := c.begin(ctx)
@@ -80,12 +88,16 @@ func (c *Client) Leave(ctx context.Context) error {
 	}
 	defer c.give(t)
 	dev, err := await(ctx, c, func(o *owner) (*device, bool) {
-		o.sweep = o.station == nil || o.manager.managed
-		if o.sweep {
+		o.sweep = o.station == nil || o.manager.handsOff(o.cfg)
+		if o.sweep || o.manager.managed {
 			return nil, true
 		}
 		return o.station.dev, true
 	})
+	t.kept = 0
+	if m := c.view.Load().manager; err == nil && m != nil {
+		err = m.Clear(ctx)
+	}
 	if err == nil && dev != nil {
 		_, err = dev.call(ctx, "RemoveAllNetworks", nil)
 	}

@@ -19,11 +19,3 @@ const (
 
 // noPath is what wpa_supplicant answers instead of no object.
 const noPath = dbus.ObjectPath("/")
-
-// Names of NetworkManager's D-Bus interface (its D-Bus reference manual).
-const (
-	managerName   = "org.freedesktop.NetworkManager"
-	managerPath   = dbus.ObjectPath("/org/freedesktop/NetworkManager")
-	managerDevice = managerName + ".Device"
-	managerAdded  = managerName + ".DeviceAdded"
-)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/nm"
 	"github.com/wifiprovd/wifiprovd/internal/verdict"
 )
 
@@ -144,7 +145,10 @@ type nmFake struct {
 	managed atomic.Bool
 }
 
-const managerDevicePath = dbus.ObjectPath("/org/freedesktop/NetworkManager/Devices/1")
+const (
+	managerPath       = dbus.ObjectPath("/org/freedesktop/NetworkManager")
+	managerDevicePath = managerPath + "/Devices/1"
+)
 
 func startManager(t *testing.T, address string) *nmFake {
 	t.Helper()
@@ -156,18 +160,26 @@ func startManager(t *testing.T, address string) *nmFake {
 	m := &nmFake{t: t, conn: conn}
 	device := func(name string) (dbus.ObjectPath, *dbus.Error) {
 		if name != "wlan0" {
-			return "", dbus.NewError(managerName+".UnknownDevice", nil)
+			return "", dbus.NewError(nm.Name+".UnknownDevice", nil)
 		}
 		return managerDevicePath, nil
 	}
-	get := func(string, string) (dbus.Variant, *dbus.Error) { return dbus.MakeVariant(m.managed.Load()), nil }
-	if err := conn.ExportMethodTable(map[string]any{"GetDeviceByIpIface": device}, managerPath, managerName); err != nil {
+	get := func(string) (map[string]dbus.Variant, *dbus.Error) {
+		return map[string]dbus.Variant{"Managed": dbus.MakeVariant(m.managed.Load())}, nil
+	}
+	if err := conn.ExportMethodTable(map[string]any{"GetDeviceByIpIface": device}, managerPath, nm.Name); err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.ExportMethodTable(map[string]any{"Get": get}, managerDevicePath, msgbus.Properties); err != nil {
+	if err := conn.ExportMethodTable(map[string]any{"GetAll": get}, managerDevicePath, msgbus.Properties); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.RequestName(managerName, dbus.NameFlagDoNotQueue); err != nil {
+	find := func(string) (dbus.ObjectPath, *dbus.Error) {
+		return "", dbus.NewError(nm.Name+".Settings.InvalidConnection", nil)
+	}
+	if err := conn.ExportMethodTable(map[string]any{"GetConnectionByUuid": find}, managerPath+"/Settings", nm.Name+".Settings"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.RequestName(nm.Name, dbus.NameFlagDoNotQueue); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -176,7 +188,7 @@ func startManager(t *testing.T, address string) *nmFake {
 func (m *nmFake) manage(on bool) {
 	m.managed.Store(on)
 	changed := map[string]dbus.Variant{"Managed": dbus.MakeVariant(on)}
-	if err := m.conn.Emit(managerDevicePath, msgbus.PropertiesChanged, managerDevice, changed, []string{}); err != nil {
+	if err := m.conn.Emit(managerDevicePath, msgbus.PropertiesChanged, nm.DeviceIface, changed, []string{}); err != nil {
 		m.t.Error(err)
 	}
 }
@@ -185,7 +197,7 @@ func (m *nmFake) manage(on bool) {
 // happens to it is no news.
 func TestManaged(t *testing.T) {
 	address := dbustest.Start(t)
-	r := &rig{WPA: dbustest.StartWPA(t, address, "wlan0")}
+	r := &rig{WPA: dbustest.StartWPA(t, address, "wlan0"), backend: WPASupplicant}
 	r.Air(lab())
 	r.run(t, address)
 	r.isAvailable(t, "")

@@ -9,6 +9,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/nm"
 )
 
 // owner is the goroutine of Run, with all that belongs to it.
@@ -17,8 +18,8 @@ type owner struct {
 	ctx    context.Context // ends with Run
 	stop   context.CancelFunc
 	conn   *dbus.Conn
-	tell   func(problem string) // Run's usable
-	others sync.WaitGroup       // goroutines that the owner has started
+	tell   func(backend, problem string) // Run's usable
+	others sync.WaitGroup                // goroutines that the owner has started
 
 	waiters []func() (over bool)
 	asking  bool // a question is out; signals wait
@@ -31,10 +32,10 @@ type owner struct {
 	sweep   bool // a Leave found nobody to ask: networks are still to be removed
 }
 
-func newOwner(ctx context.Context, c *Client, conn *dbus.Conn, usable func(problem string)) *owner {
+func newOwner(ctx context.Context, c *Client, conn *dbus.Conn, usable func(backend, problem string)) *owner {
 	ctx, stop := context.WithCancel(ctx)
 	return &owner{Client: c, ctx: ctx, stop: stop, conn: conn, tell: usable,
-		manager: manager{stale: true}, trouble: trouble{missing: c.view.Load().problem}}
+		manager: manager{Manager: nm.New(conn, c.cfg.Interface, c.times.answer), stale: true}, trouble: trouble{missing: c.view.Load().problem}}
 }
 
 // serve runs until ctx ends or the message bus is lost.
@@ -78,6 +79,7 @@ func (o *owner) settle(now time.Time) {
 	if o.manager.letGo(now) {
 		o.trouble.retry = backoff{} // what NetworkManager took along is back soon
 	}
+	o.manager.askAgain(now)
 	o.publish()
 	o.watchLink(now)
 	o.ahead.plan(o, now)
@@ -94,6 +96,7 @@ func (o *owner) alarm() <-chan time.Time {
 		}
 	}
 	sooner(o.manager.released)
+	sooner(o.manager.ask)
 	sooner(o.ahead.idle)
 	if o.station == nil && !o.asking {
 		sooner(o.trouble.retry.at)
@@ -142,7 +145,7 @@ func (o *owner) next() question {
 		return o.attach()
 	case o.station.incomplete != nil:
 		return o.complete()
-	case o.sweep && !o.manager.managed:
+	case o.sweep && !o.manager.handsOff(o.cfg):
 		return o.sweepNetworks()
 	}
 	return nil
@@ -151,7 +154,7 @@ func (o *owner) next() question {
 // publish publishes what anybody may know, and tells Run's caller when it is news.
 func (o *owner) publish() {
 	before := o.view.Load()
-	now := view{problem: o.problem(), scans: before.scans}
+	now := view{problem: o.problem(), backend: o.manager.backend(), manager: o.manager.Manager, scans: before.scans}
 	if o.station != nil {
 		now.dev = o.station.dev
 	}
@@ -162,10 +165,10 @@ func (o *owner) publish() {
 		return
 	}
 	o.view.Store(&now)
-	if now.problem == before.problem {
+	if now.problem == before.problem && (now.problem != "" || now.backend == before.backend) {
 		return
 	}
-	o.tell(now.problem)
+	o.tell(string(now.backend), now.problem)
 	if now.problem == "" {
 		o.ahead.lookLate(o)
 	}

@@ -47,6 +47,7 @@ type plan struct {
 	scan    []int  // scan_freq, MHz
 	hidden  bool   // scan_ssid: probe requests name it, which everybody in range can read
 	bssid   string // the only access point to join; empty: any of the network
+	offered bool   // WPA3 is, by one of the access points
 }
 
 func isSAE(akm string) bool { return akm == akmSAE || akm == akmFTSAE }
@@ -77,7 +78,7 @@ func choose(cred wifi.Credentials, found []bss, dev *device, sae wifi.SAERecord,
 		akms, security = wanted[wifi.Open], wifi.Open
 	}
 	akms, lacking := possible(akms, cred, dev)
-	if psk := slices.DeleteFunc(slices.Clone(akms), isSAE); sae == wifi.SAEFailed && anyFits(found, psk, dev) {
+	if psk := slices.DeleteFunc(slices.Clone(akms), isSAE); sae == wifi.SAEFailed && !dev.alwaysSAE && anyFits(found, psk, dev) {
 		akms = psk
 	}
 	p := plan{proto: "RSN", hidden: hidden}
@@ -111,6 +112,7 @@ func (p *plan) fit(found []bss, akms []string, dev *device, of func(bss) element
 		p.akms = union(p.akms, offered)
 		p.ciphers.add(usable)
 		p.scan = append(p.scan, b.frequency)
+		p.offered = p.offered || slices.ContainsFunc(b.rsn.akms, isSAE)
 	}
 	slices.Sort(p.scan)
 	p.scan = slices.Compact(p.scan)

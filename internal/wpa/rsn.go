@@ -113,7 +113,7 @@ func (e element) offers() bool { return len(e.akms) > 0 }
 // usable returns the pairwise and group ciphers that the radio has, too; none if it lacks
 // what it takes.
 func (e element) usable(radio ciphers) ciphers {
-	pairwise := slices.DeleteFunc(slices.Clone(e.pairwise), func(c string) bool { return !slices.Contains(radio.pairwise, c) })
+	pairwise := intersection(e.pairwise, radio.pairwise)
 	if len(pairwise) == 0 || !slices.Contains(radio.group, e.group) {
 		return ciphers{}
 	}
@@ -141,6 +141,11 @@ type ciphers struct{ pairwise, group []string }
 func (c *ciphers) add(more ciphers) {
 	c.pairwise = union(c.pairwise, more.pairwise)
 	c.group = union(c.group, more.group)
+}
+
+// intersection returns what is in a and in b.
+func intersection(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return !slices.Contains(b, s) })
 }
 
 // union returns what is in a or b, each once.

@@ -8,6 +8,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/msgbus"
+	"github.com/wifiprovd/wifiprovd/internal/nm"
 	"github.com/wifiprovd/wifiprovd/internal/verdict"
 )
 
@@ -30,7 +31,7 @@ func (c *Client) subscribe(ctx context.Context, conn *dbus.Conn) error {
 	match := func(sender, iface, member string, more ...dbus.MatchOption) []dbus.MatchOption {
 		return append(more, dbus.WithMatchSender(sender), dbus.WithMatchInterface(iface), dbus.WithMatchMember(member))
 	}
-	for _, options := range [][]dbus.MatchOption{
+	for _, options := range append(nm.Matches(), [][]dbus.MatchOption{
 		match(msgbus.BusName, msgbus.BusName, "NameOwnerChanged", dbus.WithMatchArg(0, service)),
 		match(service, rootIface, "InterfaceAdded"),
 		match(service, rootIface, "InterfaceRemoved"),
@@ -40,10 +41,7 @@ func (c *Client) subscribe(ctx context.Context, conn *dbus.Conn) error {
 		match(service, ifaceIface, "NetworkRemoved"),
 		match(service, ifaceIface, "PskMismatch"),
 		match(service, ifaceIface, "SaePasswordMismatch"),
-		match(msgbus.BusName, msgbus.BusName, "NameOwnerChanged", dbus.WithMatchArg(0, managerName)),
-		match(managerName, managerName, "DeviceAdded"),
-		match(managerName, msgbus.Properties, "PropertiesChanged", dbus.WithMatchArg(0, managerDevice)),
-	} {
+	}...) {
 		ctx, cancel := context.WithTimeout(ctx, c.times.answer)
 		err := conn.AddMatchSignalContext(ctx, options...)
 		cancel()
@@ -57,8 +55,8 @@ func (c *Client) subscribe(ctx context.Context, conn *dbus.Conn) error {
 // receive acts on a signal. The bus delivers what anybody sends to this connection, so
 // the sender is checked; only what makes the owner ask may come from anybody.
 func (o *owner) receive(signal *dbus.Signal) {
-	if o.manager.concerns(signal) {
-		o.manager.stale = true
+	if nm.Concerns(signal) {
+		o.manager.concerning(signal)
 	}
 	s := o.station
 	switch {
@@ -104,7 +102,9 @@ func (o *owner) receiveOf(s *station, signal *dbus.Signal) {
 		s.scanDone, s.scanOK = signal.Sequence, first == true
 	case ifaceIface + ".NetworkSelected":
 		if path, ok := first.(dbus.ObjectPath); ok {
-			s.selected(path, signal.Sequence)
+			if !o.manager.managed {
+				s.selected(path, signal.Sequence)
+			}
 			o.apply(change{at: signal.Sequence, network: path})
 		}
 	case ifaceIface + ".NetworkRemoved":

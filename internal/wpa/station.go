@@ -3,6 +3,7 @@ package wpa
 import (
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/nm"
 	"github.com/wifiprovd/wifiprovd/internal/verdict"
 )
 
@@ -36,6 +37,22 @@ type attempt struct {
 	network dbus.ObjectPath
 	since   dbus.Sequence // when the network was added; older signals are about another one
 	removed bool          // from wpa_supplicant, by another program
+
+	// With NetworkManager:
+	active  dbus.ObjectPath // the activation; empty: not known yet
+	running bool            // it has begun
+	taken   bool            // another one has begun in its place
+}
+
+// activation takes in what NetworkManager says of the interface.
+func (a *attempt) activation(d nm.Device) {
+	switch {
+	case a.active == "":
+	case d.Active == a.active:
+		a.running = true
+	case a.running:
+		a.removed, a.taken = d.Active == "", d.Active != ""
+	}
 }
 
 // change is what one signal says about the interface.

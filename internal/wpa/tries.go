@@ -66,8 +66,8 @@ func (j *join) tryUnless(ctx context.Context, p plan, b bss, several, last bool)
 // tryOne tries one access point: with WPA3 where it has that, and then, if that fails and
 // never worked, with WPA2. Some access points announce a WPA3 that cannot work.
 func (j *join) tryOne(ctx context.Context, p plan, b bss, patient bool) (*Link, verdict.Verdict, error) {
-	sae := p.sae() && slices.ContainsFunc(b.rsn.akms, isSAE)
-	both := sae && slices.ContainsFunc(b.rsn.akms, func(akm string) bool { return !isSAE(akm) && slices.Contains(p.akms, akm) })
+	sae := (p.sae() || j.dev.alwaysSAE) && slices.ContainsFunc(b.rsn.akms, isSAE)
+	both := sae && !j.dev.alwaysSAE && slices.ContainsFunc(b.rsn.akms, func(akm string) bool { return !isSAE(akm) && slices.Contains(p.akms, akm) })
 	l, v, err := j.attempt(ctx, p, sae, patient && !both, j.sae)
 	if l != nil || err != nil || !both {
 		return l, v, err

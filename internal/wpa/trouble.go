@@ -31,13 +31,15 @@ func (b *backoff) start(t times) {
 
 // problem says why networks cannot be joined, and what to do; empty: they can.
 func (o *owner) problem() string {
-	switch {
-	case o.manager.managed:
-		return managedText(o.cfg.Interface) // whatever else there is follows from it, or can wait
+	switch wrong := o.manager.mismatch(o.cfg, time.Now()); {
+	case wrong != "":
+		return wrong // whatever else there is follows from it, or can wait
 	case o.station == nil:
 		return o.trouble.missing
 	case o.trouble.silent:
 		return silent
+	case o.manager.managed:
+		return o.managedRadio(o.manager.device)
 	}
 	return o.station.radio
 }
@@ -45,8 +47,9 @@ func (o *owner) problem() string {
 // attach looks for wpa_supplicant and the interface and, if they are not there, does so
 // again later.
 func (o *owner) attach() question {
+	managed := o.manager.managed
 	return func(ctx context.Context) func() {
-		s, err := o.findStation(ctx, o.conn)
+		s, err := o.findStation(ctx, o.conn, managed)
 		if err != nil {
 			why := o.explain(err)
 			return func() {
@@ -72,9 +75,14 @@ func (o *owner) detach(why string) {
 
 // sweepNetworks does what a Leave had to put off.
 func (o *owner) sweepNetworks() question {
-	dev := o.station.dev
+	dev, managed := o.station.dev, o.manager.managed
 	return func(ctx context.Context) func() {
-		_, err := dev.call(ctx, "RemoveAllNetworks", nil)
+		var err error
+		if managed {
+			err = o.manager.Clear(ctx)
+		} else {
+			_, err = dev.call(ctx, "RemoveAllNetworks", nil)
+		}
 		return func() {
 			o.sweep = false
 			if err != nil {
@@ -109,6 +117,8 @@ func (o *owner) ping() {
 // explain says in words why the interface could not be had, and what to do.
 func (c *Client) explain(err error) string {
 	switch name := msgbus.ErrorName(err); {
+	case name == errIfaceUnknown:
+		return fmt.Sprintf("NetworkManager has not given %s to wpa_supplicant; if it uses iwd, which tells nobody why a network was not joined, set wifi.backend=wpa_supplicant in NetworkManager.conf", c.cfg.Interface)
 	case name == errUnknown || name == errIfaceExists:
 		if why := c.radioProblem(); why != "" {
 			return why

@@ -59,7 +59,7 @@ func TestFaults(t *testing.T) {
 	all := slices.Concat(systemFaults, bluetoothFaults, wifiFaults, apFaults)
 	for _, state := range []central.Status{connected, connecting, idle} {
 		t.Run(state.String(), func(t *testing.T) {
-			g := start(t, situation{aps: []AP{faultHome}, config: map[string]string{"wifi.connect_timeout": "3m"}})
+			g := start(t, situation{aps: []AP{faultHome}, config: map[string]string{"wifi.connect_timeout": "3m", "wifi.backend": "wpa_supplicant"}})
 			if state != idle {
 				g.joined(faultHome).leave()
 			}

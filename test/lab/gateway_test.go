@@ -103,7 +103,7 @@ func (g *gateway) print() {
 		fmt.Fprintln(&text, e)
 	}
 	g.t.Logf("the journal of wifiprovd in this test:\n%s", text.String())
-	g.t.Logf("the neighbours:\n%s", journalText(g.begin, bluetoothd, supplicantd, "lab-ap@*", "lab-dhcp", "systemd-networkd"))
+	g.t.Logf("the neighbours:\n%s", journalText(g.begin, bluetoothd, supplicantd, "lab-ap@*", "lab-dhcp", "systemd-networkd", managerd))
 }
 
 // start starts the daemon and waits until it is ready: until it advertises.

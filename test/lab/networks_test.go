@@ -42,11 +42,12 @@ var realNetworks = []struct {
 	akm      string       // that both sides agree on
 	reason   wifi.Failure // if it fails
 	journal  string       // part of the journal's message, if it fails
+	managed  wifi.Failure // with NetworkManager and wpa_supplicant 2.10, if that is another one
 }{
-	{name: "transition, no common SAE group", security: wifi.WPAAutoPersonal, conf: [][]string{noCommonGroup}, akm: akmPSK},
-	{name: "transition, another SAE password", security: wifi.WPAAutoPersonal, conf: [][]string{otherSAE}, akm: akmPSK},
+	{name: "transition, no common SAE group", security: wifi.WPAAutoPersonal, conf: [][]string{noCommonGroup}, akm: akmPSK, managed: wifi.FailureRefused},
+	{name: "transition, another SAE password", security: wifi.WPAAutoPersonal, conf: [][]string{otherSAE}, akm: akmPSK, managed: wifi.FailureWrongPassword},
 	{name: "transition, no common SAE group, wrong password", security: wifi.WPAAutoPersonal, conf: [][]string{noCommonGroup},
-		password: "the wrong passphrase 1", reason: wifi.FailureWrongPassword, journal: "status 77"},
+		password: "the wrong passphrase 1", reason: wifi.FailureWrongPassword, journal: "status 77", managed: wifi.FailureRefused},
 	{name: "WPA3 with an address filter", security: wifi.WPA3SAE, conf: [][]string{filter}, reason: wifi.FailureRefused, journal: "status 1"},
 	{name: "transition with an address filter", security: wifi.WPAAutoPersonal, conf: [][]string{filter}, reason: wifi.FailureRefused, journal: "status 1"},
 	{name: "WPA2 with an address filter", security: wifi.WPA2PSK, conf: [][]string{filter}, reason: wifi.FailureRefused, journal: "status 1"},
@@ -57,9 +58,9 @@ var realNetworks = []struct {
 	{name: "WPA3, full", security: wifi.WPA3SAE, conf: [][]string{full}, reason: wifi.FailureRefused, journal: "status 17"},
 	{name: "WPA2, full", security: wifi.WPA2PSK, conf: [][]string{full}, reason: wifi.FailureRefused, journal: "status 17"},
 	{name: "open, full", security: wifi.Open, conf: [][]string{full}, reason: wifi.FailureRefused, journal: "status 17"},
-	{name: "GCMP", security: wifi.WPA2PSK, conf: [][]string{{"rsn_pairwise=GCMP"}}, akm: akmPSK},
-	{name: "GCMP-256", security: wifi.WPA2PSK, conf: [][]string{{"rsn_pairwise=GCMP-256"}}, akm: akmPSK},
-	{name: "WPA3, GCMP-256", security: wifi.WPA3SAE, conf: [][]string{{"rsn_pairwise=GCMP-256"}}, akm: akmSAE},
+	{name: "GCMP", security: wifi.WPA2PSK, conf: [][]string{{"rsn_pairwise=GCMP"}}, akm: akmPSK, managed: wifi.FailureSecurityNotOffered},
+	{name: "GCMP-256", security: wifi.WPA2PSK, conf: [][]string{{"rsn_pairwise=GCMP-256"}}, akm: akmPSK, managed: wifi.FailureSecurityNotOffered},
+	{name: "WPA3, GCMP-256", security: wifi.WPA3SAE, conf: [][]string{{"rsn_pairwise=GCMP-256"}}, akm: akmSAE, managed: wifi.FailureSecurityNotOffered},
 	{name: "fast transition, WPA2", security: wifi.WPA2PSK, conf: [][]string{fastPSK}, akm: "00-0f-ac-4"},
 	{name: "fast transition, WPA3", security: wifi.WPA3SAE, conf: [][]string{fastSAE}, akm: "00-0f-ac-9"},
 	{name: "zero byte, WPA2", security: wifi.WPA2PSK, password: "a zero\x00byte", reason: wifi.FailureInvalidCredentials, journal: "zero byte"},
@@ -86,6 +87,9 @@ func TestRealNetworks(t *testing.T) {
 			}
 			if c.password != "" {
 				password = c.password
+			}
+			if manager.on && c.managed != wifi.FailureNone {
+				c.reason = c.managed
 			}
 			startAPs(t, ap)
 			p.stage(ap.SSID, password, wifi.AutoDetect)

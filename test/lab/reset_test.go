@@ -100,6 +100,10 @@ func adapters(t testing.TB) (n int) {
 // until the interface has no address.
 func resetWifi(t testing.TB) {
 	t.Helper()
+	if manager.on {
+		manager.reset(t)
+		return
+	}
 	supplicant := bus(t).Object("fi.w1.wpa_supplicant1", "/fi/w1/wpa_supplicant1")
 	var path dbus.ObjectPath
 	if supplicant.Call("fi.w1.wpa_supplicant1.GetInterface", 0, wlan).Store(&path) == nil {
