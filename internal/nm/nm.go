@@ -42,8 +42,6 @@ const (
 	Unavailable  State = 20 // no radio, or no wpa_supplicant
 	Disconnected State = 30
 	IPConfig     State = 70 // the link stands, an address is being sought
-	Deactivating State = 110
-	Failed       State = 120
 )
 
 // Device is what NetworkManager says of the interface. The zero value: it does not run, or
