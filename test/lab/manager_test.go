@@ -198,11 +198,10 @@ func TestManagerFaults(t *testing.T) {
 		{"wpa_supplicant is restarted", func(t *testing.T) { systemctl(t, "restart", supplicantd) }},
 		{"the profile is deleted", func(t *testing.T) { run(t, "nmcli", "connection", "delete", "wifiprovd") }},
 		{"the connection is taken down", func(t *testing.T) { run(t, "nmcli", "connection", "down", "wifiprovd") }},
-		{"the radio is switched off and on", func(t *testing.T) {
-			run(t, "nmcli", "radio", "wifi", "off")
+		{"the radio is blocked by rfkill", func(t *testing.T) {
+			rfkill(t, wifiSwitch, true)
 			g.event("wifi-unusable")
-			run(t, "nmcli", "radio", "wifi", "on")
-			startAPs(t, home) // whose radio was switched off, too
+			rfkill(t, wifiSwitch, false)
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
