@@ -126,9 +126,9 @@ func TestValues(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
 		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, wifi, store, log`},
-		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, connect_timeout, address_timeout, country`},
+		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, backend, connect_timeout, address_timeout, country`},
 		"key of another":   {"log:\n  dir: /data", `2: unknown key "dir" in log; allowed are level`},
-		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, connect_timeout, address_timeout, country"},
+		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, backend, connect_timeout, address_timeout, country"},
 		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, wifi, store, log"},
 		"key twice":        {"log:\n  level: info\n  level: warn", `3: "log.level" is set again; allowed is once, as in line 2`},
 		"section twice":    {"log:\n  level: info\nlog:\n  level: warn", `3: "log" is set again; allowed is once, as in line 1`},
