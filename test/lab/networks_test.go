@@ -146,9 +146,8 @@ func TestSilentWPA3(t *testing.T) {
 	signal(syscall.SIGCONT) // systemctl would take longer than WPA2 waits for an answer
 	took := p.expect(central.StatusConnecting, central.StatusConnected)
 	t.Logf("CONNECTED after %.1f s", took.Seconds())
-	if got := radio(1).akm(t, wifiAddress(t)); got == akmSAE {
-		t.Errorf("the access point lists key management %q", got)
-	}
+	// If hostapd wakes up too late for that, too, WPA3 is next, and is answered now.
+	g.logged(patience, "MESSAGE=connecting", "WIFIPROVD_KEY_MGMT=[WPA-PSK WPA-PSK-SHA256]")
 }
 
 // TestNameNotThere: a name that nobody has is told after one scan of all channels.
