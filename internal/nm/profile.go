@@ -110,6 +110,12 @@ func (m *Manager) Kept(ctx context.Context) (Activation, error) {
 // Is reports whether a is the activation of a device's profile.
 func (a Activation) Is(d Device) bool { return a.uuid != "" && a.uuid == d.Profile }
 
+// As returns a as the device's activation, which it Is.
+func (a Activation) As(d Device) Activation {
+	a.Active = d.Active
+	return a
+}
+
 // find returns the profile with a UUID; empty: there is none.
 func (m *Manager) find(ctx context.Context, uuid string) (profile dbus.ObjectPath, err error) {
 	err = m.bus.Call(ctx, settingsPath, settings+".GetConnectionByUuid", []any{uuid}, &profile)

@@ -161,5 +161,5 @@ func (c *Client) failure(ctx context.Context, err error, last verdict.Verdict) e
 		return &wifi.Error{Failure: wifi.FailureInternal,
 			Detail: err.Error() + ", again and again; " + c.cfg.Interface + " must be left to wifiprovd", Err: err}
 	}
-	return &wifi.Error{Failure: wifi.FailureInternal, Detail: "wpa_supplicant did not do as it was asked", Err: msgbus.Plain(err)}
+	return &wifi.Error{Failure: wifi.FailureInternal, Detail: fmt.Sprintf("%s did not do as it was asked", c.view.Load().backend), Err: msgbus.Plain(err)}
 }

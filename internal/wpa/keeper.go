@@ -12,7 +12,8 @@ import (
 // which adds it to wpa_supplicant. What wpa_supplicant says of it is the same.
 type keeper interface {
 	// adopt returns the connection to a proven target that stands already, or comes about
-	// by itself; nil: there is none. first tells that this is the Client's first Join.
+	// by itself; nil: there is none. first tells that this is the Client's first Join, so that
+	// what stands may be of an earlier run.
 	adopt(ctx context.Context, first bool) *Link
 
 	// clear makes room for a network.

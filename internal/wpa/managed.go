@@ -24,30 +24,40 @@ type managed struct {
 	profile nm.Profile    // what is in it
 }
 
-func (k *managed) adopt(ctx context.Context, first bool) *Link {
+func (k *managed) adopt(ctx context.Context, _ bool) *Link {
 	kept, err := k.manager.Kept(ctx)
 	if err != nil {
 		k.cfg.Log.Warn("cannot look for the profile that NetworkManager keeps", "err", msgbus.Plain(err))
 	}
 	d := k.manager.Look(ctx)
 	k.kept = kept
-	switch {
-	case !k.target.Proven, !first && k.turn.kept != k.target.ID, !kept.Is(d):
-		return nil
-	case d.State <= nm.Disconnected:
+	of := k.turn.kept == 0 || k.turn.kept == k.target.ID
+	if !k.target.Proven || !of || !kept.Is(d) || d.State <= nm.Disconnected {
 		return nil
 	}
-	if now, err := k.dev.connection(ctx); err == nil {
-		return k.takeOver(ctx, now)
+	now, err := k.dev.connection(ctx)
+	if err != nil {
+		now, err = k.comes(ctx, kept, d)
 	}
+	if err != nil || now.network == "" {
+		return nil
+	}
+	l := k.takeOver(ctx, now)
+	if l != nil {
+		k.turn.kept = k.target.ID
+	}
+	return l
+}
+
+// comes waits for the connection that NetworkManager is making with the profile that it keeps.
+func (k *managed) comes(ctx context.Context, kept nm.Activation, d nm.Device) (connection, error) {
+	k.trial = kept.As(d)
+	defer func() { k.trial = nm.Activation{} }() // what fails stays: it is kept
 	a := &attempt{Attempt: verdict.Attempt{Protected: k.cred.Passphrase.Len() > 0}, active: d.Active, running: true}
 	k.on(k.dev, func(s *station) { s.attempt = a })
 	defer k.on(k.dev, func(s *station) { s.attempt = nil })
 	now, _, err := k.outcome(ctx, a, false)
-	if err != nil || now.network == "" {
-		return nil
-	}
-	return k.takeOver(ctx, now)
+	return now, err
 }
 
 // clear notes what the interface is on, so that a trial that fails can give it back.
@@ -114,7 +124,7 @@ func (k *managed) try(ctx context.Context, a *attempt) (err error) {
 }
 
 func (k *managed) ours(ctx context.Context, _ *attempt, _ connection) bool {
-	return k.trial.Active == "" || k.trial.Active == k.manager.Look(ctx).Active
+	return k.trial.Active == k.manager.Look(ctx).Active
 }
 
 func (k *managed) keep(ctx context.Context, _ *attempt, _ plan) {

@@ -77,18 +77,6 @@ var broken = []struct {
 	}, "configuration-broken", "", "configuration", configFile, true},
 }
 
-// shared reports whether row i of a table that says nothing of the suite is this suite's: bookworm and
-// trixie have half of the rows each, other suites have all.
-func shared(t testing.TB, i int) bool {
-	switch osRelease(t, "VERSION_CODENAME") {
-	case "bookworm":
-		return i%2 == 0
-	case "trixie":
-		return i%2 == 1
-	}
-	return true
-}
-
 // put has something put in the store's place.
 func put(_ string, make func() error) func(*testing.T) func() {
 	return func(t *testing.T) func() {
@@ -118,11 +106,8 @@ func withoutFolder(t *testing.T) func() {
 // is wrong, and can be provisioned by a phone. Once that is mended, all is as usual.
 func TestNeverStranded(t *testing.T) {
 	home := AP{SSID: "never stranded", Security: wifi.WPA2PSK, Passphrase: "a passphrase for the stranded"}
-	for i, b := range broken {
+	for _, b := range broken {
 		t.Run(b.name, func(t *testing.T) {
-			if !shared(t, i) {
-				t.Skip("the other suite has it")
-			}
 			g := start(t, situation{stopped: true, aps: []AP{home}, config: map[string]string{"bluetooth.security": "none"}})
 			mend := sync.OnceFunc(b.harm(t))
 			t.Cleanup(mend)
