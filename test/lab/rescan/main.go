@@ -3,7 +3,8 @@
 // Command rescan lets a virtual Bluetooth controller find advertisements. BlueZ's btvirt reports
 // one only at the moment when scanning, or advertising, is switched on (emulator/btdev.c), and
 // bluetoothd drops what is reported before its discovery is marked as running. So rescan switches
-// the adapter's scan off and on for as long as bluetoothd says that it discovers.
+// the adapter's scan off and on for as long as bluetoothd says that it discovers, and afterwards while
+// a connection waits for an advertisement: a switch that met the kernel's own can have cost it the report.
 //
 // Usage: rescan ADAPTER
 package main
@@ -16,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
@@ -73,10 +75,10 @@ func run(adapter string) error {
 	}
 	bluez := msgbus.Program{Conn: conn, Name: bluezName, Timeout: 10 * time.Second, Flags: dbus.FlagNoAutoStart}
 	values, _ := bluez.GetAll(context.Background(), path, adapterIface) // none: it does not run yet
-	discovering := msgbus.Value[bool](values, "Discovering")
+	discovering, connecting := msgbus.Value[bool](values, "Discovering"), false
 	for {
 		var tick <-chan time.Time
-		if discovering {
+		if discovering || connecting {
 			tick = time.After(interval)
 		}
 		select {
@@ -84,9 +86,12 @@ func run(adapter string) error {
 			if !ok {
 				return msgbus.ErrLost
 			}
-			discovering = now(discovering, s)
+			before := discovering
+			discovering = now(before, s)
+			connecting = connecting || before
 		case <-tick:
-			if err := rescan(uint16(index)); err != nil {
+			connecting, err = rescan(uint16(index), discovering)
+			if err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				discovering = false // the controller is gone, or off
 			}
@@ -108,20 +113,60 @@ func now(discovering bool, s *dbus.Signal) bool {
 	return discovering
 }
 
-// rescan switches the scan of a controller off and on.
-func rescan(index uint16) error {
+// rescan switches the scan of a controller off and on, if it discovers or a connection waits. It
+// returns whether one may.
+func rescan(index uint16, discovers bool) (waits bool, err error) {
 	fd, err := unix.Socket(unix.AF_BLUETOOTH, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.BTPROTO_HCI)
 	if err != nil {
-		return fmt.Errorf("open a raw HCI socket: %w", err)
+		return false, fmt.Errorf("open a raw HCI socket: %w", err)
 	}
 	defer unix.Close(fd)
+	if !discovers {
+		if waits, err := connects(fd, index); !waits || err != nil {
+			return false, err
+		}
+	}
 	if err := unix.Bind(fd, &unix.SockaddrHCI{Dev: index, Channel: unix.HCI_CHANNEL_RAW}); err != nil {
-		return fmt.Errorf("bind the raw HCI socket: %w", err)
+		return false, fmt.Errorf("bind the raw HCI socket: %w", err)
 	}
 	for _, packet := range [][]byte{scanOff, scanOn} {
 		if _, err := unix.Write(fd, packet); err != nil {
-			return fmt.Errorf("write to the raw HCI socket: %w", err)
+			return false, fmt.Errorf("write to the raw HCI socket: %w", err)
 		}
 	}
-	return nil
+	return true, nil
+}
+
+// Linux, include/net/bluetooth/hci_sock.h and bluetooth.h.
+const (
+	hciGetConnList = 0x800448d4
+	btConnect      = 5 // waits for an advertisement, or for the other end
+)
+
+// connList is hci_conn_list_req with hci_conn_info.
+type connList struct {
+	adapter, number uint16
+	conns           [8]struct {
+		handle    uint16
+		peer      [6]byte
+		kind, out byte
+		state     uint16
+		mode      uint32
+	}
+}
+
+// connects returns whether a connection of the controller is not there yet.
+func connects(fd int, index uint16) (bool, error) {
+	list := connList{adapter: index}
+	list.number = uint16(len(list.conns))
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), hciGetConnList, uintptr(unsafe.Pointer(&list)))
+	if errno != 0 {
+		return false, fmt.Errorf("list the connections: %w", errno)
+	}
+	for _, c := range list.conns[:list.number] {
+		if c.state == btConnect {
+			return true, nil
+		}
+	}
+	return false, nil
 }
