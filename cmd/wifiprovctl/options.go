@@ -22,6 +22,7 @@ type options struct {
 	noPairing    bool
 	forget       bool
 	ssid         string
+	country      wifi.Country
 	security     wifi.Security
 	passwordFile string
 	json         bool
@@ -86,6 +87,10 @@ func provisionFlags(f *flag.FlagSet, o *options) {
 	gatewayFlags(5*time.Minute)(f, o) // with the time to choose and to type
 	f.StringVar(&o.ssid, "ssid", "", "`NAME` of the Wi-Fi network (default: choose from what the gateway hears)")
 	f.StringVar(&o.passwordFile, "password-file", "", "read the password from `FILE`; default: ask for it, or read\nstandard input if it is no terminal")
+	f.Func("country", "tell the gateway that it is in the country `CODE`, such as DE: one whose Wi-Fi is blocked for lack of it then unblocks it", func(s string) (err error) {
+		o.country, err = wifi.ParseCountry(s)
+		return err
+	})
 	o.security = wifi.AutoDetect
 	f.Func("security", "security `TYPE`: auto (default), open, wpa2, wpa2-sha256, wpa3, transition", func(s string) (err error) {
 		o.security, err = wifi.ParseSecurity(s)

@@ -30,6 +30,9 @@ func provision(ctx context.Context, j *job) error {
 		return usagef("provision needs --ssid: standard input is no terminal on which to choose a network")
 	}
 	return j.withGateway(ctx, func(ctx context.Context, _ *central.Central, s *central.Session, _ string) error {
+		if err := j.tellCountry(ctx, s); err != nil {
+			return err
+		}
 		if j.ssid == "" {
 			if err := j.choose(ctx, s); err != nil {
 				return err
@@ -62,6 +65,24 @@ func (j *job) credentials(ctx context.Context) (wifi.Credentials, error) {
 		return wifi.Credentials{}, usageError{err}
 	}
 	return c, nil
+}
+
+// tellCountry tells the gateway where it is, before it looks for networks.
+func (j *job) tellCountry(ctx context.Context, s *central.Session) error {
+	if j.country == "" {
+		return nil
+	}
+	j.screen.doing("writing country %s", j.country)
+	switch err := s.WriteCountry(ctx, j.country); {
+	case errors.Is(err, central.ErrNoCharacteristic):
+		return &hint{err, "This gateway takes no country from a phone: leave --country out."}
+	case errors.Is(err, central.ATTConfiguredCountry):
+		return &hint{err, "Its configuration names another country (wifi.country): leave --country out."}
+	case err != nil:
+		return err
+	}
+	j.screen.step("wrote country %s", j.country)
+	return nil
 }
 
 // write stages the credentials, writes CONNECT, and returns the statuses from then on: earlier

@@ -72,6 +72,9 @@ func (j *job) inLines(s *control.Status) string {
 	if s.WifiBackend != "" {
 		line("Wi-Fi", "through %s", s.WifiBackend)
 	}
+	if s.Country != "" {
+		line("Country", "%s", s.Country)
+	}
 	if len(s.Centrals) == 0 {
 		line("Phones", "none connected")
 	}

@@ -22,7 +22,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	store := credstore.Open(c.Store.Dir, log)
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
-	networks := wpa.New(wpa.Config{Interface: c.Wifi.Interface, Backend: wpa.BackendOf(c.Wifi.Backend), Country: c.Wifi.Country, ScanIdle: c.Wifi.ScanIdle, Log: log})
+	networks := wpa.New(wpa.Config{Interface: c.Wifi.Interface, Backend: wpa.BackendOf(c.Wifi.Backend), ScanIdle: c.Wifi.ScanIdle, Log: log})
 	peripheral := bluez.New(bluez.Config{Adapter: c.Bluetooth.Adapter, Name: c.Bluetooth.Name, Log: log, Passkey: lines.Passkey})
 	d := daemon.New(daemon.Config{
 		Log:             log,
@@ -33,6 +33,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		ConnectTimeout:  c.Wifi.ConnectTimeout,
 		AddressTimeout:  c.Wifi.AddressTimeout,
 		KeepAdvertising: c.Bluetooth.KeepAfterConnect,
+		Country:         c.Wifi.Country,
 		Watchdog:        systemd.Watchdog(log),
 		Alive:           notifier.Alive,
 	})

@@ -23,13 +23,14 @@ const (
 	ScanUUID           = "8b840103-f6fa-4e33-9a0c-e14d9f35f201"
 	ScanPageUUID       = "8b840104-f6fa-4e33-9a0c-e14d9f35f201"
 	DeviceUUID         = "8b840105-f6fa-4e33-9a0c-e14d9f35f201"
+	CountryUUID        = "8b840106-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
 // characteristicNames are the contract's, for error texts.
 var characteristicNames = map[string]string{
 	SSIDUUID: "SSID", PasswordUUID: "Password", SecurityUUID: "Security",
 	ControlUUID: "Control", StatusUUID: "Status", ReasonUUID: "Reason",
-	NetworkUUID: "Network", ScanUUID: "Scan", ScanPageUUID: "Scan page", DeviceUUID: "Device",
+	NetworkUUID: "Network", ScanUUID: "Scan", ScanPageUUID: "Scan page", DeviceUUID: "Device", CountryUUID: "Country",
 }
 
 func characteristicName(uuid string) string {
@@ -91,6 +92,12 @@ func (s *Session) WriteSecurity(ctx context.Context, security wifi.Security) err
 // carried it out.
 func (s *Session) WriteControl(ctx context.Context, c Control) error {
 	return s.Write(ctx, ControlUUID, []byte{byte(c)})
+}
+
+// WriteCountry tells the gateway where it is. A gateway without the characteristic gives
+// ErrNoCharacteristic.
+func (s *Session) WriteCountry(ctx context.Context, c wifi.Country) error {
+	return s.Write(ctx, CountryUUID, []byte(c))
 }
 
 // ReadStatus reads the gateway's status.

@@ -39,6 +39,8 @@ const (
 	ATTUnlikely           ATTError = 0x0E
 	ATTBadSecurity        ATTError = 0x81 // application error: no such security type
 	ATTBadControl         ATTError = 0x82 // application error: no such command
+	ATTUnknownCountry     ATTError = 0x84 // application error: not the code of a country
+	ATTConfiguredCountry  ATTError = 0x85 // application error: another country is configured
 	ATTInProgress         ATTError = 0xFE
 )
 
@@ -53,6 +55,8 @@ var attNames = map[ATTError]string{
 	ATTUnlikely:           "unlikely error",
 	ATTBadSecurity:        "no such security type",
 	ATTBadControl:         "no such command",
+	ATTUnknownCountry:     "no such country",
+	ATTConfiguredCountry:  "another country is configured",
 	ATTInProgress:         "busy with another phone",
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // MaxSize is the largest file that is read, in bytes.
@@ -37,7 +38,7 @@ type Wifi struct {
 	Backend        string        // auto, wpa_supplicant or networkmanager
 	ConnectTimeout time.Duration // 5 s to 5 min
 	AddressTimeout time.Duration // 5 s to 5 min
-	Country        string        // two capital letters; empty: left as it is
+	Country        wifi.Country  // empty: left to the system and to phones
 	ScanIdle       bool          // scan now and then while no network is joined
 }
 

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
 // Limits of values.
@@ -39,7 +40,7 @@ var keys = []key{
 	{"wifi", "backend", "auto, wpa_supplicant, networkmanager", setBackend},
 	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
 	{"wifi", "address_timeout", "a duration from 5s to 5m, such as 30s", setAddressTimeout},
-	{"wifi", "country", "two capital letters such as DE, or empty to leave it as it is", setCountry},
+	{"wifi", "country", "the two capital letters of a country such as DE (ISO 3166-1), or empty to leave it as it is", setCountry},
 	{"wifi", "scan_idle", "true, false", setScanIdle},
 	{"store", "dir", "an absolute path other than /", setDir},
 	{"log", "level", "debug, info, warn, error", setLevel},
@@ -62,7 +63,6 @@ func allowedKeys(section string) string {
 
 var (
 	adapterForm = regexp.MustCompile(`^(hci[0-9]{1,5}|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})?$`)
-	countryForm = regexp.MustCompile(`^([A-Z]{2})?$`)
 )
 
 func setAdapter(c *Config, v string) bool {
@@ -121,8 +121,9 @@ func setAddressTimeout(c *Config, v string) bool {
 }
 
 func setCountry(c *Config, v string) bool {
-	c.Wifi.Country = v
-	return countryForm.MatchString(v)
+	country, err := wifi.ParseCountry(v)
+	c.Wifi.Country = country
+	return err == nil || v == ""
 }
 
 func setDir(c *Config, v string) bool {

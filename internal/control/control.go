@@ -48,6 +48,7 @@ type Status struct {
 
 	IPv4, IPv6, Gateway string
 
+	Country     string // two letters; empty: not known
 	WifiBackend string // wpa_supplicant or networkmanager; empty: not known yet
 
 	Centrals           []string

@@ -268,7 +268,7 @@ func TestReadBack(t *testing.T) {
 		*s = gateway.Snapshot{
 			Status: gateway.Connected, Phase: gateway.Online, Turn: 1, Since: since,
 			Message: "bad \xff\x00 bytes", Next: "n", Reason: wifi.FailureNoAddress,
-			Network: &home, Centrals: []gatt.Central{"A"},
+			Network: &home, Centrals: []gatt.Central{"A"}, Country: "DE",
 			Addresses:   wifi.Addresses{IPv4: netip.MustParseAddr("192.0.2.7")},
 			Advertising: gateway.Advertising{Wanted: true, Problem: "no adapter"},
 		}
@@ -287,7 +287,7 @@ func TestReadBack(t *testing.T) {
 		SSID: []byte(home.SSID), SSIDText: `ho\x1b[2Jme\xff`, BSSID: home.BSSID, Frequency: 2412,
 		Signal: -40, AKM: "SAE", IPv4: "192.0.2.7",
 		Centrals: []string{"A"}, AdvertisingMessage: "no adapter",
-		Version: "1.2.3", Security: "encrypt",
+		Version: "1.2.3", Security: "encrypt", Country: "DE",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -329,7 +329,7 @@ func TestJSON(t *testing.T) {
 	full := Status{
 		Status: "s", Phase: "p", Message: "m", Next: "n", Since: 1, SinceMonotonic: 1,
 		Reason: "r", ReasonCode: 1, SSID: []byte{1}, SSIDText: "t", BSSID: "b", Frequency: 1, Signal: -1,
-		AKM: "a", IPv4: "4", IPv6: "6", Gateway: "g", WifiBackend: "w", Centrals: []string{"c"}, Advertising: true,
+		AKM: "a", IPv4: "4", IPv6: "6", Gateway: "g", WifiBackend: "w", Country: "c", Centrals: []string{"c"}, Advertising: true,
 		Adapter: "h", AdvertisingMessage: "d", Version: "v", Security: "y",
 	}
 	if v := reflect.ValueOf(full); v.NumField() != len(properties) {
@@ -364,6 +364,7 @@ func (e eraser) Erase(r gateway.Requester) error { return e(r) }
 func (eraser) Snapshot() *gateway.Snapshot                       { panic("not asked for") }
 func (eraser) Busy(gateway.Requester) bool                       { panic("not asked for") }
 func (eraser) Connect(gateway.Requester, wifi.Credentials) error { panic("not asked for") }
+func (eraser) SetCountry(gateway.Requester, wifi.Country) error  { panic("not asked for") }
 func (eraser) Prepare(wifi.SSID)                                 { panic("not asked for") }
 func (eraser) Refresh()                                          { panic("not asked for") }
 func (eraser) Scan(context.Context) ([]wifi.Offer, error)        { panic("not asked for") }

@@ -140,6 +140,10 @@ var properties = []property{
 		value: of(func(k *known) string { return inText(k.Addresses.Gateway) },
 			func(s *Status) *string { return &s.Gateway })},
 
+	{name: "Country", json: "country",
+		doc: "where the gateway is, as configured or as a phone has written it: two letters such as `DE`; empty: neither",
+		value: of(func(k *known) string { return string(k.Country) },
+			func(s *Status) *string { return &s.Country })},
 	{name: "WifiBackend", json: "wifi_backend",
 		doc: "who keeps the networks that are joined: `wpa_supplicant` or `networkmanager`; empty: not known yet",
 		value: of(func(k *known) string { return k.WifiBackend },

@@ -24,6 +24,7 @@ type contents struct {
 	networks []wifi.Target
 	bonds    []gatt.Bond // the oldest first
 	leave    bool        // everything was erased, and the network is still to be left
+	country  wifi.Country
 }
 
 // wipe overwrites the secrets in c with zeros.

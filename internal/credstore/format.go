@@ -27,6 +27,7 @@ type document struct {
 	Networks []docNetwork `json:"networks"`
 	Bonds    []docBond    `json:"bonds"`
 	Leave    bool         `json:"leave"`
+	Country  string       `json:"country"`
 
 	// In place of Networks in version 1: the proven network and the candidate.
 	Active    *docNetwork `json:"active"`
@@ -73,6 +74,7 @@ func decode(data []byte) (contents, error) {
 	err := json.Unmarshal(data, &doc)
 	defer doc.wipe()
 	c := contents{bonds: doc.bonds(), leave: doc.Leave}
+	c.country, _ = wifi.ParseCountry(doc.Country) // one that is not known here costs no network
 	switch {
 	case doc.Version > version:
 		if validateBonds(c.bonds) != nil {
@@ -192,6 +194,9 @@ func encode(c contents) ([]byte, error) {
 	b = append(b, bonds...)
 	if c.leave {
 		b = append(b, `,"leave":true`...)
+	}
+	if c.country != "" {
+		b = append(append(append(b, `,"country":"`...), c.country...), '"')
 	}
 	b = append(b, "}\n"...)
 	if len(b) > maxSize {

@@ -142,6 +142,7 @@ func (a *attempts) erase(ctx context.Context, number uint64) {
 	a.work.do(func() {
 		err := a.cfg.Store.Erase()
 		if err == nil {
+			a.post(func(l *loop) { countryIs(l, a.cfg.Country) })
 			a.leaveNow(ctx, true)
 		}
 		a.ended(number, err)

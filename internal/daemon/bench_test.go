@@ -26,6 +26,9 @@ type air struct {
 	prepared chan wifi.SSID
 	link     *link // that the latest join has made
 	checks   chan struct{}
+
+	mu        sync.Mutex
+	countries []wifi.Country
 }
 
 func (a *air) Join(ctx context.Context, t wifi.Target) (wifi.Link, error) {
@@ -50,6 +53,13 @@ func (a *air) Leave(context.Context) error {
 
 func (a *air) Scan(context.Context) ([]wifi.Offer, error) { return []wifi.Offer{{SSID: "home"}}, nil }
 func (a *air) Prepare(ssid wifi.SSID)                     { a.prepared <- ssid }
+func (a *air) SetCountry(_ context.Context, c wifi.Country) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.countries = append(a.countries, c)
+	return nil
+}
+
 func (a *air) Check() {
 	select {
 	case a.checks <- struct{}{}:

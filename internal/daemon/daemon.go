@@ -27,8 +27,14 @@ type Config struct {
 	ConnectTimeout  time.Duration // for one attempt to join
 	AddressTimeout  time.Duration // for an IP address after that
 	KeepAdvertising bool          // after CONNECTED
-	Watchdog        time.Duration // within which Alive has to be called again; 0: never
-	Alive           func()        // called by the loop as long as it turns
+	Country         wifi.Country  // configured: phones cannot change it; empty: none
+
+	// Unblock lifts what keeps the radios from sending, now that the country is known. It
+	// may be nil.
+	Unblock func(context.Context) error
+
+	Watchdog time.Duration // within which Alive has to be called again; 0: never
+	Alive    func()        // called by the loop as long as it turns
 }
 
 // askTimeout bounds how long a request waits for the loop. The loop never blocks, so
@@ -128,6 +134,17 @@ func (d *Daemon) Erase(r gateway.Requester) error {
 		d.cfg.Log.Info(fmt.Sprintf("ERASE requested by %s", c), "event", "erase-requested", "central", c)
 	}
 	return d.ask(func(l *loop) error { return l.erase(r) })
+}
+
+// SetCountry implements gateway.Control.
+func (d *Daemon) SetCountry(r gateway.Requester, c wifi.Country) error {
+	switch {
+	case !r.Known():
+		return gateway.ErrNobody
+	case d.cfg.Country != "" && d.cfg.Country != c:
+		return gateway.ErrConfigured
+	}
+	return d.ask(func(l *loop) error { return l.attempts.setCountry(l, r, c) })
 }
 
 // Prepare implements gateway.Control.

@@ -90,6 +90,7 @@ func (l *loop) start() {
 	if leave {
 		l.attempts.leaveErased(l.ctx)
 	}
+	l.attempts.startCountry(l)
 	l.step(started)
 }
 

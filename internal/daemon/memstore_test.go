@@ -18,6 +18,7 @@ type memStore struct {
 	leave    bool
 	lastID   wifi.ID
 	erasures uint64
+	country  wifi.Country
 	writes   int
 	fail     error         // of each write
 	unusable error         // of everything, until Erase
@@ -108,7 +109,7 @@ func (m *memStore) Erase() error {
 	m.unusable = nil
 	m.mu.Unlock()
 	return m.write(func() {
-		m.networks, m.leave = nil, true
+		m.networks, m.leave, m.country = nil, true, ""
 		m.erasures++
 		for i := range m.bonds {
 			m.bonds[i].Erased = true
@@ -121,6 +122,14 @@ func (m *memStore) Erasures() uint64 {
 	defer m.mu.Unlock()
 	return m.erasures
 }
+
+func (m *memStore) Country() (wifi.Country, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.country, m.unusable
+}
+
+func (m *memStore) SetCountry(c wifi.Country) error { return m.write(func() { m.country = c }) }
 
 func (m *memStore) Left() error { return m.write(func() { m.leave = false }) }
 

@@ -27,6 +27,10 @@ type Networks interface {
 	// empty. It does not block.
 	Prepare(ssid wifi.SSID)
 
+	// SetCountry has the radio work by the rules of a country from now on. Networks that
+	// were heard before do not count.
+	SetCountry(ctx context.Context, c wifi.Country) error
+
 	// Check finds out, without waiting, whether the back-end's daemon still answers.
 	Check()
 }
@@ -72,6 +76,11 @@ type Store interface {
 	Erase() error
 	Erasures() uint64
 	Left() error
+
+	// Country returns the country that SetCountry has noted since the last Erase; empty:
+	// none.
+	Country() (wifi.Country, error)
+	SetCountry(c wifi.Country) error
 
 	// AddBond notes a bond that was made when Erasures was erasures, and returns whether
 	// it was erased since, and those that make room for it.

@@ -31,8 +31,9 @@ type Snapshot struct {
 	Joined    time.Time     // when it was joined
 	Addresses wifi.Addresses
 
-	WifiBackend string // who keeps the networks that are joined: wpa_supplicant or networkmanager; empty: not known yet
-	WifiProblem string // why no network can be joined, and what to do; empty: one can
+	Country     wifi.Country // where the gateway is: configured, else as a phone has written; empty: neither
+	WifiBackend string       // who keeps the networks that are joined: wpa_supplicant or networkmanager; empty: not known yet
+	WifiProblem string       // why no network can be joined, and what to do; empty: one can
 	Advertising Advertising
 	Centrals    []gatt.Central // that are connected, oldest first
 }
@@ -67,6 +68,9 @@ type Observer interface {
 // attempt runs, or the gateway does not keep up.
 var ErrBusy = errors.New("busy")
 
+// ErrConfigured is the answer to a request to change what the configuration fixes.
+var ErrConfigured = errors.New("the configuration says otherwise")
+
 // ErrNobody is the answer to a request whose requester is not known.
 var ErrNobody = errors.New("the requester is not known")
 
@@ -89,6 +93,11 @@ type Control interface {
 	// An operator's ends every attempt. It returns ErrBusy or ErrNobody if the
 	// request is refused.
 	Erase(r Requester) error
+
+	// SetCountry has the radio work by the rules of a country, also after a restart. It
+	// returns ErrConfigured if the configuration names another one, ErrBusy or ErrNobody
+	// if the request is refused.
+	SetCountry(r Requester, c wifi.Country) error
 
 	// Prepare says that a Connect to ssid is likely to come.
 	Prepare(ssid wifi.SSID)

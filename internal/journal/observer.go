@@ -21,6 +21,7 @@ type Observer struct {
 // Changed implements gateway.Observer.
 func (o Observer) Changed(before, now *gateway.Snapshot) {
 	o.centrals(before.Centrals, now.Centrals)
+	o.country(before.Country, now.Country)
 	o.wifi(before, now)
 	o.network(before, now)
 	o.status(before, now)
@@ -51,6 +52,16 @@ func missing(in, list []gatt.Central) []gatt.Central {
 		}
 	}
 	return out
+}
+
+func (o Observer) country(before, now wifi.Country) {
+	switch {
+	case now == before:
+	case now == "":
+		o.Log.Info("the Wi-Fi country that a phone has named is forgotten", Event, "country")
+	default:
+		o.Log.Info(fmt.Sprintf("Wi-Fi country: %s", now), Event, "country", "country", string(now))
+	}
 }
 
 func (o Observer) wifi(before, now *gateway.Snapshot) {

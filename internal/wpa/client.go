@@ -25,7 +25,6 @@ import (
 type Config struct {
 	Interface string // network interface, as in wlan0
 	Backend   Backend
-	Country   string // ISO 3166-1 alpha-2; empty: left as it is
 	ScanIdle  bool   // scan now and then while no network is joined
 	Bus       string // the message bus's address; empty: the system bus
 	Log       *slog.Logger
@@ -69,6 +68,8 @@ type Client struct {
 	ended chan struct{}        // closed when Run has ended
 	view  atomic.Pointer[view] // never nil
 	turns chan *turn           // holds the turn while nobody has it
+
+	country atomic.Pointer[wifi.Country] // nil: left as it is
 }
 
 // view is what anybody may know at any moment. It is immutable.

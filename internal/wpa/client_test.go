@@ -78,11 +78,13 @@ func (r *rig) run(t *testing.T, address string) {
 	r.Client = New(Config{
 		Interface: "wlan0",
 		Backend:   r.backend,
-		Country:   "DE",
 		Bus:       address,
 		Log:       slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	r.times, r.sysfs = testTimes, t.TempDir()
+	if err := r.SetCountry(t.Context(), "DE"); err != nil {
+		t.Fatal(err)
+	}
 	radio := filepath.Join(r.sysfs, "class/net/wlan0/phy80211")
 	if err := os.MkdirAll(radio, 0o700); err != nil {
 		t.Fatal(err)

@@ -42,9 +42,9 @@ func (c *Client) findStation(ctx context.Context, conn *dbus.Conn, managed bool)
 		return nil, errGone
 	}
 	dev := &device{supplicant: supplicant, owner: owner, path: path}
-	if c.cfg.Country != "" {
-		if err := dev.set(ctx, "Country", c.cfg.Country); err != nil {
-			c.cfg.Log.Warn("cannot set the Wi-Fi country", "country", c.cfg.Country, "err", msgbus.Plain(err))
+	if country := c.country.Load(); country != nil {
+		if err := dev.set(ctx, "Country", string(*country)); err != nil {
+			c.cfg.Log.Warn("cannot set the Wi-Fi country", "country", *country, "err", msgbus.Plain(err))
 		}
 	}
 	// Both ways to derive WPA3's password element: 2.10 knows only the older one by

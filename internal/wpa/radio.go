@@ -27,10 +27,10 @@ func (c *Client) radioProblem() string {
 	name := c.cfg.Interface
 	dir := filepath.Join(c.sysfs, "class/net", name)
 	if _, err := os.Stat(dir); err != nil {
-		return fmt.Sprintf("there is no network interface %s; Wi-Fi interfaces here: %s", name, c.radios())
+		return fmt.Sprintf("there is no network interface %s; Wi-Fi interfaces here: %s", name, radios(c.sysfs))
 	}
 	if _, err := os.Stat(filepath.Join(dir, "phy80211")); err != nil {
-		return fmt.Sprintf("%s is not a Wi-Fi interface; Wi-Fi interfaces here: %s", name, c.radios())
+		return fmt.Sprintf("%s is not a Wi-Fi interface; Wi-Fi interfaces here: %s", name, radios(c.sysfs))
 	}
 	switch soft, hard := rfkill.Blocked(filepath.Join(dir, "phy80211")); {
 	case hard:
@@ -42,8 +42,8 @@ func (c *Client) radioProblem() string {
 }
 
 // radios lists the Wi-Fi interfaces there are.
-func (c *Client) radios() string {
-	dirs, _ := filepath.Glob(filepath.Join(c.sysfs, "class/net/*/phy80211"))
+func radios(sysfs string) string {
+	dirs, _ := filepath.Glob(filepath.Join(sysfs, "class/net/*/phy80211"))
 	if len(dirs) == 0 {
 		return "none"
 	}

@@ -13,7 +13,7 @@ _wifiprovctl() {
 		case ${COMP_WORDS[1]} in
 		"$cur") words='scan provision watch erase status doctor version help' ;;
 		scan) words='--adapter --timeout --help' ;;
-		provision) words="--ssid --security --password-file $gateway" ;;
+		provision) words="--ssid --country --security --password-file $gateway" ;;
 		watch | erase) words=$gateway ;;
 		status) words='--json --timeout --help' ;;
 		doctor) words='--json --timeout --config --help' ;;

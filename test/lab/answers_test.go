@@ -23,6 +23,8 @@ const (
 	attUnknownSecurity   central.ATTError = 0x81
 	attUnknownControl    central.ATTError = 0x82
 	attUnknownScan       central.ATTError = 0x83
+	attUnknownCountry    central.ATTError = 0x84
+	attConfiguredCountry central.ATTError = 0x85
 	attBusy              central.ATTError = 0xFE
 )
 

@@ -68,6 +68,11 @@ func (d *recorder) Erase(r gateway.Requester) error {
 	return d.answer
 }
 
+func (d *recorder) SetCountry(r gateway.Requester, c wifi.Country) error {
+	d.asked = append(d.asked, fmt.Sprintf("country %s %s", r, c))
+	return d.answer
+}
+
 func (d *recorder) Refresh() { d.refreshed++ }
 
 func (d *recorder) Scan(ctx context.Context) ([]wifi.Offer, error) {

@@ -34,6 +34,7 @@ const (
 	ScanUUID     = "8b840103-f6fa-4e33-9a0c-e14d9f35f201"
 	ScanPageUUID = "8b840104-f6fa-4e33-9a0c-e14d9f35f201"
 	DeviceUUID   = "8b840105-f6fa-4e33-9a0c-e14d9f35f201"
+	CountryUUID  = "8b840106-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
 // What is kept for each central is bounded, whether BlueZ says that one has gone or not: a
@@ -111,6 +112,7 @@ func (p *Profile) declare(pairing gatt.Pairing, device []byte) []gatt.Service {
 			{UUID: ScanUUID, Write: p.scan.write, Notify: &p.scan.changed},
 			{UUID: ScanPageUUID, Write: p.writePage, Read: p.readPage},
 			{UUID: DeviceUUID, Read: func(gatt.Request) ([]byte, error) { return device, nil }},
+			{UUID: CountryUUID, Read: p.readCountry, Write: p.guarded(p.writeCountry)},
 		}},
 	}
 }

@@ -71,6 +71,12 @@ func TestWhatIsRefused(t *testing.T) {
 		{ControlUUID, "\x00", gatt.ApplicationError(0x82)},
 		{ControlUUID, "\x03", gatt.ApplicationError(0x82)},
 		{ControlUUID, "\xff", gatt.ApplicationError(0x82)},
+		{CountryUUID, "", gatt.ErrInvalidLength},
+		{CountryUUID, "DEU", gatt.ErrInvalidLength},
+		{CountryUUID, "00", gatt.ApplicationError(0x84)},
+		{CountryUUID, "de", gatt.ApplicationError(0x84)},
+		{CountryUUID, "XX", gatt.ApplicationError(0x84)},
+		{CountryUUID, "\xff\x00", gatt.ApplicationError(0x84)},
 	} {
 		c := newClient(t)
 		if err := c.write(phone, test.uuid, test.value); !errors.Is(err, test.want) {
@@ -98,6 +104,7 @@ func TestBusy(t *testing.T) {
 	c.control.busyFor = phone
 	for _, write := range [][2]string{
 		{SSIDUUID, "x"}, {PasswordUUID, secret}, {SecurityUUID, "\x01"}, {ControlUUID, connect}, {ControlUUID, erase},
+		{CountryUUID, "DE"},
 	} {
 		if err := c.write(phone2, write[0], write[1]); !errors.Is(err, gatt.ErrInProgress) {
 			t.Errorf("%s: got %v", write[0][4:8], err)
