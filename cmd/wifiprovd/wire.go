@@ -22,7 +22,13 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	store := credstore.Open(c.Store.Dir, log)
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
-	networks := wpa.New(wpa.Config{Interface: c.Wifi.Interface, Backend: wpa.BackendOf(c.Wifi.Backend), ScanIdle: c.Wifi.ScanIdle, Log: log})
+	networks := wpa.New(wpa.Config{
+		Interface: c.Wifi.Interface, Backend: wpa.BackendOf(c.Wifi.Backend), ScanIdle: c.Wifi.ScanIdle, Log: log,
+		Stored: func() bool {
+			known, _, err := store.Networks()
+			return err != nil || len(known) > 0
+		},
+	})
 	peripheral := bluez.New(bluez.Config{Adapter: c.Bluetooth.Adapter, Name: c.Bluetooth.Name, Log: log, Passkey: lines.Passkey})
 	d := daemon.New(daemon.Config{
 		Log:             log,

@@ -23,7 +23,7 @@ var (
 	errUnreachable = errors.New("the access point does not answer")
 
 	// errRemoved and errTaken: another program meddles.
-	errRemoved = errors.New("another program removed the network from wpa_supplicant")
+	errRemoved = errors.New("another program removed the network")
 	errTaken   = errors.New("another program selected its own network")
 )
 

@@ -25,9 +25,14 @@ import (
 type Config struct {
 	Interface string // network interface, as in wlan0
 	Backend   Backend
-	ScanIdle  bool   // scan now and then while no network is joined
-	Bus       string // the message bus's address; empty: the system bus
-	Log       *slog.Logger
+	ScanIdle  bool // scan now and then while no network is joined
+
+	// Stored reports whether a network is stored. While none is, a profile of ours in
+	// NetworkManager is of an earlier run, and removed. It may be nil.
+	Stored func() bool
+
+	Bus string // the message bus's address; empty: the system bus
+	Log *slog.Logger
 }
 
 // times are how long to wait for what.

@@ -107,6 +107,14 @@ func (c *Client) Leave(ctx context.Context) error {
 	return nil
 }
 
+// leaveAlone says what to do about another program that meddles with a back-end.
+func (b Backend) leaveAlone(iface string) string {
+	if b == NetworkManager {
+		return "it must leave NetworkManager's profile wifiprovd alone; journalctl -u NetworkManager says what it did"
+	}
+	return iface + " must be left to wifiprovd"
+}
+
 // begin waits for the turn, and ends the watch over the connection that stands.
 func (c *Client) begin(ctx context.Context) (*turn, error) {
 	c.inbox.post((*owner).unlink)
@@ -159,7 +167,7 @@ func (c *Client) failure(ctx context.Context, err error, last verdict.Verdict) e
 		return &wifi.Error{Failure: wifi.FailureHardware, Detail: silent, Err: err}
 	case errors.Is(err, errRemoved), errors.Is(err, errTaken):
 		return &wifi.Error{Failure: wifi.FailureInternal,
-			Detail: err.Error() + ", again and again; " + c.cfg.Interface + " must be left to wifiprovd", Err: err}
+			Detail: err.Error() + ", again and again; " + c.view.Load().backend.leaveAlone(c.cfg.Interface), Err: err}
 	}
 	return &wifi.Error{Failure: wifi.FailureInternal, Detail: fmt.Sprintf("%s did not do as it was asked", c.view.Load().backend), Err: msgbus.Plain(err)}
 }

@@ -3,10 +3,12 @@ package wpa
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/nm"
 )
 
@@ -98,8 +100,12 @@ func (m *manager) concerning(signal *dbus.Signal) { m.stale = m.device.Learn(sig
 
 // askManager asks NetworkManager whether it manages the interface.
 func (o *owner) askManager() question {
+	last := o.manager.device.Profile
 	return func(ctx context.Context) func() {
 		d := o.manager.Look(ctx)
+		if d.Profile != last && o.manager.Ours(d.Profile) && o.cfg.Stored != nil && !o.cfg.Stored() {
+			d = orphaned(ctx, o.manager.Manager, d, o.cfg.Log)
+		}
 		return func() {
 			o.manager.foreign(d, o.cfg)
 			taken := o.manager.learn(d, time.Now(), o.times.release)
@@ -112,6 +118,17 @@ func (o *owner) askManager() question {
 			}
 		}
 	}
+}
+
+// orphaned removes the profiles that an earlier run has left in NetworkManager, and whose
+// network is in the store no more. It returns what the device is then.
+func orphaned(ctx context.Context, m *nm.Manager, d nm.Device, log *slog.Logger) nm.Device {
+	if err := m.Clear(ctx); err != nil {
+		log.Warn("cannot remove the profile of an earlier run from NetworkManager", "err", msgbus.Plain(err))
+		return d
+	}
+	log.Info("nothing is stored: removed the profile of an earlier run from NetworkManager", "event", "profile-removed")
+	return m.Look(ctx)
 }
 
 // backend is who keeps the networks now.

@@ -182,6 +182,25 @@ func TestManagerHandOver(t *testing.T) {
 	g.stores(&home)
 }
 
+// TestManagerOrphan: a profile of an earlier run goes when its network is stored no more, and what
+// NetworkManager was on comes back.
+func TestManagerOrphan(t *testing.T) {
+	manager.use(t)
+	home := AP{SSID: "an earlier home", Security: wifi.WPA2PSK, Passphrase: "passphrase of an earlier run"}
+	g := start(t, situation{aps: []AP{home}})
+	g.joined(home).leave()
+	managerOn(t, "wifiprovd")
+	systemctl(t, "stop", unit)
+	managerOn(t, "wifiprovd") // the link outlives the daemon
+	emptyStore(t)
+	g.start()
+	g.event("profile-removed")
+	managerOn(t, "")
+	if out := run(t, "nmcli", "-g", "NAME", "connection", "show"); strings.Contains(out, "wifiprovd") {
+		t.Errorf("a profile is left: %s", out)
+	}
+}
+
 // TestManagerFaults: whatever happens to NetworkManager and its neighbours, the gateway is on its
 // network again.
 func TestManagerFaults(t *testing.T) {
