@@ -76,11 +76,24 @@ func (l *Link) at(ctx context.Context, now connection) (wifi.Network, error) {
 	if err != nil {
 		return wifi.Network{}, fmt.Errorf("look at the joined network: %w", err)
 	}
-	n := wifi.Network{SSID: b.ssid, BSSID: b.bssid, FrequencyMHz: b.frequency, SignalDBm: b.signal, AKM: now.akm, SAE: l.sae}
+	n := wifi.Network{SSID: b.ssid, BSSID: b.bssid, FrequencyMHz: b.frequency, SignalDBm: b.signal, AKM: joinedBy(now.akm, b), SAE: l.sae}
 	if n.AKM.SAE() {
 		n.SAE = wifi.SAEWorked
 	}
 	return n, nil
+}
+
+// joinedBy returns the AKM that wpa_supplicant means. Where the network allows WPA and WPA2, as
+// NetworkManager's profiles do, it names both (wpa_common.c, wpa_key_mgmt_txt), and has
+// chosen WPA2 if the access point offers it (wpa_supplicant.c, wpa_supplicant_set_suites).
+func joinedBy(akm wifi.AKM, b bss) wifi.AKM {
+	switch {
+	case akm != "WPA2-PSK+WPA-PSK":
+		return akm
+	case b.rsn.offers():
+		return wifi.AKMPSK
+	}
+	return wifi.AKMWPAPSK
 }
 
 // watch makes the owner watch over a connection that was made.

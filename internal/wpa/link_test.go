@@ -220,3 +220,21 @@ func TestRoaming(t *testing.T) {
 	}
 	r.isQuiet(t)
 }
+
+// TestJoinedBy: where the network allows WPA and WPA2, the access point decides.
+func TestJoinedBy(t *testing.T) {
+	psk := element{akms: []string{akmPSK}}
+	for _, c := range []struct {
+		says wifi.AKM
+		bss  bss
+		want wifi.AKM
+	}{
+		{"WPA2-PSK+WPA-PSK", bss{rsn: psk, wpa: psk}, wifi.AKMPSK},
+		{"WPA2-PSK+WPA-PSK", bss{wpa: psk}, wifi.AKMWPAPSK},
+		{"SAE", bss{rsn: psk}, wifi.AKMSAE},
+	} {
+		if got := joinedBy(c.says, c.bss); got != c.want {
+			t.Errorf("%s with %+v: %s, want %s", c.says, c.bss, got, c.want)
+		}
+	}
+}
