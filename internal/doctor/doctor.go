@@ -66,9 +66,10 @@ const checkTimeout = 5 * time.Second
 // visit is one examination.
 type visit struct {
 	Machine
-	conn   *dbus.Conn // nil: there is no bus
-	cfg    config.Config
-	cfgErr error
+	conn     *dbus.Conn // nil: there is no bus
+	cfg      config.Config
+	cfgFiles []string // that were read
+	cfgErr   error
 
 	daemon    control.Status
 	daemonErr error // the daemon did not answer
@@ -99,7 +100,7 @@ var checks = []struct {
 // Examine runs all checks, in order. starting is told the name of each before it runs.
 func Examine(ctx context.Context, m Machine, starting func(check string)) []Result {
 	v := &visit{Machine: m}
-	if v.cfg, v.cfgErr = config.Load(m.Config); v.cfgErr != nil {
+	if v.cfg, v.cfgFiles, v.cfgErr = config.Load(m.Config); v.cfgErr != nil {
 		v.cfg = config.Default()
 	}
 	starting("message bus")

@@ -63,6 +63,8 @@ var changes = []struct {
 	says, mend  string
 }{
 	{"bad configuration", "configuration", func(w *world) { w.config += "log:\n  level: loud\n" }, Wrong, "yaml:4", "wifiprovd -check"},
+	{"drop-in", "configuration", fileSays("wifiprovd.yaml.d/10-maker.yaml", "log:\n  level: warn\n"), OK, "with ", ""},
+	{"bad drop-in", "configuration", fileSays("wifiprovd.yaml.d/10-maker.yaml", "log:\n  level: loud\n"), Wrong, "10-maker.yaml:2", "wifiprovd -check"},
 	{"stopped", "service", stopped, Wrong, "is not running", "systemctl enable --now wifiprovd"},
 	{"disabled", "service", unitSays("UnitFileState", "disabled"), Wrong, "not started at boot", "systemctl enable wifiprovd"},
 	{"masked", "service", unitSays("LoadState", "masked"), Wrong, "masked", "systemctl unmask"},
