@@ -70,7 +70,7 @@ func (j *job) inLines(s *control.Status) string {
 		line("Network", "none")
 	}
 	if s.WifiBackend != "" {
-		line("Wi-Fi", "through %s", s.WifiBackend)
+		line("Wi-Fi", "through %s on %s", s.WifiBackend, j.screen.quote(s.WifiInterface))
 	}
 	if len(s.Centrals) == 0 {
 		line("Phones", "none connected")

@@ -32,7 +32,7 @@ type Config struct {
 
 // Bluetooth is how phones see the gateway.
 type Bluetooth struct {
-	Adapter          string       // hci0, hci1 ..., or its address; empty: the first that can advertise
+	Adapter          string       // hci0, hci1 ..., or its address; empty (auto in the file): the first that can advertise
 	Name             string       // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
 	Security         gatt.Pairing // what a phone must do before it may provision
 	KeepAfterConnect bool         // advertise also while Wi-Fi is up
@@ -40,7 +40,7 @@ type Bluetooth struct {
 
 // Wifi is the network to provision.
 type Wifi struct {
-	Interface      string
+	Interface      string        // its name, or auto: the first that is a station
 	Backend        string        // auto, wpa_supplicant or networkmanager
 	ConnectTimeout time.Duration // 5 s to 5 min
 	AddressTimeout time.Duration // 5 s to 5 min
@@ -62,7 +62,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
-		Wifi:      Wifi{Interface: "wlan0", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
+		Wifi:      Wifi{Interface: "auto", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},
 	}

@@ -93,13 +93,13 @@ log:
 
 func TestValues(t *testing.T) {
 	for key, values := range map[string]struct{ good, bad []string }{
-		"bluetooth.adapter": {[]string{`""`, "hci0", "hci12", "00:1A:7d:DA:71:13"}, []string{"00:1A:7D:DA:71", "00-1A-7D-DA-71-13", "0:1A:7D:DA:71:13", "hci", `"hci0 "`, "/hci0", "hci123456", "eth0", "[hci0]"}},
+		"bluetooth.adapter": {[]string{"auto", `""`, "hci0", "hci12", "00:1A:7d:DA:71:13"}, []string{"00:1A:7D:DA:71", "00-1A-7D-DA-71-13", "0:1A:7D:DA:71:13", "hci", `"hci0 "`, "/hci0", "hci123456", "eth0", "[hci0]", "Auto"}},
 		"bluetooth.name": {[]string{"x", `"Gate #1"`, "'Gate #1'", "Gate # what phones show", "Gate#1", `"` + strings.Repeat("x", 29) + `"`, "5"}, []string{`""`, "", strings.Repeat("x", 30), strings.Repeat("ü", 15), `"a\nb"`, `"\x1b[1m"`, "[a]", "!!binary aGk=",
 			`"  "`, `"\u00a0"`, `"a\u202eb"`, `"\u2066a"`, `"a\u200f"`, `"a\u2028b"`}},
 		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
 		"bluetooth.keep_after_connect": {[]string{"true", "false"},
 			[]string{"yes", "True", "1", "", "{a: b}"}},
-		"wifi.interface": {[]string{"wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
+		"wifi.interface": {[]string{"auto", "wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
 			[]string{`""`, "sixteen-bytes.00", "a/b", "wlan 0", "wl:0", "..", "ü", `"\x07"`}},
 		"wifi.backend":         {[]string{"auto", "wpa_supplicant", "networkmanager"}, []string{"", "iwd", "Auto"}},
 		"wifi.address_timeout": {[]string{"5s", "5m"}, []string{"30", "4.9s", "5m1s", "0", "", "never"}},

@@ -48,7 +48,8 @@ type Status struct {
 
 	IPv4, IPv6, Gateway string
 
-	WifiBackend string // wpa_supplicant or networkmanager; empty: not known yet
+	WifiInterface string // such as wlan0; empty: there is none, or it is not known yet
+	WifiBackend   string // wpa_supplicant or networkmanager; empty: not known yet
 
 	Centrals           []string
 	Advertising        bool

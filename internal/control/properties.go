@@ -140,6 +140,10 @@ var properties = []property{
 		value: of(func(k *known) string { return inText(k.Addresses.Gateway) },
 			func(s *Status) *string { return &s.Gateway })},
 
+	{name: "WifiInterface", json: "wifi_interface",
+		doc: "the network interface that joins networks, such as `wlan0`; empty: there is none, or it is not known yet",
+		value: of(func(k *known) string { return k.WifiInterface },
+			func(s *Status) *string { return &s.WifiInterface })},
 	{name: "WifiBackend", json: "wifi_backend",
 		doc: "who keeps the networks that are joined: `wpa_supplicant` or `networkmanager`; empty: not known yet",
 		value: of(func(k *known) string { return k.WifiBackend },

@@ -26,14 +26,15 @@ var (
 const groups = 1<<(unix.RTNLGRP_LINK-1) | 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1) |
 	1<<(unix.RTNLGRP_IPV4_ROUTE-1) | 1<<(unix.RTNLGRP_IPV6_ROUTE-1)
 
-// Follow tells changed what the interface name has, at first and at each change,
-// until ctx ends. The interface may come and go. changed must return soon. A
+// Follow tells changed what the interface has, at first and at each change, until ctx ends.
+// name returns the name of the interface, empty if there is none; it is asked whenever
+// some interface changes. The interface may come and go. changed must return soon. A
 // failure is logged, and Follow begins anew after a while.
-func Follow(ctx context.Context, name string, log *slog.Logger, changed func(wifi.Addresses)) error {
+func Follow(ctx context.Context, name func() string, log *slog.Logger, changed func(wifi.Addresses)) error {
 	f := &follower{name: name, log: log, changed: changed}
 	for ctx.Err() == nil {
 		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("the addresses cannot be followed; trying again soon", "interface", name, "err", err)
+			log.Warn("the addresses cannot be followed; trying again soon", "interface", f.now, "err", err)
 			sleep(ctx, again)
 		}
 	}
@@ -41,11 +42,12 @@ func Follow(ctx context.Context, name string, log *slog.Logger, changed func(wif
 }
 
 type follower struct {
-	name    string
+	name    func() string
 	log     *slog.Logger
 	changed func(wifi.Addresses)
 
-	told bool // changed was called
+	now  string // the name, as it was when the addresses were last read
+	told bool   // changed was called
 	last wifi.Addresses
 }
 
@@ -59,7 +61,8 @@ func (f *follower) follow(ctx context.Context) error {
 	defer stop()
 	defer conn.Close()
 	for {
-		state, index, err := read(f.name)
+		f.now = f.name()
+		state, index, err := read(f.now)
 		if err != nil {
 			return err
 		}
@@ -81,13 +84,13 @@ func (f *follower) await(conn *netlink.Conn, index uint32) error {
 		messages, err := conn.Receive()
 		switch {
 		case errors.Is(err, unix.ENOBUFS):
-			f.log.Debug("announcements of rtnetlink were lost; reading anew", "interface", f.name)
+			f.log.Debug("announcements of rtnetlink were lost; reading anew", "interface", f.now)
 			return nil
 		case err != nil:
 			return fmt.Errorf("receive from rtnetlink: %w", err)
 		}
 		for _, m := range messages {
-			if concerns(m, f.name, index) {
+			if concerns(m, f.now, index) || isLink(m) && f.name() != f.now {
 				return nil
 			}
 		}

@@ -183,7 +183,7 @@ func startFollowing(t *testing.T) *following {
 	f := &following{t: t, states: make(chan wifi.Addresses), cancel: cancel, done: make(chan error, 1)}
 	settle = time.Millisecond
 	go func() {
-		f.done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s wifi.Addresses) {
+		f.done <- Follow(ctx, func() string { return "wlan0" }, slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s wifi.Addresses) {
 			select {
 			case f.states <- s:
 			case <-ctx.Done():

@@ -64,16 +64,30 @@ type Manager struct {
 	uuids [2]string
 }
 
-// New returns the Manager of an interface such as wlan0. An answer may take as long as
+// New returns the Manager of an interface such as wlan0, or of none yet. An answer may take as long as
 // timeout. NetworkManager is not started by being asked.
 func New(conn *dbus.Conn, iface string, timeout time.Duration) *Manager {
 	m := &Manager{bus: msgbus.Program{Conn: conn, Name: Name, Timeout: timeout, Flags: dbus.FlagNoAutoStart}, iface: iface}
 	machine, _ := os.ReadFile("/etc/machine-id") // a machine without has the same UUIDs as others
 	for i := range m.uuids {
-		m.uuids[i] = uuid(fmt.Sprintf("%s wifiprovd %s %d", strings.TrimSpace(string(machine)), iface, i))
+		m.uuids[i] = uuid(fmt.Sprintf("%s wifiprovd %d", strings.TrimSpace(string(machine)), i))
 	}
 	return m
 }
+
+// On returns the Manager of the interface of this name, which is m if it is m's. Profiles
+// have the same UUIDs on every interface, so that none is left behind on another one.
+func (m *Manager) On(iface string) *Manager {
+	if iface == m.iface {
+		return m
+	}
+	other := *m
+	other.iface = iface
+	return &other
+}
+
+// Interface returns the name of the interface; empty: none.
+func (m *Manager) Interface() string { return m.iface }
 
 // uuid returns a UUID made from a name (RFC 9562, 5.5, with a namespace of its own).
 func uuid(name string) string {

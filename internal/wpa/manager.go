@@ -104,7 +104,7 @@ func (o *owner) askManager() question {
 			o.manager.foreign(d, o.cfg)
 			taken := o.manager.learn(d, time.Now(), o.times.release)
 			if taken && o.station != nil && !o.manager.handsOff(o.cfg) {
-				o.detach("NetworkManager has taken " + o.cfg.Interface + " over")
+				o.detach("NetworkManager has taken " + o.view.Load().iface() + " over")
 				o.trouble.retry = backoff{}
 			}
 			if s := o.station; s != nil && s.attempt != nil {
@@ -138,7 +138,7 @@ func (m *manager) handsOff(cfg Config) bool { return m.managed && cfg.Backend ==
 // mismatch says why the back-end that the configuration fixes cannot be used, or that it
 // is not known yet who it is; empty: it can.
 func (m *manager) mismatch(cfg Config, now time.Time) string {
-	name, managed := cfg.Interface, m.managed
+	name, managed := m.Interface(), m.managed
 	switch {
 	case cfg.Backend == WPASupplicant && managed:
 		return fmt.Sprintf("NetworkManager manages %s; hand it over with: nmcli device set %[1]s managed no, or use NetworkManager with wifi.backend: auto", name)
@@ -163,5 +163,5 @@ func (c *Client) managedRadio(d nm.Device) string {
 	if why := c.radioProblem(); why != "" {
 		return why
 	}
-	return fmt.Sprintf("NetworkManager cannot use %s yet; see: nmcli device show %[1]s", c.cfg.Interface)
+	return fmt.Sprintf("NetworkManager cannot use %s yet; see: nmcli device show %[1]s", c.view.Load().iface())
 }

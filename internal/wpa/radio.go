@@ -18,19 +18,19 @@ func (c *Client) radioTrouble(state string) string {
 	if why := c.radioProblem(); why != "" {
 		return why
 	}
-	return fmt.Sprintf("%s is down; set it up with: ip link set %[1]s up", c.cfg.Interface)
+	return fmt.Sprintf("%s is down; set it up with: ip link set %[1]s up", c.view.Load().iface())
 }
 
 // radioProblem looks into sysfs for what is wrong with the radio: the interface is
 // missing, is not one of a Wi-Fi radio, or is blocked by rfkill.
 func (c *Client) radioProblem() string {
-	name := c.cfg.Interface
+	name := c.view.Load().iface()
 	dir := filepath.Join(c.sysfs, "class/net", name)
 	if _, err := os.Stat(dir); err != nil {
-		return fmt.Sprintf("there is no network interface %s; Wi-Fi interfaces here: %s", name, c.radios())
+		return fmt.Sprintf("there is no network interface %s; Wi-Fi interfaces here: %s", name, radios(c.sysfs))
 	}
 	if _, err := os.Stat(filepath.Join(dir, "phy80211")); err != nil {
-		return fmt.Sprintf("%s is not a Wi-Fi interface; Wi-Fi interfaces here: %s", name, c.radios())
+		return fmt.Sprintf("%s is not a Wi-Fi interface; Wi-Fi interfaces here: %s", name, radios(c.sysfs))
 	}
 	switch soft, hard := rfkill.Blocked(filepath.Join(dir, "phy80211")); {
 	case hard:
@@ -42,8 +42,8 @@ func (c *Client) radioProblem() string {
 }
 
 // radios lists the Wi-Fi interfaces there are.
-func (c *Client) radios() string {
-	dirs, _ := filepath.Glob(filepath.Join(c.sysfs, "class/net/*/phy80211"))
+func radios(sysfs string) string {
+	dirs, _ := filepath.Glob(filepath.Join(sysfs, "class/net/*/phy80211"))
 	if len(dirs) == 0 {
 		return "none"
 	}
