@@ -32,6 +32,10 @@ const (
 	activeIface  = Name + ".Connection.Active"
 	noProfile    = settings + ".InvalidConnection"
 	noPath       = dbus.ObjectPath("/")
+
+	// unknownDevice is the answer while NetworkManager does not know an interface yet. It knows
+	// each soon after the kernel does, also those that it does not manage.
+	unknownDevice = Name + ".UnknownDevice"
 )
 
 // State is NMDeviceState (libnm-core-public/nm-dbus-interface.h).
@@ -49,7 +53,7 @@ const (
 type Device struct {
 	Path     dbus.ObjectPath
 	Managed  bool
-	Starting bool            // it has begun to run and may still take the interface
+	Starting bool            // it, or the interface, is new: it may still take it
 	State    State           //
 	Active   dbus.ObjectPath // the active connection; empty: none
 	Profile  string          // its UUID
@@ -141,8 +145,8 @@ func (d *Device) Learn(s *dbus.Signal) (stale bool) {
 // Look asks for the device.
 func (m *Manager) Look(ctx context.Context) Device {
 	var d Device
-	if m.bus.Call(ctx, path, Name+".GetDeviceByIpIface", []any{m.iface}, &d.Path) != nil {
-		_ = m.bus.Get(ctx, path, Name, "Startup", &d.Starting) // it does not know the interface yet, or does not run
+	if err := m.bus.Call(ctx, path, Name+".GetDeviceByIpIface", []any{m.iface}, &d.Path); err != nil {
+		d.Starting = m.iface != "" && msgbus.IsError(err, unknownDevice)
 		return d
 	}
 	values, err := m.bus.GetAll(ctx, d.Path, DeviceIface)

@@ -32,7 +32,7 @@ func BackendOf(name string) Backend {
 }
 
 const (
-	askStarting    = 500 * time.Millisecond // between two looks at a NetworkManager that begins to run
+	askStarting    = 500 * time.Millisecond // between two looks at a NetworkManager that has not decided
 	startingWithin = 10 * time.Second       // after which it counts as leaving the interface alone
 )
 
@@ -145,7 +145,7 @@ func (m *manager) mismatch(cfg Config, now time.Time) string {
 	case managed:
 		return ""
 	case m.undecided(now):
-		return "NetworkManager is starting; waiting until it has decided whether it manages " + name
+		return "waiting until NetworkManager has decided whether it manages " + name
 	case cfg.Backend == NetworkManager && m.device.Path == "":
 		return fmt.Sprintf("NetworkManager does not run, or does not know %s; start it with: systemctl start NetworkManager, or set wifi.backend: auto", name)
 	case cfg.Backend == NetworkManager:
