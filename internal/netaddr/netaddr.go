@@ -51,7 +51,13 @@ type follower struct {
 	last wifi.Addresses
 }
 
-// follow subscribes, then reads: a change meanwhile is not missed.
+// errLost says that the socket could not hold all announcements. Until it is empty it takes no
+// more, and does not say so again (net/netlink/af_netlink.c, NETLINK_S_CONGESTED), so that what
+// comes while the old ones are read is lost, too. A new socket is empty.
+var errLost = errors.New("announcements of rtnetlink were lost")
+
+// follow subscribes, then reads: a change meanwhile is not missed. It returns nil when it has
+// to begin anew at once.
 func (f *follower) follow(ctx context.Context) error {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: groups})
 	if err != nil {
@@ -70,22 +76,26 @@ func (f *follower) follow(ctx context.Context) error {
 			f.told, f.last = true, state
 			f.changed(state)
 		}
-		if err := f.await(conn, index); err != nil {
+		err = f.await(conn, index)
+		sleep(ctx, settle)
+		switch {
+		case errors.Is(err, errLost):
+			return nil
+		case err != nil:
 			return err
 		}
-		sleep(ctx, settle)
 	}
 }
 
-// await returns after an announcement about the interface, or when some were lost:
-// what is read then is all that counts.
+// await returns after an announcement about the interface, or about any that makes another one
+// the interface. What is read then is all that counts.
 func (f *follower) await(conn *netlink.Conn, index uint32) error {
 	for {
 		messages, err := conn.Receive()
 		switch {
 		case errors.Is(err, unix.ENOBUFS):
 			f.log.Debug("announcements of rtnetlink were lost; reading anew", "interface", f.now)
-			return nil
+			return errLost
 		case err != nil:
 			return fmt.Errorf("receive from rtnetlink: %w", err)
 		}
