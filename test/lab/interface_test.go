@@ -80,9 +80,9 @@ func (g *gateway) told(name, address string) {
 }
 
 // finds is the story of an interface that wifi.interface: auto finds: a hotspot is passed over, the
-// right one appears after the start, and comes back under another name. addressed has the
-// interface of a name get an address.
-func (g *gateway) finds(home AP, addressed func(name string)) {
+// right one appears after the start, and comes back under another name. backend has to
+// be the one that keeps the networks; addressed has the interface of a name get an address.
+func (g *gateway) finds(home AP, backend string, addressed func(name string)) {
 	t := g.t
 	hotspot(t)
 	g.start()
@@ -92,7 +92,7 @@ func (g *gateway) finds(home AP, addressed func(name string)) {
 	}
 	s := plug(t)
 	g.event("interface", "WIFIPROVD_INTERFACE=wlan3", "MESSAGE~wlan0 is an access point")
-	g.event("wifi-usable", "WIFIPROVD_INTERFACE=wlan3")
+	g.event("wifi-usable", "WIFIPROVD_INTERFACE=wlan3", "WIFIPROVD_BACKEND="+backend)
 	p := ready(t, true)
 	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
 	p.expect(central.StatusConnecting, central.StatusConnected)
@@ -103,7 +103,7 @@ func (g *gateway) finds(home AP, addressed func(name string)) {
 	g.from = g.journal.mark(t, "another name")
 	s.becomes("wlx3")
 	g.event("interface", "WIFIPROVD_INTERFACE=wlx3")
-	g.event("wifi-usable", "WIFIPROVD_INTERFACE=wlx3")
+	g.event("wifi-usable", "WIFIPROVD_INTERFACE=wlx3", "WIFIPROVD_BACKEND="+backend)
 	g.becomes(central.StatusConnected)
 	addressed("wlx3")
 	g.told("wlx3", "192.0.2.")
@@ -113,7 +113,7 @@ func (g *gateway) finds(home AP, addressed func(name string)) {
 func TestInterfaceAuto(t *testing.T) {
 	home := AP{SSID: "found by itself", Security: wifi.WPA2PSK, Passphrase: "passphrase found by itself"}
 	g := start(t, situation{aps: []AP{home}, stopped: true})
-	g.finds(home, func(name string) { run(t, "ip", "address", "add", "192.0.2.77/24", "dev", name) })
+	g.finds(home, "wpa_supplicant", func(name string) { run(t, "ip", "address", "add", "192.0.2.77/24", "dev", name) })
 }
 
 // TestInterfaceAutoManaged: the same with NetworkManager.
@@ -125,8 +125,7 @@ func TestInterfaceAutoManaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	systemctl(t, "restart", managerd)
-	g.finds(home, func(string) {})
-	g.event("wifi-usable", "WIFIPROVD_BACKEND=networkmanager")
+	g.finds(home, "networkmanager", func(string) {})
 	if out := run(t, "nmcli", "-g", "NAME", "connection", "show"); strings.Count(out, "wifiprovd") != 1 {
 		t.Errorf("NetworkManager has the profiles\n%s", out)
 	}
