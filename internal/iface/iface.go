@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,19 +22,23 @@ type Finder struct {
 	fixed string // empty: it is found
 	log   *slog.Logger
 	list  func() ([]device, error)
-	// Changed is called when another interface is found, or the same under another name. It
-	// must return at once, without a call of the Finder. It may be set before the first Find.
+	ready func(index uint32) bool // udev is done with it
+	// Changed is called when Find will answer otherwise than before. It must return at once,
+	// without a call of the Finder. It may be set before the first Find.
 	Changed func()
 
-	mu     sync.Mutex
-	chosen device // the zero value: none
+	mu      sync.Mutex
+	chosen  device // the zero value: none
+	missing string // why there is none, as Find told last
+	pending uint32 // the interface that udev is busy with
+	since   time.Time
 }
 
 // New returns a Finder of the interface of this name, or with Auto of the first that is a
 // station: by the number of its radio, then by its own, so that a second interface of a radio
 // comes after the one that its driver made. A hotspot, a mesh point or a monitor is none.
 func New(name string, log *slog.Logger) *Finder {
-	f := &Finder{log: log, list: list, Changed: func() {}}
+	f := &Finder{log: log, list: list, ready: ready, Changed: func() {}}
 	if name != Auto {
 		f.fixed = name
 	}
@@ -55,26 +61,55 @@ func (f *Finder) Find() (name, missing string) {
 		}
 		return "", fmt.Sprintf("the kernel does not list its Wi-Fi interfaces: %v", err)
 	}
-	before := f.chosen
+	before, told := f.chosen, f.missing
 	var passed []string
 	f.chosen, passed = choose(all, before)
+	f.missing = ""
 	switch now := f.chosen; {
 	case now.name == "" && len(passed) == 0:
-		return "", "there is no Wi-Fi interface"
+		f.missing = "there is no Wi-Fi interface"
 	case now.name == "":
-		return "", "there is no Wi-Fi interface that can join networks: " + strings.Join(passed, ", ")
+		f.missing = "there is no Wi-Fi interface that can join networks: " + strings.Join(passed, ", ")
+	case now.index != before.index && f.isPending(now.index):
+		f.chosen, f.missing = device{}, now.name+" is new; udev is setting it up"
 	case now.index != before.index:
 		why := "the first Wi-Fi interface that is a station"
 		if len(passed) > 0 {
 			why += "; " + strings.Join(passed, ", ")
 		}
 		f.log.Info(fmt.Sprintf("%s is used: %s", now.name, why), "event", "interface", "interface", now.name)
-		f.Changed()
 	case now.name != before.name:
 		f.log.Info(fmt.Sprintf("%s is now called %s", before.name, now.name), "event", "interface", "interface", now.name)
+	}
+	if f.chosen != before || f.missing != told {
 		f.Changed()
 	}
-	return f.chosen.name, ""
+	return f.chosen.name, f.missing
+}
+
+// udevWithin is how long udev may take.
+const udevWithin = 10 * time.Second
+
+// isPending reports whether udev is not done with an interface: it may rename it, and until then
+// NetworkManager does not say whether it manages it.
+func (f *Finder) isPending(index uint32) bool {
+	if f.ready(index) {
+		return false
+	}
+	if f.pending != index {
+		f.pending, f.since = index, time.Now()
+	}
+	return time.Since(f.since) < udevWithin
+}
+
+// ready reports whether udev has put an interface into its database, or does not run
+// (sd_device_get_is_initialized(3)).
+func ready(index uint32) bool {
+	if _, err := os.Stat("/run/udev/control"); err != nil {
+		return true
+	}
+	_, err := os.Stat(fmt.Sprintf("/run/udev/data/n%d", index))
+	return err == nil
 }
 
 // Name returns the name of the interface as Find does, empty if there is none.

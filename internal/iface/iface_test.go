@@ -21,6 +21,7 @@ func finder(all *[]device) (*Finder, *strings.Builder) {
 	log := &strings.Builder{}
 	f := New(Auto, slog.New(slog.NewTextHandler(log, nil)))
 	f.list = func() ([]device, error) { return append([]device{}, *all...), nil }
+	f.ready = func(uint32) bool { return true }
 	return f, log
 }
 
@@ -80,6 +81,31 @@ func TestStays(t *testing.T) {
 	if name, missing := f.Find(); name != "" || !strings.Contains(missing, "no buffer space") {
 		t.Errorf("got %q, %q", name, missing)
 	}
+}
+
+// TestNew: an interface is not used before udev is done with it, unless that takes too long, and
+// not another one in its place.
+func TestNew(t *testing.T) {
+	all := []device{{"wlan0", 0, 3, station}, {"wlan1", 1, 4, station}}
+	f, _ := finder(&all)
+	changed, done := 0, false
+	f.Changed = func() { changed++ }
+	f.ready = func(index uint32) bool { return done || index != 3 }
+	check := func(what, want string, changes int) {
+		t.Helper()
+		for range 2 {
+			if got, missing := f.Find(); got != want || changed != changes || (got == "") != strings.Contains(missing, "wlan0 is new") {
+				t.Errorf("%s: %q, %q, %d changes, want %d", what, got, missing, changed, changes)
+			}
+		}
+	}
+	check("new", "", 1)
+	f.since = f.since.Add(-udevWithin)
+	check("udev hangs", "wlan0", 2)
+	f.chosen, f.pending = device{}, 0
+	check("new again", "", 3)
+	done, all[0].name = true, "wlp1s0"
+	check("renamed", "wlp1s0", 4)
 }
 
 func TestFixed(t *testing.T) {

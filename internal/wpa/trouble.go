@@ -36,6 +36,9 @@ func (b *backoff) start(t times) {
 // then is it news that there is one.
 func (t *trouble) found(m *manager, name, none string, pause times) {
 	if none != "" {
+		if none != t.none {
+			t.retry = backoff{} // something happens: there may soon be one
+		}
 		t.none = none
 		t.retry.start(pause)
 		return
