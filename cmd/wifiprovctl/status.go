@@ -69,8 +69,8 @@ func (j *job) inLines(s *control.Status) string {
 	default:
 		line("Network", "none")
 	}
-	if s.WifiBackend != "" {
-		line("Wi-Fi", "through %s on %s", s.WifiBackend, j.screen.quote(s.WifiInterface))
+	if s.WifiBackend != "" && s.WifiInterface != "" {
+		line("Wi-Fi", "through %s on %s", s.WifiBackend, s.WifiInterface)
 	}
 	if len(s.Centrals) == 0 {
 		line("Phones", "none connected")
