@@ -22,6 +22,7 @@ var mayUse = map[string][]string{
 	"internal/dbustest": {},
 	"internal/msgbus":   {},
 	"internal/rfkill":   {},
+	"internal/iface":    {},
 	"internal/verdict":  {},
 	"internal/journal":  {},
 	"internal/systemd":  {},
@@ -38,7 +39,7 @@ var mayUse = map[string][]string{
 	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
 	"internal/central":        {"internal/msgbus"},
 	"internal/control":        {"internal/msgbus"},
-	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/msgbus", "internal/rfkill"},
+	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/rfkill"},
 }
 
 // A leaf may use those before it.
@@ -52,7 +53,8 @@ var owners = map[string][]string{
 	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/nm", "internal/wpa", "internal/central", "internal/control",
 		"internal/doctor", "internal/dbustest"},
 	"github.com/muka/go-bluetooth":             {"internal/bluez"},
-	"github.com/mdlayher/netlink":              {"internal/netaddr"},
+	"github.com/mdlayher/netlink":              {"internal/netaddr", "internal/iface"},
+	"github.com/mdlayher/genetlink":            {"internal/iface"},
 	"github.com/coreos/go-systemd/v22/daemon":  {"internal/systemd"},
 	"github.com/coreos/go-systemd/v22/journal": {"internal/journal"},
 	"gopkg.in/yaml.v3":                         {"internal/config"},

@@ -69,8 +69,8 @@ func (j *job) inLines(s *control.Status) string {
 	default:
 		line("Network", "none")
 	}
-	if s.WifiBackend != "" {
-		line("Wi-Fi", "through %s", s.WifiBackend)
+	if s.WifiBackend != "" && s.WifiInterface != "" {
+		line("Wi-Fi", "through %s on %s", s.WifiBackend, s.WifiInterface)
 	}
 	if s.Country != "" {
 		line("Country", "%s", s.Country)

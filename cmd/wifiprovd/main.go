@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -53,19 +54,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "wifiprovd %s\n", version)
 		return 0
 	}
-	c, broken := config.Load(*path)
+	c, files, broken := config.Load(*path)
 	switch {
 	case *check && broken != nil:
 		fmt.Fprintf(stderr, "wifiprovd: %v\n", broken)
 		return exConfig
 	case *check:
-		fmt.Fprintf(stdout, "%s is valid\n", *path)
+		for _, file := range files {
+			fmt.Fprintf(stdout, "%s is valid\n", file)
+		}
 		return 0
 	case broken != nil:
 		c = config.Strict()
 	}
 	log := journal.NewLogger(c.Log.Level, stderr)
-	announce(log, c, broken)
+	announce(log, c, files, broken)
 	// Secrets are in this process: no core dump, no ptrace by others (prctl(2)).
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		log.Warn("core dumps cannot be switched off", "err", err)
@@ -79,14 +82,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// announce says at the start what whoever reads the journal has to know. broken says what is
-// wrong with the configuration; nil: nothing.
-func announce(log *slog.Logger, c config.Config, broken error) {
+// announce says at the start what whoever reads the journal has to know. files are those of the
+// configuration, the main one first. broken says what is wrong with it; nil: nothing.
+func announce(log *slog.Logger, c config.Config, files []string, broken error) {
 	if broken != nil {
 		log.Error("the configuration cannot be used: security is authenticated, and every other setting has its default, until it is mended",
 			"event", "configuration-broken", "err", broken)
 	}
-	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "event", "starting", "version", version, "security", c.Bluetooth.Security)
+	dropIns := ""
+	if broken == nil && len(files) > 1 {
+		dropIns = ", with " + strings.Join(files[1:], ", ")
+	}
+	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s%s", version, c.Bluetooth.Security, dropIns), "event", "starting", "version", version, "security", c.Bluetooth.Security)
 	if c.Bluetooth.Security == gatt.NoPairing {
 		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")
 	}

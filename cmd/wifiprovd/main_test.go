@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,14 @@ func TestCommandLine(t *testing.T) {
 		return path
 	}
 	good, bad := file("good.yaml", "log:\n  level: debug\n"), file("bad.yaml", "log:\n  level: loud\n")
+	layered := file("layered.yaml", "")
+	if err := errors.Join(os.Mkdir(layered+".d", 0o700), os.WriteFile(layered+".d/1.yaml", nil, 0o600), os.WriteFile(layered+".d/2.yaml", []byte("\nwifi: {ssid: x}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	alone := file("alone.yaml", "")
+	if err := errors.Join(os.Mkdir(alone+".d", 0o700), os.WriteFile(alone+".d/1.yaml", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -28,6 +37,8 @@ func TestCommandLine(t *testing.T) {
 		{"help", []string{"-help"}, 0, "", "-check"},
 		{"valid", []string{"-check", "-config", good}, 0, "is valid", ""},
 		{"invalid", []string{"-check", "-config", bad}, 78, "", "bad.yaml:2"},
+		{"valid drop-in", []string{"-check", "-config", alone}, 0, "alone.yaml is valid\n" + alone + ".d/1.yaml is valid\n", ""},
+		{"invalid drop-in", []string{"-check", "-config", layered}, 78, "", "layered.yaml.d/2.yaml:2: unknown key"},
 		{"missing", []string{"-check", "-config", filepath.Join(t.TempDir(), "none.yaml")}, 78, "", "none.yaml"},
 		{"unknown flag", []string{"-verbose"}, 2, "", "-verbose"},
 		{"argument", []string{"now"}, 2, "", `"now" is not expected`},

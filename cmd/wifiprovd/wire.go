@@ -9,6 +9,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	"github.com/wifiprovd/wifiprovd/internal/iface"
 	"github.com/wifiprovd/wifiprovd/internal/journal"
 	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/profile"
@@ -22,13 +23,15 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	store := credstore.Open(c.Store.Dir, log)
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
+	finder := iface.New(c.Wifi.Interface, log)
 	networks := wpa.New(wpa.Config{
-		Interface: c.Wifi.Interface, Backend: wpa.BackendOf(c.Wifi.Backend), ScanIdle: c.Wifi.ScanIdle, Log: log,
+		Interface: finder.Find, Backend: wpa.BackendOf(c.Wifi.Backend), ScanIdle: c.Wifi.ScanIdle, Log: log,
 		Stored: func() bool {
 			known, _, err := store.Networks()
 			return err != nil || len(known) > 0
 		},
 	})
+	finder.Changed = networks.Look
 	peripheral := bluez.New(bluez.Config{Adapter: c.Bluetooth.Adapter, Name: c.Bluetooth.Name, Log: log, Passkey: lines.Passkey})
 	d := daemon.New(daemon.Config{
 		Log:             log,
@@ -62,7 +65,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 			return peripheral.Run(ctx, bluez.Application{Services: phones.Services(), Gone: phones.Gone}, d)
 		}},
 		{"addresses", func(ctx context.Context) error {
-			return netaddr.Follow(ctx, c.Wifi.Interface, log, d.Addresses)
+			return netaddr.Follow(ctx, finder.Name, log, d.Addresses)
 		}},
 		{"D-Bus interface", operators.Run},
 		{"systemd", notifier.Run},

@@ -1,22 +1,29 @@
-// Package config turns the YAML file of wifiprovd into values that were checked.
+// Package config turns the YAML files of wifiprovd into values that were checked.
 // configs/wifiprovd.yaml is its reference.
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// MaxSize is the largest file that is read, in bytes.
-const MaxSize = 64 << 10
+// Limits of what is read.
+const (
+	MaxSize    = 64 << 10 // bytes of a file
+	MaxDropIns = 64       // files beside the main one
+)
 
-// Config is what the file says, with the defaults for what it leaves out.
+// Config is what the files say, with the defaults for what they leave out.
 type Config struct {
 	Bluetooth Bluetooth
 	Wifi      Wifi
@@ -26,7 +33,7 @@ type Config struct {
 
 // Bluetooth is how phones see the gateway.
 type Bluetooth struct {
-	Adapter          string       // hci0, hci1 ..., or its address; empty: the first that can advertise
+	Adapter          string       // hci0, hci1 ..., or its address; empty (auto in the file): the first that can advertise
 	Name             string       // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
 	Security         gatt.Pairing // what a phone must do before it may provision
 	KeepAfterConnect bool         // advertise also while Wi-Fi is up
@@ -34,7 +41,7 @@ type Bluetooth struct {
 
 // Wifi is the network to provision.
 type Wifi struct {
-	Interface      string
+	Interface      string        // its name, or auto: the first that is a station
 	Backend        string        // auto, wpa_supplicant or networkmanager
 	ConnectTimeout time.Duration // 5 s to 5 min
 	AddressTimeout time.Duration // 5 s to 5 min
@@ -56,7 +63,7 @@ type Log struct {
 func Default() Config {
 	return Config{
 		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
-		Wifi:      Wifi{Interface: "wlan0", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
+		Wifi:      Wifi{Interface: "auto", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},
 	}
@@ -71,17 +78,60 @@ func Strict() Config {
 	return c
 }
 
-// Load reads the file at path. Its error is one line that names the file, the
-// line in it, and what is allowed there.
-func Load(path string) (Config, error) {
-	f, err := os.Open(path)
+// Load reads the file at path, then its drop-ins: the files *.yaml in the folder path.d, in
+// the order of their names, each of which overrides what those before it say. It returns the
+// files that it has read. Its error is one line that names the file, the line in it, and what
+// is allowed there; then nothing of any of the files counts.
+func Load(path string) (Config, []string, error) {
+	files, err := dropIns(path + ".d")
 	if err != nil {
-		return Config{}, fmt.Errorf("read the configuration: %w; an empty file means the defaults", err)
+		return Config{}, nil, err
+	}
+	files = append([]string{path}, files...)
+	c := Default()
+	for i, file := range files {
+		data, err := read(file)
+		if err == nil {
+			c, err = c.with(file, data)
+		}
+		if err != nil {
+			return Config{}, files[:i], err
+		}
+	}
+	return c, files, nil
+}
+
+// dropIns returns the drop-ins in a folder, in the order in which they are read. It need not
+// exist. Hidden files are none: editors leave some behind.
+func dropIns(folder string) (files []string, err error) {
+	entries, err := os.ReadDir(folder) // sorted
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	for _, e := range entries {
+		if name := e.Name(); strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(name, ".") {
+			files = append(files, filepath.Join(folder, name))
+		}
+	}
+	if len(files) > MaxDropIns {
+		return nil, fmt.Errorf("%s: %d files; allowed are %d", folder, len(files), MaxDropIns)
+	}
+	return files, nil
+}
+
+// read returns what is in a file, or as much of it as shows that it is too large.
+func read(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w; an empty file means the defaults", err)
 	}
 	defer func() { _ = f.Close() }() // read only: nothing is lost
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
-		return Config{}, fmt.Errorf("read the configuration: %w", err)
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return Parse(path, data)
+	return data, nil
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 const reference = "../../configs/wifiprovd.yaml"
 
 func TestReferenceIsTheDefault(t *testing.T) {
-	got, err := Load(reference)
+	got, _, err := Load(reference)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,13 +93,13 @@ log:
 
 func TestValues(t *testing.T) {
 	for key, values := range map[string]struct{ good, bad []string }{
-		"bluetooth.adapter": {[]string{`""`, "hci0", "hci12", "00:1A:7d:DA:71:13"}, []string{"00:1A:7D:DA:71", "00-1A-7D-DA-71-13", "0:1A:7D:DA:71:13", "hci", `"hci0 "`, "/hci0", "hci123456", "eth0", "[hci0]"}},
+		"bluetooth.adapter": {[]string{"auto", `""`, "hci0", "hci12", "00:1A:7d:DA:71:13"}, []string{"00:1A:7D:DA:71", "00-1A-7D-DA-71-13", "0:1A:7D:DA:71:13", "hci", `"hci0 "`, "/hci0", "hci123456", "eth0", "[hci0]", "Auto"}},
 		"bluetooth.name": {[]string{"x", `"Gate #1"`, "'Gate #1'", "Gate # what phones show", "Gate#1", `"` + strings.Repeat("x", 29) + `"`, "5"}, []string{`""`, "", strings.Repeat("x", 30), strings.Repeat("ü", 15), `"a\nb"`, `"\x1b[1m"`, "[a]", "!!binary aGk=",
 			`"  "`, `"\u00a0"`, `"a\u202eb"`, `"\u2066a"`, `"a\u200f"`, `"a\u2028b"`}},
 		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
 		"bluetooth.keep_after_connect": {[]string{"true", "false"},
 			[]string{"yes", "True", "1", "", "{a: b}"}},
-		"wifi.interface": {[]string{"wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
+		"wifi.interface": {[]string{"auto", "wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
 			[]string{`""`, "sixteen-bytes.00", "a/b", "wlan 0", "wl:0", "..", "ü", `"\x07"`}},
 		"wifi.backend":         {[]string{"auto", "wpa_supplicant", "networkmanager"}, []string{"", "iwd", "Auto"}},
 		"wifi.address_timeout": {[]string{"5s", "5m"}, []string{"30", "4.9s", "5m1s", "0", "", "never"}},
@@ -152,18 +153,94 @@ func TestErrors(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.yaml")
-	if _, err := Load(missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+	if _, _, err := Load(missing); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
 		t.Errorf("missing: got %v", err)
 	}
 	dir := t.TempDir()
-	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("folder: got %v", err)
 	}
-	if got, err := Load("/dev/null"); err != nil || got != Default() {
+	if got, _, err := Load("/dev/null"); err != nil || got != Default() {
 		t.Errorf("empty: got %+v, %v", got, err)
 	}
-	if _, err := Load("/dev/zero"); err == nil || !strings.Contains(err.Error(), "larger than") {
+	if _, _, err := Load("/dev/zero"); err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("endless: got %v", err)
+	}
+}
+
+// layered returns the main file of a configuration with these drop-ins, by name.
+func layered(t *testing.T, text string, dropIns map[string]string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "f.yaml")
+	err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Mkdir(path+".d", 0o700))
+	for name, text := range dropIns {
+		err = errors.Join(err, os.WriteFile(filepath.Join(path+".d", name), []byte(text), 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestDropIns(t *testing.T) {
+	path := layered(t, "bluetooth:\n  name: main\n  adapter: hci1\nlog: {level: debug}\n", map[string]string{
+		"10-maker.yaml": "bluetooth:\n  name: maker\n  adapter: hci2\nwifi: {country: NO}\n",
+		"9-later.yaml":  "bluetooth:\n  name: later\n", // by name, not by number
+		"50-off.yaml":   "bluetooth:\n  adapter: hci3\n",
+		"60-empty.yaml": "",
+		".hidden.yaml":  "nonsense",
+		"README":        "nonsense",
+		"70.yaml.bak":   "nonsense",
+	})
+	if err := errors.Join(os.Remove(path+".d/50-off.yaml"), os.Symlink("/dev/null", path+".d/50-off.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.Bluetooth.Name, want.Bluetooth.Adapter, want.Wifi.Country, want.Log.Level = "later", "hci2", "NO", slog.LevelDebug
+	got, files, err := Load(path)
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	for i := range files {
+		files[i] = filepath.Base(files[i])
+	}
+	if strings.Join(files, " ") != "f.yaml 10-maker.yaml 50-off.yaml 60-empty.yaml 9-later.yaml" {
+		t.Errorf("read %v", files)
+	}
+}
+
+func TestBrokenDropIns(t *testing.T) {
+	many := map[string]string{}
+	for i := range MaxDropIns + 1 {
+		many[fmt.Sprintf("%d.yaml", i)] = ""
+	}
+	for name, c := range map[string]struct {
+		dropIns map[string]string
+		want    string // of the error, after the name of the folder
+	}{
+		"unknown key": {map[string]string{"1.yaml": "log: {level: debug}", "2.yaml": "log:\n  levle: debug"}, `/2.yaml:2: unknown key "levle"`},
+		"bad value":   {map[string]string{"1.yaml": "log: {level: loud}"}, "/1.yaml:1: log.level is"},
+		"too large":   {map[string]string{"1.yaml": strings.Repeat("#", MaxSize+1)}, "/1.yaml: larger than"},
+		"too many":    {many, ": 65 files; allowed are 64"},
+	} {
+		path := layered(t, "log:\n  level: warn\n", c.dropIns)
+		got, _, err := Load(path)
+		if err == nil || !strings.HasPrefix(err.Error(), path+".d"+c.want) || got != (Config{}) {
+			t.Errorf("%s: got %+v, %v", name, got, err)
+		}
+	}
+	path := layered(t, "", nil)
+	if err := os.Symlink("nowhere", path+".d/1.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "1.yaml") {
+		t.Errorf("a link to nothing: %v", err)
+	}
+	if err := errors.Join(os.RemoveAll(path+".d"), os.WriteFile(path+".d", nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), path+".d") {
+		t.Errorf("a file in place of the folder: %v", err)
 	}
 }
 

@@ -32,11 +32,11 @@ type key struct {
 
 // keys are all settings there are, in the order of the reference.
 var keys = []key{
-	{"bluetooth", "adapter", "hci0, hci1 ..., an address such as 00:1A:7D:DA:71:13, or empty for the first that can advertise", setAdapter},
+	{"bluetooth", "adapter", "auto for the first that can advertise, hci0, hci1 ..., or an address such as 00:1A:7D:DA:71:13", setAdapter},
 	{"bluetooth", "name", fmt.Sprintf("a name of 1 to %d bytes that is not blank and has no control or direction characters", maxNameLen), setName},
 	{"bluetooth", "security", "none, encrypt, authenticated", setSecurity},
 	{"bluetooth", "keep_after_connect", "true, false", setKeepAfterConnect},
-	{"wifi", "interface", fmt.Sprintf("an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
+	{"wifi", "interface", fmt.Sprintf("auto for the first that is a station, or an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
 	{"wifi", "backend", "auto, wpa_supplicant, networkmanager", setBackend},
 	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
 	{"wifi", "address_timeout", "a duration from 5s to 5m, such as 30s", setAddressTimeout},
@@ -67,6 +67,10 @@ var (
 
 func setAdapter(c *Config, v string) bool {
 	c.Bluetooth.Adapter = v
+	if v == "auto" {
+		c.Bluetooth.Adapter = ""
+		return true
+	}
 	return adapterForm.MatchString(v)
 }
 

@@ -14,8 +14,11 @@ import (
 
 // Parse returns what data, the content of the file called name, says. Errors
 // are as those of Load.
-func Parse(name string, data []byte) (Config, error) {
-	p := parser{file: name, config: Default(), lines: map[string]int{}}
+func Parse(name string, data []byte) (Config, error) { return Default().with(name, data) }
+
+// with returns c with what a file says in place of what c says of the same.
+func (c Config) with(name string, data []byte) (Config, error) {
+	p := parser{file: name, config: c, lines: map[string]int{}}
 	if err := p.parse(data); err != nil {
 		return Config{}, err
 	}

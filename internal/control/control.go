@@ -48,8 +48,9 @@ type Status struct {
 
 	IPv4, IPv6, Gateway string
 
-	Country     string // two letters; empty: not known
-	WifiBackend string // wpa_supplicant or networkmanager; empty: not known yet
+	Country       string // two letters; empty: not known
+	WifiInterface string // such as wlan0; empty: there is none, or it is not known yet
+	WifiBackend   string // wpa_supplicant or networkmanager; empty: not known yet
 
 	Centrals           []string
 	Advertising        bool

@@ -329,7 +329,7 @@ func TestJSON(t *testing.T) {
 	full := Status{
 		Status: "s", Phase: "p", Message: "m", Next: "n", Since: 1, SinceMonotonic: 1,
 		Reason: "r", ReasonCode: 1, SSID: []byte{1}, SSIDText: "t", BSSID: "b", Frequency: 1, Signal: -1,
-		AKM: "a", IPv4: "4", IPv6: "6", Gateway: "g", WifiBackend: "w", Country: "c", Centrals: []string{"c"}, Advertising: true,
+		AKM: "a", IPv4: "4", IPv6: "6", Gateway: "g", WifiInterface: "i", WifiBackend: "w", Country: "c", Centrals: []string{"c"}, Advertising: true,
 		Adapter: "h", AdvertisingMessage: "d", Version: "v", Security: "y",
 	}
 	if v := reflect.ValueOf(full); v.NumField() != len(properties) {

@@ -174,9 +174,10 @@ func (d *Daemon) OnAir(adapter string) { d.post(func(l *loop) { l.onAir(adapter)
 // OffAir reports why phones cannot find the gateway.
 func (d *Daemon) OffAir(problem string) { d.post(func(l *loop) { l.offAir(problem) }) }
 
-// WifiUsable reports who keeps the networks, and why none can be joined; empty: one can.
-func (d *Daemon) WifiUsable(backend, problem string) {
-	d.post(func(l *loop) { l.wifiUsable(backend, problem) })
+// WifiUsable reports the interface that joins networks, who keeps them, and why none can be
+// joined; empty: one can.
+func (d *Daemon) WifiUsable(iface, backend, problem string) {
+	d.post(func(l *loop) { l.wifiUsable(iface, backend, problem) })
 }
 
 // Addresses reports what the Wi-Fi interface has.

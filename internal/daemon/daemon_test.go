@@ -217,7 +217,7 @@ func TestNeighboursAreShown(t *testing.T) {
 			t.Errorf("at the start: %+v", now)
 		}
 		b.OnAir("hci0")
-		b.WifiUsable("wpa_supplicant", "blocked")
+		b.WifiUsable("wlan0", "wpa_supplicant", "blocked")
 		b.Connected("A")
 		b.Connected("B")
 		if ssid := wait(t, b.air.prepared, "preparation"); ssid != "" {
@@ -228,7 +228,7 @@ func TestNeighboursAreShown(t *testing.T) {
 			t.Errorf("got %+v", now)
 		}
 		b.OffAir("the adapter was pulled out")
-		b.WifiUsable("wpa_supplicant", "")
+		b.WifiUsable("wlan0", "wpa_supplicant", "")
 		b.Disconnected("A")
 		now = b.settled()
 		if now.Advertising != (gateway.Advertising{Wanted: true, Problem: "the adapter was pulled out"}) || now.WifiProblem != "" || len(now.Centrals) != 1 {

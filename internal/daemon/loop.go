@@ -216,8 +216,8 @@ func (l *loop) offAir(problem string) {
 	l.publish()
 }
 
-func (l *loop) wifiUsable(backend, problem string) {
-	l.draft.WifiBackend, l.draft.WifiProblem = backend, problem
+func (l *loop) wifiUsable(iface, backend, problem string) {
+	l.draft.WifiInterface, l.draft.WifiBackend, l.draft.WifiProblem = iface, backend, problem
 	l.publish()
 	if problem == "" {
 		l.step(fsm.WifiAvailable{})

@@ -31,7 +31,7 @@ func TestWatchdog(t *testing.T) {
 		if len(b.air.checks) == 0 {
 			t.Error("the neighbours are not checked")
 		}
-		b.WifiUsable("wpa_supplicant", "hang")
+		b.WifiUsable("wlan0", "wpa_supplicant", "hang")
 		time.Sleep(interval)
 		before := fed.Load()
 		time.Sleep(10 * interval)

@@ -5,6 +5,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
+	"github.com/wifiprovd/wifiprovd/internal/iface"
 	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/rfkill"
 )
@@ -44,13 +46,20 @@ type Machine struct {
 	Root   string // of /proc and /sys; empty: /
 	UID    int    // of whoever examines
 	Now    time.Time
+	// Interface returns the name of the Wi-Fi interface for what wifi.interface says, and if
+	// there is none, why.
+	Interface func(setting string) (name, missing string)
 	// Run runs a program and returns what it prints.
 	Run func(ctx context.Context, name string, args ...string) (string, error)
 }
 
 // ThisMachine returns the machine this runs on, with its configuration file.
 func ThisMachine(config string) Machine {
-	return Machine{Config: config, UID: os.Geteuid(), Now: time.Now(), Run: runProgram}
+	return Machine{Config: config, UID: os.Geteuid(), Now: time.Now(), Run: runProgram, Interface: findInterface}
+}
+
+func findInterface(setting string) (name, missing string) {
+	return iface.New(setting, slog.New(slog.DiscardHandler)).Find()
 }
 
 func runProgram(ctx context.Context, name string, args ...string) (string, error) {
@@ -66,12 +75,16 @@ const checkTimeout = 5 * time.Second
 // visit is one examination.
 type visit struct {
 	Machine
-	conn   *dbus.Conn // nil: there is no bus
-	cfg    config.Config
-	cfgErr error
+	conn     *dbus.Conn // nil: there is no bus
+	cfg      config.Config
+	cfgFiles []string // that were read
+	cfgErr   error
 
 	daemon    control.Status
 	daemonErr error // the daemon did not answer
+
+	iface   string // the one that the daemon uses or, if it does not say, would use
+	noIface string // why there is none
 
 	found    adapters // bluetoothd's, once it was asked
 	foundErr error
@@ -99,7 +112,7 @@ var checks = []struct {
 // Examine runs all checks, in order. starting is told the name of each before it runs.
 func Examine(ctx context.Context, m Machine, starting func(check string)) []Result {
 	v := &visit{Machine: m}
-	if v.cfg, v.cfgErr = config.Load(m.Config); v.cfgErr != nil {
+	if v.cfg, v.cfgFiles, v.cfgErr = config.Load(m.Config); v.cfgErr != nil {
 		v.cfg = config.Default()
 	}
 	starting("message bus")
@@ -114,6 +127,7 @@ func Examine(ctx context.Context, m Machine, starting func(check string)) []Resu
 		v.daemon, v.daemonErr = control.Read(within, m.Bus)
 		cancel()
 	}
+	v.iface, v.noIface = m.Interface(interfaceSetting(v.cfg.Wifi.Interface, v.daemon))
 	for _, c := range checks {
 		if c.bus && v.conn == nil {
 			continue

@@ -63,6 +63,8 @@ var changes = []struct {
 	says, mend  string
 }{
 	{"bad configuration", "configuration", func(w *world) { w.config += "log:\n  level: loud\n" }, Wrong, "yaml:4", "wifiprovd -check"},
+	{"drop-in", "configuration", fileSays("wifiprovd.yaml.d/10-maker.yaml", "log:\n  level: warn\n"), OK, "with ", ""},
+	{"bad drop-in", "configuration", fileSays("wifiprovd.yaml.d/10-maker.yaml", "log:\n  level: loud\n"), Wrong, "10-maker.yaml:2", "wifiprovd -check"},
 	{"stopped", "service", stopped, Wrong, "is not running", "systemctl enable --now wifiprovd"},
 	{"disabled", "service", unitSays("UnitFileState", "disabled"), Wrong, "not started at boot", "systemctl enable wifiprovd"},
 	{"masked", "service", unitSays("LoadState", "masked"), Wrong, "masked", "systemctl unmask"},
@@ -127,6 +129,17 @@ var changes = []struct {
 	{"no Wi-Fi interface", "interface", func(w *world) { w.config += "wifi:\n  interface: eth0\n"; w.file("/sys/class/net/eth0/mtu", "1500") }, Wrong, "no Wi-Fi", "iw dev"},
 	{"Wi-Fi blocked", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n"), Wrong, "by software", "rfkill unblock wifi"},
 	{"Wi-Fi switched off", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/hard", "1\n"), Wrong, "hardware switch", "switch"},
+	{"no Wi-Fi", "interface", func(w *world) { w.ifaces = "" }, Wrong, "there is no Wi-Fi interface", "iw dev"},
+	{"no Wi-Fi to manage", "managers", func(w *world) { w.ifaces = "" }, Unknown, "no interface to manage", ""},
+	{"no Wi-Fi for an address", "dhcp", func(w *world) { w.ifaces = "" }, Unknown, "no interface to give", ""},
+	{"the daemon's interface", "interface", func(w *world) {
+		w.file("/sys/class/net/wlan1/phy80211/rfkill0/soft", "0\n")
+		w.on = func(s *gateway.Snapshot) { s.WifiInterface = "wlan1" }
+	}, OK, "wlan1 exists", ""},
+	{"another setting than the daemon's", "interface", func(w *world) {
+		w.config += "wifi:\n  interface: wlan7\n"
+		w.on = func(s *gateway.Snapshot) { s.WifiInterface = "wlan0" }
+	}, Wrong, "there is no interface wlan7", "wifi.interface: auto"},
 	{"Wi-Fi down", "interface", fileSays("/sys/class/net/wlan0/flags", "0x1002\n"), Wrong, "is down", "ip link set wlan0 up"},
 	{"Wi-Fi up", "interface", fileSays("/sys/class/net/wlan0/flags", "0x1003\n"), OK, "", ""},
 	{"Wi-Fi down, nobody uses it", "interface", func(w *world) { stopped(w); w.file("/sys/class/net/wlan0/flags", "0x1002\n") }, OK, "", ""},

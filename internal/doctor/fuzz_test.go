@@ -76,6 +76,8 @@ func fuzzedVisit(v *dbustest.Values, root string) *visit {
 		return v.Word(), nil
 	}
 	visit := &visit{Machine: m, cfg: config.Default()}
+	visit.iface = v.Pick("wlan0", "wlan0", "")
+	visit.noIface = "there is no Wi-Fi interface"
 	visit.cfg.Store.Dir = filepath.Join(root, "store")
 	visit.daemon = control.Status{
 		Status: v.Pick("CONNECTED", v.Word()), Message: v.Word(), ReasonCode: byte(v.Int()), Version: v.Word(),

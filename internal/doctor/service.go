@@ -21,6 +21,9 @@ func (v *visit) configuration(context.Context) Result {
 	if v.cfgErr != nil {
 		return wrong("wifiprovd -check -config "+v.Config+", then systemctl restart wifiprovd", "%v; until it is mended phones need the passkey from the journal", v.cfgErr)
 	}
+	if len(v.cfgFiles) > 1 {
+		return ok("%s is valid, with %s", v.Config, strings.Join(v.cfgFiles[1:], ", "))
+	}
 	return ok("%s is valid", v.Config)
 }
 

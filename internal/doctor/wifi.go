@@ -9,6 +9,8 @@ import (
 	"github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
 
+	"github.com/wifiprovd/wifiprovd/internal/control"
+	"github.com/wifiprovd/wifiprovd/internal/iface"
 	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 )
 
@@ -23,10 +25,10 @@ func (v *visit) supplicant(ctx context.Context) Result {
 		return wrong("systemctl enable --now wpa_supplicant",
 			"wpa_supplicant is not running, or runs without -u (D-Bus)")
 	}
-	if v.UID == 0 { // the bus policy of wpa_supplicant lets nobody else ask
+	if v.UID == 0 && v.iface != "" { // the bus policy of wpa_supplicant lets nobody else ask
 		var path dbus.ObjectPath
 		err := v.program(wpa).Call(ctx, "/fi/w1/wpa_supplicant1", wpa+".GetInterface",
-			[]any{v.cfg.Wifi.Interface}, &path)
+			[]any{v.iface}, &path)
 		if err != nil && !msgbus.IsError(err, wpa+".InterfaceUnknown") {
 			return wrong("systemctl restart wpa_supplicant", "wpa_supplicant does not answer: %v", err)
 		}
@@ -39,14 +41,25 @@ func (v *visit) supplicant(ctx context.Context) Result {
 	return ok("%s is running", version)
 }
 
+// interfaceSetting returns wifi.interface, or in place of auto the name that the daemon tells,
+// if it does: what it has found stays its own even when another one comes before it.
+func interfaceSetting(setting string, daemon control.Status) string {
+	if setting == iface.Auto && daemon.WifiInterface != "" {
+		return daemon.WifiInterface
+	}
+	return setting
+}
+
 func (v *visit) wifiInterface(context.Context) Result {
-	name := v.cfg.Wifi.Interface
+	name := v.iface
 	folder := "/sys/class/net/" + name
 	switch {
+	case name == "":
+		return wrong("iw dev; journalctl -k -g firmware", "%s", v.noIface)
 	case !v.exists(folder):
-		return wrong("ip link; then set wifi.interface in "+v.Config, "there is no interface %s", name)
+		return wrong("ip link; then set wifi.interface: auto in "+v.Config, "there is no interface %s", name)
 	case !v.exists(folder + "/phy80211"):
-		return wrong("iw dev; then set wifi.interface in "+v.Config, "%s is no Wi-Fi interface", name)
+		return wrong("iw dev; then set wifi.interface: auto in "+v.Config, "%s is no Wi-Fi interface", name)
 	}
 	switch how := v.blocked(folder + "/phy80211"); {
 	case how == "by software":
@@ -86,7 +99,10 @@ func (v *visit) country(ctx context.Context) Result {
 
 // managers looks for other programs that manage the Wi-Fi interface.
 func (v *visit) managers(ctx context.Context) Result {
-	name := v.cfg.Wifi.Interface
+	name := v.iface
+	if name == "" {
+		return unknown("", "there is no interface to manage")
+	}
 	has := v.networkManagerHas(ctx, name)
 	switch backend := v.cfg.Wifi.Backend; {
 	case has && backend == "wpa_supplicant":
@@ -134,8 +150,10 @@ func (v *visit) networkManagerHas(ctx context.Context, name string) bool {
 
 // dhcp looks for a DHCP client on the interface.
 func (v *visit) dhcp(ctx context.Context) Result {
-	name := v.cfg.Wifi.Interface
+	name := v.iface
 	switch {
+	case name == "":
+		return unknown("", "there is no interface to give an address")
 	case v.networkManagerHas(ctx, name):
 		return ok("NetworkManager brings the address of %s", name)
 	case v.active(ctx, "dhcpcd.service"):

@@ -16,6 +16,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/iface"
 )
 
 type properties = map[string]any
@@ -31,6 +32,7 @@ type world struct {
 	adapter map[string]properties // of hci0, by interface
 	link    string                // AdministrativeState; empty: no such link
 	nm      bool                  // NetworkManager manages the interface
+	ifaces  string                // the Wi-Fi interface that is found with auto; empty: none
 	daemon  bool
 	on      func(*gateway.Snapshot)
 	outputs map[string]string // of programs
@@ -50,6 +52,7 @@ func healthy(t *testing.T) *world {
 			advertiseManager: {"SupportedInstances": byte(4), "ActiveInstances": byte(1)},
 		},
 		link:   "configured",
+		ifaces: "wlan0",
 		daemon: true,
 		on:     func(s *gateway.Snapshot) { s.Advertising.Adapter = "hci0" },
 		outputs: map[string]string{
@@ -107,6 +110,15 @@ func (w *world) start() {
 			return out, nil
 		}
 		return "", os.ErrNotExist
+	}
+	w.machine.Interface = func(setting string) (name, missing string) {
+		switch {
+		case setting != iface.Auto:
+			return setting, ""
+		case w.ifaces == "":
+			return "", "there is no Wi-Fi interface"
+		}
+		return w.ifaces, ""
 	}
 	conn := dbustest.Connect(t, w.machine.Bus)
 	for name := range w.names {

@@ -31,11 +31,13 @@ type Snapshot struct {
 	Joined    time.Time     // when it was joined
 	Addresses wifi.Addresses
 
-	Country     wifi.Country // where the gateway is: configured, else as a phone has written; empty: neither
-	WifiBackend string       // who keeps the networks that are joined: wpa_supplicant or networkmanager; empty: not known yet
-	WifiProblem string       // why no network can be joined, and what to do; empty: one can
-	Advertising Advertising
-	Centrals    []gatt.Central // that are connected, oldest first
+	Country wifi.Country // where the gateway is: configured, else as a phone has written; empty: neither
+
+	WifiInterface string // that joins them, such as wlan0; empty: there is none, or it is not known yet
+	WifiBackend   string // who keeps the networks that are joined: wpa_supplicant or networkmanager; empty: not known yet
+	WifiProblem   string // why no network can be joined, and what to do; empty: one can
+	Advertising   Advertising
+	Centrals      []gatt.Central // that are connected, oldest first
 }
 
 // Busy reports whether a request of r has to wait for somebody else's attempt.

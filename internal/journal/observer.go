@@ -66,9 +66,11 @@ func (o Observer) country(before, now wifi.Country) {
 
 func (o Observer) wifi(before, now *gateway.Snapshot) {
 	switch {
-	case before.WifiProblem == now.WifiProblem && (before.WifiBackend == now.WifiBackend || now.WifiProblem != ""):
+	case before.WifiProblem == now.WifiProblem &&
+		(before.WifiBackend == now.WifiBackend && before.WifiInterface == now.WifiInterface || now.WifiProblem != ""):
 	case now.WifiProblem == "":
-		o.Log.Info("Wi-Fi can be used, through "+now.WifiBackend, Event, "wifi-usable", "backend", now.WifiBackend)
+		o.Log.Info(fmt.Sprintf("Wi-Fi can be used, through %s on %s", now.WifiBackend, now.WifiInterface),
+			Event, "wifi-usable", "backend", now.WifiBackend, "interface", now.WifiInterface)
 	default:
 		o.Log.Warn(fmt.Sprintf("Wi-Fi cannot be used: %s; waiting until it can", now.WifiProblem), Event, "wifi-unusable")
 	}

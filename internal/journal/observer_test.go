@@ -51,7 +51,10 @@ func TestObserver(t *testing.T) {
 		}, []string{"INFO status status -> IDLE (0): no stored credentials; next: waiting for a phone"}},
 		{func(s *gateway.Snapshot) { s.Advertising = gateway.Advertising{Wanted: true, Adapter: "hci0"} },
 			[]string{`INFO advertising advertising as "Gate" on hci0`}},
-		{func(s *gateway.Snapshot) { s.WifiBackend, s.WifiProblem = "wpa_supplicant", "" }, []string{"INFO wifi-usable Wi-Fi can be used, through wpa_supplicant"}},
+		{func(s *gateway.Snapshot) {
+			s.WifiInterface, s.WifiBackend, s.WifiProblem = "wlan0", "wpa_supplicant", ""
+		}, []string{"INFO wifi-usable Wi-Fi can be used, through wpa_supplicant on wlan0"}},
+		{func(s *gateway.Snapshot) { s.WifiInterface = "wlan1" }, []string{"INFO wifi-usable Wi-Fi can be used, through wpa_supplicant on wlan1"}},
 		{func(s *gateway.Snapshot) { s.Centrals = []gatt.Central{"A", "B"} },
 			[]string{"INFO central-connected central connected: A", "INFO central-connected central connected: B"}},
 		{func(s *gateway.Snapshot) { s.Centrals = []gatt.Central{"B"} }, []string{"INFO central-disconnected central disconnected: A"}},

@@ -226,3 +226,8 @@ func concerns(m netlink.Message, name string, index uint32) bool {
 	r, ok := parseRoute(m)
 	return ok && r.index == index
 }
+
+// isLink reports whether an announcement is about an interface itself.
+func isLink(m netlink.Message) bool {
+	return m.Header.Type == unix.RTM_NEWLINK || m.Header.Type == unix.RTM_DELLINK
+}

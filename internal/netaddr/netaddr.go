@@ -26,14 +26,15 @@ var (
 const groups = 1<<(unix.RTNLGRP_LINK-1) | 1<<(unix.RTNLGRP_IPV4_IFADDR-1) | 1<<(unix.RTNLGRP_IPV6_IFADDR-1) |
 	1<<(unix.RTNLGRP_IPV4_ROUTE-1) | 1<<(unix.RTNLGRP_IPV6_ROUTE-1)
 
-// Follow tells changed what the interface name has, at first and at each change,
-// until ctx ends. The interface may come and go. changed must return soon. A
+// Follow tells changed what the interface has, at first and at each change, until ctx ends.
+// name returns the name of the interface, empty if there is none; it is asked whenever
+// some interface changes. The interface may come and go. changed must return soon. A
 // failure is logged, and Follow begins anew after a while.
-func Follow(ctx context.Context, name string, log *slog.Logger, changed func(wifi.Addresses)) error {
+func Follow(ctx context.Context, name func() string, log *slog.Logger, changed func(wifi.Addresses)) error {
 	f := &follower{name: name, log: log, changed: changed}
 	for ctx.Err() == nil {
 		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("the addresses cannot be followed; trying again soon", "interface", name, "err", err)
+			log.Warn("the addresses cannot be followed; trying again soon", "interface", f.now, "err", err)
 			sleep(ctx, again)
 		}
 	}
@@ -41,15 +42,22 @@ func Follow(ctx context.Context, name string, log *slog.Logger, changed func(wif
 }
 
 type follower struct {
-	name    string
+	name    func() string
 	log     *slog.Logger
 	changed func(wifi.Addresses)
 
-	told bool // changed was called
+	now  string // the name, as it was when the addresses were last read
+	told bool   // changed was called
 	last wifi.Addresses
 }
 
-// follow subscribes, then reads: a change meanwhile is not missed.
+// errLost says that the socket could not hold all announcements. Until it is empty it takes no
+// more, and does not say so again (net/netlink/af_netlink.c, NETLINK_S_CONGESTED), so that what
+// comes while the old ones are read is lost, too. A new socket is empty.
+var errLost = errors.New("announcements of rtnetlink were lost")
+
+// follow subscribes, then reads: a change meanwhile is not missed. It returns nil when it has
+// to begin anew at once.
 func (f *follower) follow(ctx context.Context) error {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: groups})
 	if err != nil {
@@ -59,7 +67,8 @@ func (f *follower) follow(ctx context.Context) error {
 	defer stop()
 	defer conn.Close()
 	for {
-		state, index, err := read(f.name)
+		f.now = f.name()
+		state, index, err := read(f.now)
 		if err != nil {
 			return err
 		}
@@ -67,27 +76,31 @@ func (f *follower) follow(ctx context.Context) error {
 			f.told, f.last = true, state
 			f.changed(state)
 		}
-		if err := f.await(conn, index); err != nil {
+		err = f.await(conn, index)
+		sleep(ctx, settle)
+		switch {
+		case errors.Is(err, errLost):
+			return nil
+		case err != nil:
 			return err
 		}
-		sleep(ctx, settle)
 	}
 }
 
-// await returns after an announcement about the interface, or when some were lost:
-// what is read then is all that counts.
+// await returns after an announcement about the interface, or about any that makes another one
+// the interface. What is read then is all that counts.
 func (f *follower) await(conn *netlink.Conn, index uint32) error {
 	for {
 		messages, err := conn.Receive()
 		switch {
 		case errors.Is(err, unix.ENOBUFS):
-			f.log.Debug("announcements of rtnetlink were lost; reading anew", "interface", f.name)
-			return nil
+			f.log.Debug("announcements of rtnetlink were lost; reading anew", "interface", f.now)
+			return errLost
 		case err != nil:
 			return fmt.Errorf("receive from rtnetlink: %w", err)
 		}
 		for _, m := range messages {
-			if concerns(m, f.name, index) {
+			if concerns(m, f.now, index) || isLink(m) && f.name() != f.now {
 				return nil
 			}
 		}

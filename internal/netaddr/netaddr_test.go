@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -139,6 +140,7 @@ func TestFollow(t *testing.T) {
 	if second := f.next(); first.IPv4Given == 0 || second.IPv4Given <= first.IPv4Given {
 		t.Errorf("the address was given at %d, and renewed at %d", first.IPv4Given, second.IPv4Given)
 	}
+	f.another(t)
 	runIP(t, "link", "set", "wlan0", "down")
 	runIP(t, "link", "set", "wlan0", "name", "lo") // it goes
 	f.expect(wifi.Addresses{})
@@ -149,6 +151,23 @@ func TestFollow(t *testing.T) {
 	if !strings.Contains(f.log.String(), "announcements of rtnetlink were lost") {
 		t.Errorf("no announcement was lost: the test shows nothing\n%s", f.log.String())
 	}
+}
+
+// another makes another interface the one that is followed, and wlan0 again.
+func (f *following) another(t *testing.T) {
+	if out, err := exec.Command("ip", "link", "add", "wlx1", "type", "bridge").CombinedOutput(); err != nil {
+		t.Logf("another interface is not tried, this kernel has no bridges: %v: %s", err, out)
+		return
+	}
+	becomes := func(name, flag, address string) {
+		f.name.Store(&name)
+		runIP(t, "link", "set", "wlx1", flag) // what the name depends on is told by links
+		for f.next().IPv4 != netip.MustParseAddr(address) {
+		}
+	}
+	runIP(t, "address", "add", "192.0.2.8/24", "dev", "wlx1")
+	becomes("wlx1", "up", "192.0.2.8")
+	becomes("wlan0", "down", "192.0.2.7")
 }
 
 // followInNamespace runs TestFollow in a process that has a network namespace.
@@ -169,8 +188,9 @@ func followInNamespace(t *testing.T) {
 	}
 }
 
-// following is a Follow of wlan0 that runs.
+// following is a Follow that runs.
 type following struct {
+	name   atomic.Pointer[string] // of the interface; nil: wlan0
 	t      *testing.T
 	states chan wifi.Addresses // whoever does not fetch a state blocks Follow
 	log    strings.Builder     // not looked at before Follow has returned
@@ -183,7 +203,7 @@ func startFollowing(t *testing.T) *following {
 	f := &following{t: t, states: make(chan wifi.Addresses), cancel: cancel, done: make(chan error, 1)}
 	settle = time.Millisecond
 	go func() {
-		f.done <- Follow(ctx, "wlan0", slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s wifi.Addresses) {
+		f.done <- Follow(ctx, f.now, slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{Level: slog.LevelDebug})), func(s wifi.Addresses) {
 			select {
 			case f.states <- s:
 			case <-ctx.Done():
@@ -191,6 +211,13 @@ func startFollowing(t *testing.T) *following {
 		})
 	}()
 	return f
+}
+
+func (f *following) now() string {
+	if name := f.name.Load(); name != nil {
+		return *name
+	}
+	return "wlan0"
 }
 
 // expect waits for a state.

@@ -32,6 +32,10 @@ const (
 	activeIface  = Name + ".Connection.Active"
 	noProfile    = settings + ".InvalidConnection"
 	noPath       = dbus.ObjectPath("/")
+
+	// unknownDevice is the answer while NetworkManager does not know an interface yet. It knows
+	// each soon after the kernel does, also those that it does not manage.
+	unknownDevice = Name + ".UnknownDevice"
 )
 
 // State is NMDeviceState (libnm-core-public/nm-dbus-interface.h).
@@ -49,7 +53,7 @@ const (
 type Device struct {
 	Path     dbus.ObjectPath
 	Managed  bool
-	Starting bool            // it has begun to run and may still take the interface
+	Starting bool            // it, or the interface, is new: it may still take it
 	State    State           //
 	Active   dbus.ObjectPath // the active connection; empty: none
 	Profile  string          // its UUID
@@ -64,16 +68,30 @@ type Manager struct {
 	uuids [2]string
 }
 
-// New returns the Manager of an interface such as wlan0. An answer may take as long as
+// New returns the Manager of an interface such as wlan0, or of none yet. An answer may take as long as
 // timeout. NetworkManager is not started by being asked.
 func New(conn *dbus.Conn, iface string, timeout time.Duration) *Manager {
 	m := &Manager{bus: msgbus.Program{Conn: conn, Name: Name, Timeout: timeout, Flags: dbus.FlagNoAutoStart}, iface: iface}
 	machine, _ := os.ReadFile("/etc/machine-id") // a machine without has the same UUIDs as others
 	for i := range m.uuids {
-		m.uuids[i] = uuid(fmt.Sprintf("%s wifiprovd %s %d", strings.TrimSpace(string(machine)), iface, i))
+		m.uuids[i] = uuid(fmt.Sprintf("%s wifiprovd %d", strings.TrimSpace(string(machine)), i))
 	}
 	return m
 }
+
+// On returns the Manager of the interface of this name, which is m if it is m's. Profiles
+// have the same UUIDs on every interface, so that none is left behind on another one.
+func (m *Manager) On(iface string) *Manager {
+	if iface == m.iface {
+		return m
+	}
+	other := *m
+	other.iface = iface
+	return &other
+}
+
+// Interface returns the name of the interface; empty: none.
+func (m *Manager) Interface() string { return m.iface }
 
 // uuid returns a UUID made from a name (RFC 9562, 5.5, with a namespace of its own).
 func uuid(name string) string {
@@ -127,8 +145,8 @@ func (d *Device) Learn(s *dbus.Signal) (stale bool) {
 // Look asks for the device.
 func (m *Manager) Look(ctx context.Context) Device {
 	var d Device
-	if m.bus.Call(ctx, path, Name+".GetDeviceByIpIface", []any{m.iface}, &d.Path) != nil {
-		_ = m.bus.Get(ctx, path, Name, "Startup", &d.Starting) // it does not know the interface yet, or does not run
+	if err := m.bus.Call(ctx, path, Name+".GetDeviceByIpIface", []any{m.iface}, &d.Path); err != nil {
+		d.Starting = m.iface != "" && msgbus.IsError(err, unknownDevice)
 		return d
 	}
 	values, err := m.bus.GetAll(ctx, d.Path, DeviceIface)

@@ -23,7 +23,9 @@ import (
 
 // Config is what a Client needs to know.
 type Config struct {
-	Interface string // network interface, as in wlan0
+	// Interface returns the name of the network interface, as in wlan0, and if there is none,
+	// why. It is called from any goroutine, each time that the interface is looked for.
+	Interface func() (name, missing string)
 	Backend   Backend
 	ScanIdle  bool // scan now and then while no network is joined
 
@@ -79,11 +81,19 @@ type Client struct {
 
 // view is what anybody may know at any moment. It is immutable.
 type view struct {
-	dev     *device // nil: wpa_supplicant or the interface is not there
-	problem string  // why networks cannot be joined; empty: they can, and dev is not nil
-	backend Backend // who keeps the networks
-	manager *nm.Manager
+	dev     *device     // nil: wpa_supplicant or the interface is not there
+	problem string      // why networks cannot be joined; empty: they can, and dev is not nil
+	backend Backend     // who keeps the networks
+	manager *nm.Manager // of the interface; nil: Run has not begun, or has ended
 	scans   *scans
+}
+
+// iface returns the name of the interface, empty if there has been none yet.
+func (v *view) iface() string {
+	if v.manager == nil {
+		return ""
+	}
+	return v.manager.Interface()
 }
 
 // scans are those that the next Leave ends.
@@ -138,8 +148,8 @@ func New(cfg Config) *Client {
 //
 // usable is called whenever networks can be joined (problem is empty) or cannot be
 // joined any more, and when the reason changes; problem tells a person the reason
-// and what to do. It must return soon.
-func (c *Client) Run(ctx context.Context, usable func(backend, problem string)) error {
+// and what to do. iface is the interface; empty: there is none. It must return soon.
+func (c *Client) Run(ctx context.Context, usable func(iface, backend, problem string)) error {
 	defer close(c.ended)
 	conn, signals, err := c.dial(ctx)
 	if err != nil {
@@ -161,6 +171,14 @@ func (c *Client) Run(ctx context.Context, usable func(backend, problem string)) 
 // Check finds out, without waiting for it, whether wpa_supplicant still answers. While
 // it does not, networks cannot be joined, which Run's usable tells.
 func (c *Client) Check() { c.inbox.post((*owner).ping) }
+
+// Look has the interface looked for again: it may have got another name, or another one may
+// have come in its place.
+func (c *Client) Look() {
+	c.inbox.post(func(o *owner) {
+		o.trouble.retry, o.trouble.moved = backoff{}, o.station != nil
+	})
+}
 
 // Prepare says that a Join of ssid is likely to come or, if ssid is empty, of a network
 // that is not known yet: a central has connected. It returns at once. Meanwhile the

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,8 +42,26 @@ type rig struct {
 	available chan string // why it is not, empty when it is
 	log       *logBuffer
 	backend   Backend
-	stop      func() // ends the Client's Run
+	found     atomic.Pointer[string] // the interface; empty: there is none; nil: wlan0
+	stop      func()                 // ends the Client's Run
 }
+
+func wlan0() (name, missing string) { return "wlan0", "" }
+
+// find is the Interface of the Client's configuration.
+func (r *rig) find() (name, missing string) {
+	switch found := r.found.Load(); {
+	case found == nil:
+		return wlan0()
+	case *found == "":
+		return "", "there is no Wi-Fi interface"
+	default:
+		return *found, ""
+	}
+}
+
+// finds makes the interface be found under this name, or not at all.
+func (r *rig) finds(name string) { r.found.Store(&name) }
 
 type logBuffer struct {
 	mu sync.Mutex
@@ -76,7 +95,7 @@ func (r *rig) run(t *testing.T, address string) {
 	available, log := make(chan string, 100), &logBuffer{}
 	r.links, r.available, r.log = nil, available, log
 	r.Client = New(Config{
-		Interface: "wlan0",
+		Interface: r.find,
 		Backend:   r.backend,
 		Bus:       address,
 		Log:       slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -93,7 +112,7 @@ func (r *rig) run(t *testing.T, address string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := r.Client.Run(ctx, func(_, problem string) { available <- problem }); err != nil {
+		if err := r.Client.Run(ctx, func(_, _, problem string) { available <- problem }); err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	}()

@@ -30,7 +30,7 @@ type device struct {
 // activation).
 func (c *Client) findStation(ctx context.Context, conn *dbus.Conn, managed bool) (*station, error) {
 	supplicant := msgbus.Program{Conn: conn, Name: service, Timeout: c.times.answer}
-	path, err := findInterface(ctx, supplicant, c.cfg.Interface, !managed)
+	path, err := findInterface(ctx, supplicant, c.view.Load().iface(), !managed)
 	if err != nil {
 		return nil, err
 	}

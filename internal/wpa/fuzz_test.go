@@ -84,8 +84,8 @@ func FuzzSignals(f *testing.F) {
 
 // newFuzzed returns an owner whose every text is checked.
 func newFuzzed(t *testing.T, conn *dbus.Conn) *owner {
-	c := New(Config{Interface: "wlan0", Log: slog.New(slog.DiscardHandler)})
-	o := newOwner(t.Context(), c, conn, func(_, problem string) { dbustest.CheckText(t, "problem", problem) })
+	c := New(Config{Interface: wlan0, Log: slog.New(slog.DiscardHandler)})
+	o := newOwner(t.Context(), c, conn, func(_, _, problem string) { dbustest.CheckText(t, "problem", problem) })
 	t.Cleanup(o.end)
 	return o
 }

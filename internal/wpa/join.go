@@ -55,7 +55,7 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 		meddled := errors.Is(err, errRemoved) || errors.Is(err, errTaken)
 		if meddled && meddling < maxMeddling && c.stays(ctx, dev) {
 			meddling++
-			c.cfg.Log.Warn(err.Error()+"; ours is added again", "event", "network-restored", "interface", c.cfg.Interface)
+			c.cfg.Log.Warn(err.Error()+"; ours is added again", "event", "network-restored", "interface", c.view.Load().iface())
 			continue
 		}
 		// If wpa_supplicant or the radio went away, wait and begin again. Its last
@@ -167,7 +167,7 @@ func (c *Client) failure(ctx context.Context, err error, last verdict.Verdict) e
 		return &wifi.Error{Failure: wifi.FailureHardware, Detail: silent, Err: err}
 	case errors.Is(err, errRemoved), errors.Is(err, errTaken):
 		return &wifi.Error{Failure: wifi.FailureInternal,
-			Detail: err.Error() + ", again and again; " + c.view.Load().backend.leaveAlone(c.cfg.Interface), Err: err}
+			Detail: err.Error() + ", again and again; " + c.view.Load().backend.leaveAlone(c.view.Load().iface()), Err: err}
 	}
 	return &wifi.Error{Failure: wifi.FailureInternal, Detail: fmt.Sprintf("%s did not do as it was asked", c.view.Load().backend), Err: msgbus.Plain(err)}
 }

@@ -34,7 +34,7 @@ func BackendOf(name string) Backend {
 }
 
 const (
-	askStarting    = 500 * time.Millisecond // between two looks at a NetworkManager that begins to run
+	askStarting    = 500 * time.Millisecond // between two looks at a NetworkManager that has not decided
 	startingWithin = 10 * time.Second       // after which it counts as leaving the interface alone
 )
 
@@ -110,7 +110,7 @@ func (o *owner) askManager() question {
 			o.manager.foreign(d, o.cfg)
 			taken := o.manager.learn(d, time.Now(), o.times.release)
 			if taken && o.station != nil && !o.manager.handsOff(o.cfg) {
-				o.detach("NetworkManager has taken " + o.cfg.Interface + " over")
+				o.detach("NetworkManager has taken " + o.view.Load().iface() + " over")
 				o.trouble.retry = backoff{}
 			}
 			if s := o.station; s != nil && s.attempt != nil {
@@ -155,14 +155,14 @@ func (m *manager) handsOff(cfg Config) bool { return m.managed && cfg.Backend ==
 // mismatch says why the back-end that the configuration fixes cannot be used, or that it
 // is not known yet who it is; empty: it can.
 func (m *manager) mismatch(cfg Config, now time.Time) string {
-	name, managed := cfg.Interface, m.managed
+	name, managed := m.Interface(), m.managed
 	switch {
 	case cfg.Backend == WPASupplicant && managed:
 		return fmt.Sprintf("NetworkManager manages %s; hand it over with: nmcli device set %[1]s managed no, or use NetworkManager with wifi.backend: auto", name)
 	case managed:
 		return ""
 	case m.undecided(now):
-		return "NetworkManager is starting; waiting until it has decided whether it manages " + name
+		return "waiting until NetworkManager has decided whether it manages " + name
 	case cfg.Backend == NetworkManager && m.device.Path == "":
 		return fmt.Sprintf("NetworkManager does not run, or does not know %s; start it with: systemctl start NetworkManager, or set wifi.backend: auto", name)
 	case cfg.Backend == NetworkManager:
@@ -180,5 +180,5 @@ func (c *Client) managedRadio(d nm.Device) string {
 	if why := c.radioProblem(); why != "" {
 		return why
 	}
-	return fmt.Sprintf("NetworkManager cannot use %s yet; see: nmcli device show %[1]s", c.cfg.Interface)
+	return fmt.Sprintf("NetworkManager cannot use %s yet; see: nmcli device show %[1]s", c.view.Load().iface())
 }

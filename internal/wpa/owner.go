@@ -18,8 +18,8 @@ type owner struct {
 	ctx    context.Context // ends with Run
 	stop   context.CancelFunc
 	conn   *dbus.Conn
-	tell   func(backend, problem string) // Run's usable
-	others sync.WaitGroup                // goroutines that the owner has started
+	tell   func(iface, backend, problem string) // Run's usable
+	others sync.WaitGroup                       // goroutines that the owner has started
 
 	waiters []func() (over bool)
 	asking  bool // a question is out; signals wait
@@ -32,10 +32,14 @@ type owner struct {
 	sweep   bool // a Leave found nobody to ask: networks are still to be removed
 }
 
-func newOwner(ctx context.Context, c *Client, conn *dbus.Conn, usable func(backend, problem string)) *owner {
+func newOwner(ctx context.Context, c *Client, conn *dbus.Conn, usable func(iface, backend, problem string)) *owner {
 	ctx, stop := context.WithCancel(ctx)
-	return &owner{Client: c, ctx: ctx, stop: stop, conn: conn, tell: usable,
-		manager: manager{Manager: nm.New(conn, c.cfg.Interface, c.times.answer), stale: true}, trouble: trouble{missing: c.view.Load().problem}}
+	o := &owner{Client: c, ctx: ctx, stop: stop, conn: conn, tell: usable,
+		manager: manager{Manager: nm.New(conn, "", c.times.answer)}, trouble: trouble{missing: c.view.Load().problem}}
+	name, none := c.cfg.Interface()
+	o.trouble.found(&o.manager, name, none, c.times)
+	o.manager.stale = true
+	return o
 }
 
 // serve runs until ctx ends or the message bus is lost.
@@ -143,6 +147,8 @@ func (o *owner) next() question {
 		return nil
 	case o.station == nil:
 		return o.attach()
+	case o.trouble.moved:
+		return o.trouble.move(o)
 	case o.station.incomplete != nil:
 		return o.complete()
 	case o.sweep && !o.manager.handsOff(o.cfg):
@@ -165,10 +171,11 @@ func (o *owner) publish() {
 		return
 	}
 	o.view.Store(&now)
-	if now.problem == before.problem && (now.problem != "" || now.backend == before.backend) {
+	same := now.backend == before.backend && before.manager != nil && now.manager.Interface() == before.manager.Interface()
+	if now.problem == before.problem && (now.problem != "" || same) {
 		return
 	}
-	o.tell(string(now.backend), now.problem)
+	o.tell(now.manager.Interface(), string(now.backend), now.problem)
 	if now.problem == "" {
 		o.ahead.lookLate(o)
 	}

@@ -18,13 +18,13 @@ func (c *Client) radioTrouble(state string) string {
 	if why := c.radioProblem(); why != "" {
 		return why
 	}
-	return fmt.Sprintf("%s is down; set it up with: ip link set %[1]s up", c.cfg.Interface)
+	return fmt.Sprintf("%s is down; set it up with: ip link set %[1]s up", c.view.Load().iface())
 }
 
 // radioProblem looks into sysfs for what is wrong with the radio: the interface is
 // missing, is not one of a Wi-Fi radio, or is blocked by rfkill.
 func (c *Client) radioProblem() string {
-	name := c.cfg.Interface
+	name := c.view.Load().iface()
 	dir := filepath.Join(c.sysfs, "class/net", name)
 	if _, err := os.Stat(dir); err != nil {
 		return fmt.Sprintf("there is no network interface %s; Wi-Fi interfaces here: %s", name, radios(c.sysfs))

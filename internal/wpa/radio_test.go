@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,61 @@ func TestNoRadio(t *testing.T) {
 	r.Radio("")
 	r.isAvailable(t, "let go of wlan0")
 	r.loss(t)
+}
+
+// TestInterfaceIsFound: the interface appears late, goes, and comes back under another name.
+func TestInterfaceIsFound(t *testing.T) {
+	address := dbustest.Start(t)
+	r := &rig{WPA: dbustest.StartWPA(t, address, "")}
+	r.Air(lab())
+	r.finds("")
+	r.run(t, address)
+	r.isAvailable(t, "there is no Wi-Fi interface")
+	r.Radio("wlx1")
+	r.finds("wlx1")
+	r.isAvailable(t, "")
+	r.joined(t)
+	r.finds("")
+	r.Radio("")
+	r.isAvailable(t, "let go of wlx1")
+	r.loss(t)
+	r.isAvailable(t, "there is no Wi-Fi interface")
+	r.Radio("wlx2")
+	r.finds("wlx2")
+	r.isAvailable(t, "")
+	if got := r.Client.view.Load().iface(); got != "wlx2" {
+		t.Errorf("the interface is %q", got)
+	}
+	r.joined(t)
+	var given []any
+	for _, call := range r.Calls("CreateInterface") {
+		given = append(given, call.Args[0].(map[string]any)["Ifname"])
+	}
+	if !slices.Equal(given, []any{"wlx1", "wlx2"}) {
+		t.Errorf("wpa_supplicant was given %v", given)
+	}
+}
+
+// TestInterfaceMoves: wpa_supplicant keeps an interface that is gone, as one that is down. The Client
+// is told that there is another one now, and turns to it.
+func TestInterfaceMoves(t *testing.T) {
+	r := newRig(t)
+	r.Air(lab())
+	r.joined(t)
+	r.Client.Look() // nothing has changed
+	r.Change(dbustest.Step{"State": stateDisabled})
+	r.isAvailable(t, "wlan0 is down")
+	r.loss(t)
+	r.Radio("wlx2")
+	r.Set("State", "disconnected")
+	r.finds("wlx2")
+	r.Client.Look()
+	for why := next(t, r.available); why != ""; why = next(t, r.available) {
+		if !strings.Contains(why, "turning to wlx2") {
+			t.Errorf("available: %q", why)
+		}
+	}
+	r.joined(t)
 }
 
 func TestBlockedRadio(t *testing.T) {

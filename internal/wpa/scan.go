@@ -118,11 +118,11 @@ func (s scanner) abort(ctx context.Context) {
 }
 
 func (s scanner) finished() {
-	s.c.cfg.Log.Debug("looked around", "event", "scanned", "interface", s.c.cfg.Interface)
+	s.c.cfg.Log.Debug("looked around", "event", "scanned", "interface", s.c.view.Load().iface())
 }
 
 func (s scanner) endedEarly(err error) {
-	s.c.cfg.Log.Debug("scan ahead ended early", "interface", s.c.cfg.Interface, "err", msgbus.Plain(err))
+	s.c.cfg.Log.Debug("scan ahead ended early", "interface", s.c.view.Load().iface(), "err", msgbus.Plain(err))
 }
 
 // find looks for ssid on some frequencies in MHz, or on all if there are none. It listens
@@ -260,7 +260,7 @@ func (s scanner) scan(ctx context.Context, args map[string]dbus.Variant) (done b
 // over anew. That mends a radio that was pulled out and plugged in again behind
 // wpa_supplicant's back.
 func (s scanner) reset(ctx context.Context) error {
-	s.c.cfg.Log.Warn("the radio refuses to scan; taking the interface over anew", "interface", s.c.cfg.Interface)
+	s.c.cfg.Log.Warn("the radio refuses to scan; taking the interface over anew", "interface", s.c.view.Load().iface())
 	if err := s.dev.remove(ctx); err != nil {
 		return err
 	}

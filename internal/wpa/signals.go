@@ -67,7 +67,7 @@ func (o *owner) receive(signal *dbus.Signal) {
 	case s == nil || signal.Sender != s.dev.owner || signal.Sequence < s.dev.since:
 	case signal.Name == rootIface+".InterfaceRemoved":
 		if len(signal.Body) > 0 && signal.Body[0] == s.dev.path {
-			o.detach("wpa_supplicant let go of " + o.cfg.Interface + "; waiting for it")
+			o.detach("wpa_supplicant let go of " + o.view.Load().iface() + "; waiting for it")
 		}
 	case signal.Path == s.dev.path:
 		o.receiveOf(s, signal)

@@ -72,7 +72,7 @@ func TestForgedSignal(t *testing.T) {
 // Signals that were on their way while the interface was looked for are older than
 // what was found.
 func TestOldSignals(t *testing.T) {
-	o := newOwner(t.Context(), New(Config{}), nil, func(_, _ string) {})
+	o := newOwner(t.Context(), New(Config{Interface: wlan0}), nil, func(_, _, _ string) {})
 	dev := &device{owner: ":1.1", path: "/i", since: 10}
 	o.station = &station{dev: dev, state: "completed"}
 	changed := map[string]dbus.Variant{"State": dbus.MakeVariant("disconnected")}
