@@ -23,15 +23,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	store := credstore.Open(c.Store.Dir, log)
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
-	finder := iface.New(c.Wifi.Interface, log)
-	networks := wpa.New(wpa.Config{
-		Interface: finder.Find, Backend: wpa.BackendOf(c.Wifi.Backend), ScanIdle: c.Wifi.ScanIdle, Log: log,
-		Stored: func() bool {
-			known, _, err := store.Networks()
-			return err != nil || len(known) > 0
-		},
-	})
-	finder.Changed = networks.Look
+	networks, finder := backend(c, store, log)
 	peripheral := bluez.New(bluez.Config{Adapter: c.Bluetooth.Adapter, Name: c.Bluetooth.Name, Log: log, Passkey: lines.Passkey})
 	d := daemon.New(daemon.Config{
 		Log:             log,
@@ -71,4 +63,18 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		{"systemd", notifier.Run},
 		{"runtime report", func(ctx context.Context) error { return reportRuntime(ctx, log) }},
 	})
+}
+
+// backend returns what joins networks, and what knows with which interface.
+func backend(c config.Config, store *credstore.Store, log *slog.Logger) (*wpa.Client, *iface.Finder) {
+	finder := iface.New(c.Wifi.Interface, log)
+	networks := wpa.New(wpa.Config{
+		Interface: finder.Find, Backend: wpa.BackendOf(c.Wifi.Backend), ScanIdle: c.Wifi.ScanIdle, Log: log,
+		Stored: func() bool {
+			known, _, err := store.Networks()
+			return err != nil || len(known) > 0
+		},
+	})
+	finder.Changed = networks.Look
+	return networks, finder
 }

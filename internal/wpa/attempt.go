@@ -156,7 +156,7 @@ func (j *join) connect(ctx context.Context, found []bss, s search) (*Link, error
 // the zero one if wpa_supplicant did not even try. usesSAE tells that the access point has
 // WPA3, sae what is known of that if the attempt succeeds with WPA2.
 func (j *join) attempt(ctx context.Context, p plan, usesSAE, patient bool, sae wifi.SAERecord) (*Link, verdict.Verdict, error) {
-	if !j.usable(j.dev) {
+	if !j.view.Load().usable(j.dev) {
 		return nil, verdict.Verdict{}, errGone // NetworkManager has taken the interface, for one
 	}
 	a := &attempt{Attempt: verdict.Attempt{Protected: p.protected(), SAE: usesSAE}}
@@ -294,7 +294,7 @@ func (p progress) last() verdict.Verdict {
 // progress waits until cond is true of how far a has come; a may be nil.
 func (j *join) progress(ctx context.Context, a *attempt, cond func(progress) bool) (progress, error) {
 	return await(ctx, j.Client, func(o *owner) (progress, bool) {
-		p := progress{able: j.usable(j.dev)}
+		p := progress{able: j.view.Load().usable(j.dev)}
 		if s := o.station; s != nil && s.dev == j.dev {
 			p.taken = s.taken
 		}

@@ -189,10 +189,7 @@ func (c *Client) Prepare(ssid wifi.SSID) {
 }
 
 // usable reports whether networks can be joined with dev.
-func (c *Client) usable(dev *device) bool {
-	v := c.view.Load()
-	return v.dev == dev && v.problem == ""
-}
+func (v *view) usable(dev *device) bool { return v.dev == dev && v.problem == "" }
 
 // isGone reports whether wpa_supplicant or the interface has gone since dev was there.
 func (c *Client) isGone(dev *device) bool { return c.view.Load().dev != dev }

@@ -61,7 +61,7 @@ func (c *Client) Join(ctx context.Context, target wifi.Target) (wifi.Link, error
 		// If wpa_supplicant or the radio went away, wait and begin again. Its last
 		// answer may have come before the news that it went.
 		var known *wifi.Error
-		if ctx.Err() != nil || c.usable(dev) && (errors.As(err, &known) || msgbus.Unanswered(err) || c.stays(ctx, dev)) {
+		if ctx.Err() != nil || c.view.Load().usable(dev) && (errors.As(err, &known) || msgbus.Unanswered(err) || c.stays(ctx, dev)) {
 			return nil, c.failure(ctx, err, j.last)
 		}
 	}
@@ -144,7 +144,7 @@ func (c *Client) available(ctx context.Context) (*device, error) {
 func (c *Client) stays(ctx context.Context, dev *device) bool {
 	ctx, cancel := context.WithTimeout(ctx, c.times.busyRadio)
 	defer cancel()
-	return awaitUntil(ctx, c, func(*owner) bool { return !c.usable(dev) }) != nil
+	return awaitUntil(ctx, c, func(*owner) bool { return !c.view.Load().usable(dev) }) != nil
 }
 
 // failure makes err a *wifi.Error. last is what the last try ended with.
