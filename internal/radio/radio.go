@@ -57,7 +57,7 @@ func Cure(ctx context.Context, c Config) error {
 		c.told(rfkill.WiFi, "radio.unblock is false")
 		return nil
 	}
-	err := c.unblock(rfkill.Bluetooth, "")
+	err := c.unblock(rfkill.Bluetooth)
 	c.told(rfkill.Bluetooth, "the kernel has refused")
 	if c.Country == "" {
 		c.Country, c.Source = SystemCountry(c.Root)
@@ -67,7 +67,7 @@ func Cure(ctx context.Context, c Config) error {
 		return err
 	}
 	c.putInForce()
-	err = errors.Join(err, c.enableManaged(ctx), c.unblock(rfkill.WiFi, c.reason()))
+	err = errors.Join(err, c.enableManaged(ctx), c.unblock(rfkill.WiFi))
 	c.told(rfkill.WiFi, "the kernel has refused")
 	return err
 }
@@ -93,15 +93,15 @@ func (c *Config) blocked(kind rfkill.Kind) (soft, hard []string) {
 	return soft, hard
 }
 
-// unblock has the kernel let all radios of a kind send. why follows in the sentence that says so.
-func (c *Config) unblock(kind rfkill.Kind, why string) error {
+// unblock has the kernel let all radios of a kind send.
+func (c *Config) unblock(kind rfkill.Kind) error {
 	soft, _ := c.blocked(kind)
 	err := c.Kernel.Unblock(kind)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("unblock %s: %w", kind, err)
 	}
 	if len(soft) > 0 {
-		c.did(fmt.Sprintf("%s (%s) is unblocked%s", kind, strings.Join(soft, ", "), why), "radio-unblocked")
+		c.did(kind, fmt.Sprintf("%s (%s) is unblocked", kind, strings.Join(soft, ", ")))
 	}
 	return nil
 }
@@ -110,20 +110,15 @@ func (c *Config) unblock(kind rfkill.Kind, why string) error {
 func (c *Config) told(kind rfkill.Kind, why string) {
 	soft, hard := c.blocked(kind)
 	if len(hard) > 0 {
-		c.Log.Warn(fmt.Sprintf("%s (%s) is blocked by a hardware switch, which only a hand can flip", kind, strings.Join(hard, ", ")), "event", "radio-blocked")
+		c.Log.Warn(fmt.Sprintf("%s (%s) is blocked by a hardware switch, which only a hand can flip", kind, strings.Join(hard, ", ")), "event", "radio-blocked", "radio", kind.String())
 	}
 	if len(soft) > 0 {
 		level := slog.LevelWarn
 		if !c.Unblock { // as the owner wants it
 			level = slog.LevelInfo
 		}
-		c.Log.Log(context.Background(), level, fmt.Sprintf("%s (%s) stays blocked: %s", kind, strings.Join(soft, ", "), why), "event", "radio-blocked")
+		c.Log.Log(context.Background(), level, fmt.Sprintf("%s (%s) stays blocked: %s", kind, strings.Join(soft, ", "), why), "event", "radio-blocked", "radio", kind.String())
 	}
-}
-
-// reason returns what makes it right to unblock Wi-Fi, to follow in a sentence.
-func (c *Config) reason() string {
-	return fmt.Sprintf(": the country is %s, says %s", c.Country, c.Source)
 }
 
 // putInForce tells the kernel the country. Without it the radio works by rules that are good
@@ -149,14 +144,19 @@ func (c *Config) enableManaged(ctx context.Context) error {
 		return fmt.Errorf("switch Wi-Fi on in NetworkManager: %w", err)
 	}
 	if was {
-		c.did("Wi-Fi is switched on in NetworkManager"+c.reason(), "radio-unblocked")
+		c.did(rfkill.WiFi, "Wi-Fi is switched on in NetworkManager")
 	}
 	return nil
 }
 
-// did says what was done, in the journal and for doctor.
-func (c *Config) did(what, event string) {
-	c.Log.Info(what, "event", event)
+// did says what was done for the radios of a kind, in the journal and for doctor.
+func (c *Config) did(kind rfkill.Kind, what string) {
+	fields := []any{"event", "radio-unblocked", "radio", kind.String()}
+	if kind == rfkill.WiFi {
+		what += fmt.Sprintf(": the country is %s, says %s", c.Country, c.Source)
+		fields = append(fields, "country", string(c.Country))
+	}
+	c.Log.Info(what, fields...)
 	f, err := os.OpenFile(c.path(Report), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err == nil {
 		_, err = fmt.Fprintln(f, what)
