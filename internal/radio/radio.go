@@ -23,7 +23,7 @@ const Report = "/run/wifiprovd-radio/report"
 // Config is what Cure works with.
 type Config struct {
 	Root    string       // of /etc, /proc, /run and /sys: / but for tests
-	Country wifi.Country // empty: SystemCountry is asked
+	Country wifi.Country // that wifiprovd was told; empty: what the system says
 	Source  string       // who says so, for a person
 	Unblock bool         // false: nothing is changed
 	Kernel  Kernel
@@ -59,10 +59,7 @@ func Cure(ctx context.Context, c Config) error {
 	}
 	err := c.unblock(rfkill.Bluetooth)
 	c.told(rfkill.Bluetooth, "the kernel has refused")
-	if c.Country == "" {
-		c.Country, c.Source = SystemCountry(c.Root)
-	}
-	if c.Country == "" {
+	if c.findCountry(); c.Country == "" {
 		c.told(rfkill.WiFi, "no country is known; have a phone name it, or set wifi.country")
 		return err
 	}
@@ -70,6 +67,22 @@ func Cure(ctx context.Context, c Config) error {
 	err = errors.Join(err, c.enableManaged(ctx), c.unblock(rfkill.WiFi))
 	c.told(rfkill.WiFi, "the kernel has refused")
 	return err
+}
+
+// findCountry looks for the country where nobody has told wifiprovd. The last resort is what is in
+// force, as of raspi-config: a service of netplan's or of the owner's may have put it in force, or
+// the daemon, if the disk does not take what a phone has said.
+func (c *Config) findCountry() {
+	if c.Country != "" {
+		return
+	}
+	if c.Country, c.Source = SystemCountry(c.Root); c.Country != "" {
+		return
+	}
+	if now, err := c.Kernel.Country(); err == nil {
+		c.Country, _ = wifi.ParseCountry(now)
+		c.Source = "the kernel, where it is in force"
+	}
 }
 
 // blocked returns those radios of a kind that are.

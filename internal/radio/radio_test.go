@@ -101,6 +101,10 @@ func TestCure(t *testing.T) {
 			want: []string{"unblock Bluetooth", bluetooth, "unblock Wi-Fi",
 				"INFO radio-unblocked: Wi-Fi (phy0) is unblocked: the country is FR, says the kernel's command line"},
 			report: "Bluetooth (hci0) is unblocked\nWi-Fi (phy0) is unblocked: the country is FR, says the kernel's command line\n"},
+		"somebody has put it in force": {machine: machine{radios: soft(), country: "NL"},
+			want: []string{"unblock Bluetooth", bluetooth, "unblock Wi-Fi",
+				"INFO radio-unblocked: Wi-Fi (phy0) is unblocked: the country is NL, says the kernel, where it is in force"},
+			report: "Bluetooth (hci0) is unblocked\nWi-Fi (phy0) is unblocked: the country is NL, says the kernel, where it is in force\n"},
 		"nothing is blocked": {machine: machine{radios: []rfkill.Radio{{Kind: rfkill.Bluetooth}, {Index: 1, Kind: rfkill.WiFi}}, country: "DE"}, country: "DE",
 			want: []string{"unblock Bluetooth", "unblock Wi-Fi"}}, // for radios that come later
 		"hard keys": {machine: machine{radios: []rfkill.Radio{{Kind: rfkill.Bluetooth, Hard: true}, {Index: 1, Kind: rfkill.WiFi, Soft: true, Hard: true}}, country: "DE"}, country: "DE",
