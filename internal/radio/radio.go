@@ -96,6 +96,9 @@ func (c *Config) blocked(kind rfkill.Kind) (soft, hard []string) {
 			continue
 		}
 		name := strings.TrimSpace(string(text(c.path(fmt.Sprintf("/sys/class/rfkill/rfkill%d/name", r.Index)))))
+		if name == "" { // of another network namespace
+			name = fmt.Sprintf("rfkill%d", r.Index)
+		}
 		if r.Soft {
 			soft = append(soft, name)
 		}

@@ -105,6 +105,8 @@ func TestCure(t *testing.T) {
 			want: []string{"unblock Bluetooth", bluetooth, "unblock Wi-Fi",
 				"INFO radio-unblocked: Wi-Fi (phy0) is unblocked: the country is NL, says the kernel, where it is in force"},
 			report: "Bluetooth (hci0) is unblocked\nWi-Fi (phy0) is unblocked: the country is NL, says the kernel, where it is in force\n"},
+		"a radio without a name": {machine: machine{radios: []rfkill.Radio{{Index: 9, Kind: rfkill.Bluetooth, Soft: true}}, country: "00"},
+			want: []string{"unblock Bluetooth", "INFO radio-unblocked: Bluetooth (rfkill9) is unblocked"}, report: "Bluetooth (rfkill9) is unblocked\n"},
 		"nothing is blocked": {machine: machine{radios: []rfkill.Radio{{Kind: rfkill.Bluetooth}, {Index: 1, Kind: rfkill.WiFi}}, country: "DE"}, country: "DE",
 			want: []string{"unblock Bluetooth", "unblock Wi-Fi"}}, // for radios that come later
 		"hard keys": {machine: machine{radios: []rfkill.Radio{{Kind: rfkill.Bluetooth, Hard: true}, {Index: 1, Kind: rfkill.WiFi, Soft: true, Hard: true}}, country: "DE"}, country: "DE",

@@ -47,7 +47,7 @@ func firstBoot(t *testing.T, g *gateway, others ...AP) {
 	g.event("radio-blocked", "WIFIPROVD_RADIO=Wi-Fi")
 	doctorFinds(t, "interface", "blocked", "country")
 	p := ready(t, true)
-	g.event("wifi-unusable")
+	g.event("wifi-unusable", "MESSAGE~rfkill")
 
 	before := g.from
 	p.mustWrite(central.CountryUUID, 'D', 'E')
