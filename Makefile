@@ -133,8 +133,8 @@ test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm
 faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)
 	test/lab/faults.sh $(SUITE) $(ARCH)
 
-conformance: ## every kind of network and of failure with NetworkManager keeping the network, in the lab (about five minutes; SUITE ARCH)
-	LAB_FULL=1 RUN='^TestManaged' test/lab/run.sh $(SUITE) $(ARCH)
+conformance: ## the lab's tests with NetworkManager keeping the network (SUITE ARCH RUN=regexp)
+	LAB_BACKEND=networkmanager RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
 
 attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills; hours (SUITE ARCH RUN LAB_SEED=number)
 	LAB_LONG=1 LAB_DEADLINE=$${LAB_DEADLINE:-14400} RUN='$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled))' \

@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"os"
 	"testing"
 	"time"
 
@@ -21,13 +20,12 @@ const benchIdleFor = time.Minute
 // benchJoin compares the daemon's ways onto a WPA2 network with what wpa_supplicant alone takes, in
 // turns.
 func benchJoin(b *testing.B) []result {
-	var typed, atOnce, boot, back, manager, cold, fresh, channel []time.Duration
+	var typed, atOnce, boot, back, cold, fresh, channel []time.Duration
 	for range benchJoins {
 		typed = append(typed, typedJoin(b))
 		boot = append(boot, bootJoin(b))
 		back = append(back, backJoin(b))
 		atOnce = append(atOnce, atOnceJoin(b))
-		manager = append(manager, managerJoin(b))
 		cold = append(cold, bareTimed(b, benchNet, bareCold))
 		fresh = append(fresh, bareTimed(b, benchNet, bareFresh))
 		channel = append(channel, bareTimed(b, benchNet, bareChannel))
@@ -38,7 +36,6 @@ func benchJoin(b *testing.B) []result {
 		{"CONNECT to CONNECTED, all written at once after a minute idle", "wifiprovd", atOnce, withFresh, fresh},
 		{"Start with stored credentials to CONNECTED", "wifiprovd", boot, withChannel, channel},
 		{"FAILED with a wrong password to CONNECTED on the network before", "wifiprovd", back, withChannel, channel},
-		{"nmcli, results as NetworkManager has them", "NetworkManager", manager, withFresh, fresh},
 		{"bare join, no scan results", "wpa_supplicant", cold, withFresh, fresh},
 	}
 }
@@ -99,40 +96,4 @@ func bootJoin(b *testing.B) time.Duration {
 	connected := g.becomes(central.StatusConnected)
 	began := number(b, firstLine(run(b, "systemctl", "show", "--value", "--property=ExecMainStartTimestampMonotonic", unit)))
 	return connected.sinceBoot() - time.Duration(began)*time.Microsecond
-}
-
-// Where NetworkManager is told to leave an interface alone, by the daemon's
-// installation and for this measurement.
-const (
-	managerLeaves = "/usr/lib/NetworkManager/conf.d/wifiprovd.conf"
-	managerTakes  = "/etc/NetworkManager/conf.d/bench.conf"
-	networkd      = "systemd-networkd"
-)
-
-// managerJoin makes NetworkManager join the network, after it has been running for as long as an owner
-// types.
-func managerJoin(b *testing.B) time.Duration {
-	start(b, situation{aps: []AP{benchNet}, country: bothBands, stopped: true})
-	if err := os.WriteFile(managerTakes, []byte("[keyfile]\nunmanaged-devices=*,except:interface-name:"+wlan+"\n"), 0o644); err != nil {
-		b.Fatal(err)
-	}
-	_ = os.Remove(managerLeaves)
-	systemctl(b, "stop", networkd, networkd+".socket") // one of the two brings the address
-	defer systemctl(b, "start", networkd)
-	systemctl(b, "start", "NetworkManager")
-	defer systemctl(b, "stop", "NetworkManager")
-	time.Sleep(benchTyping)
-	done := make(chan error, 1)
-	go func() {
-		_, err := try("nmcli", "--wait", "60", "device", "wifi", "connect", benchNet.SSID, "password", benchNet.Passphrase, "ifname", wlan)
-		done <- err
-	}()
-	took := waitFor(b, "wpa_supplicant's completed", patience, func() error {
-		return wpaCompleted(b)
-	})
-	if err := <-done; err != nil {
-		b.Fatal(err)
-	}
-	run(b, "nmcli", "connection", "delete", "id", benchNet.SSID)
-	return took
 }

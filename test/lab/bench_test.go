@@ -51,7 +51,7 @@ func BenchmarkGateway(b *testing.B) {
 	for _, r := range append(joins, benchWrite(b)) {
 		fmt.Fprintln(table, r.row())
 	}
-	for _, measure := range []func(*testing.B) string{benchStart, benchResources} {
+	for _, measure := range []func(*testing.B) string{benchStart, benchResources, benchManaged} {
 		fmt.Fprintln(table, measure(b))
 	}
 	if err := os.WriteFile(benchPicture, []byte(picture("Onto a WPA2 network: "+machineKind(b), joins)), 0o644); err != nil {
@@ -111,13 +111,7 @@ func benchResources(b *testing.B) string {
 	var memory func(string) int
 	for _, watchdog := range []string{"30s", "0"} {
 		dropIn(b, "WatchdogSec="+watchdog)
-		g := start(b, situation{aps: []AP{benchNet}, config: quiet()})
-		p := g.joined(benchNet)
-		p.leave()
-		p.central.Close()
-		g.event("central-disconnected")
-		time.Sleep(benchSettle)
-		pid := g.pid()
+		pid := benchRest(b)
 		before := wakeups(b, pid)
 		time.Sleep(benchIdle)
 		woken = append(woken, wakeups(b, pid)-before)
@@ -125,6 +119,17 @@ func benchResources(b *testing.B) string {
 	}
 	return fmt.Sprintf("| Wake-ups in %.0f s idle | %d | the same without the watchdog: %d | |\n| RSS, idle after a pairing and a join | %.1f MiB | | |\n| PSS, the same | %.1f MiB | | |",
 		benchIdle.Seconds(), woken[0], woken[1], float64(memory("Rss"))/1024, float64(memory("Pss"))/1024)
+}
+
+// benchRest returns the process of a daemon at rest, after a pairing and a join.
+func benchRest(b *testing.B) (pid string) {
+	g := start(b, situation{aps: []AP{benchNet}, config: quiet()})
+	p := g.joined(benchNet)
+	p.leave()
+	p.central.Close()
+	g.event("central-disconnected")
+	time.Sleep(benchSettle)
+	return g.pid()
 }
 
 // wakeups returns how often the threads of a process have waited for something

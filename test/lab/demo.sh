@@ -9,3 +9,5 @@ suite=$1 arch=${2:-amd64}
 export LAB_OVERLAY=$here/demo
 export LAB_OUT=${LAB_OUT:-$here/../../build/lab/demo-$suite-$arch}
 "$here/run.sh" "$suite" "$arch" -- /usr/lib/lab/demo
+(cd "$here" && go run ./picture) <"$LAB_OUT/console.txt" >"$LAB_OUT/demo.svg"
+echo "The same as a picture: $(realpath "$LAB_OUT/demo.svg")"

@@ -60,6 +60,9 @@ func start(t testing.TB, s situation) *gateway {
 	g := found(t)
 	systemctl(t, "stop", unit)
 	startNeighbours(t)
+	if managedRun {
+		manager.useAlways(t)
+	}
 	emptyStore(t)
 	removeBonds(t)
 	resetWifi(t)

@@ -29,19 +29,45 @@ type managerState struct{ on bool }
 
 var manager managerState
 
+// managedRun says that NetworkManager manages the interface in all tests ("make conformance").
+var managedRun = os.Getenv("LAB_BACKEND") == "networkmanager"
+
 // use has NetworkManager manage the interface, and bring the address, until the test ends.
 func (m *managerState) use(t testing.TB) {
 	t.Helper()
+	if m.on {
+		return
+	}
+	t.Cleanup(func() { m.leave(t) })
+	m.begin(t)
+}
+
+// useAlways is use, for the tests after this one, too.
+func (m *managerState) useAlways(t testing.TB) {
+	t.Helper()
+	if !m.on {
+		m.begin(t)
+	}
+}
+
+func (m *managerState) begin(t testing.TB) {
+	t.Helper()
 	systemctl(t, "stop", unit)
 	resetWifi(t)
-	m.take(t)
+	m.manage(t)
 	m.on = true
 }
 
-// take starts NetworkManager, which then manages the interface until the test ends.
+// take has NetworkManager take the interface until the test ends.
 func (m *managerState) take(t testing.TB) {
 	t.Helper()
 	t.Cleanup(func() { m.leave(t) })
+	m.manage(t)
+}
+
+// manage starts NetworkManager, which then manages the interface.
+func (m *managerState) manage(t testing.TB) {
+	t.Helper()
 	err := errors.Join(
 		os.WriteFile(managerConf, []byte("[keyfile]\nunmanaged-devices=*,except:interface-name:"+wlan+"\n"), 0o644),
 		os.MkdirAll("/etc/systemd/network", 0o755),
@@ -84,27 +110,12 @@ func (m *managerState) reset(t testing.TB) {
 	}
 }
 
-// onBoth are the tests of the Wi-Fi back-end that run with NetworkManager, too, in the long form
-// ("make conformance").
-var onBoth = []struct {
-	name string
-	test func(*testing.T)
-}{
-	{"WrongPassword", TestWrongPassword},
-	{"Erase", TestErase},
-	{"DaemonRestart", TestDaemonRestart},
-	{"EachSecurity", TestEachSecurity},
-	{"RealNetworks", TestRealNetworks},
-}
-
-// TestManaged: NetworkManager manages the interface, and a phone is told the same.
-func TestManaged(t *testing.T) {
-	if timesEach == 0 {
-		t.Skip("only in the long form")
-	}
-	manager.use(t)
-	for _, c := range onBoth {
-		t.Run(c.name, c.test)
+// withoutManager skips a test that is about wpa_supplicant as the back-end where NetworkManager keeps
+// the network.
+func withoutManager(t testing.TB) {
+	t.Helper()
+	if managedRun {
+		t.Skip("about wpa_supplicant as the back-end")
 	}
 }
 
@@ -168,6 +179,7 @@ func TestManagerForeign(t *testing.T) {
 // TestManagerHandOver: NetworkManager takes the interface over while the gateway is on its network, and
 // gives it back. Each time the gateway is on its network again, and nobody has to ask.
 func TestManagerHandOver(t *testing.T) {
+	withoutManager(t)
 	home := AP{SSID: "handed over", Security: wifi.WPA2PSK, Passphrase: "passphrase handed over"}
 	g := start(t, situation{aps: []AP{home}})
 	g.event("wifi-usable", "WIFIPROVD_BACKEND=wpa_supplicant")
@@ -238,6 +250,7 @@ func TestManagerFaults(t *testing.T) {
 
 // TestBackendMismatch: a fixed back-end that is not there is a clear error, and no fight.
 func TestBackendMismatch(t *testing.T) {
+	withoutManager(t)
 	g := start(t, situation{config: map[string]string{"wifi.backend": "networkmanager"}})
 	g.event("wifi-unusable", "MESSAGE~NetworkManager does not run")
 	manager.use(t)

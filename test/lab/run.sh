@@ -8,6 +8,7 @@
 # build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
 #   LAB_OUT       another folder for that
 #   LAB_FULL      how often to repeat what has a long form (faults.sh); empty: the short form
+#   LAB_BACKEND   networkmanager: NetworkManager manages the interface in every test
 #   LAB_LONG      1: the long form of the attacks (make attack)
 #   LAB_SEED      the seed of what is random, which the tests that have one print; empty: another one each time
 #   LAB_OVERLAY   a folder of more files for the machine
@@ -114,7 +115,7 @@ overlay() {
 		go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/rescan" ./test/lab/rescan
 	)
 	{
-		printf 'export RUN=%q LAB_FULL=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
+		printf 'export RUN=%q LAB_FULL=%q LAB_BACKEND=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_BACKEND:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
 		printf '%q ' "$@"
 	} >"$dir/usr/lib/lab/command"
 	if [ -n "${LAB_OVERLAY:-}" ]; then cp -r "$LAB_OVERLAY/." "$dir"; fi
