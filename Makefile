@@ -57,8 +57,8 @@ $(out)/%: $(sources)
 install: build ## install under DESTDIR; as root
 	install -D -m 0755 $(out)/wifiprovd '$(DESTDIR)$(sbindir)/wifiprovd'
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
-	install -D -m 0644 packaging/systemd/wifiprovd.service '$(DESTDIR)$(unitdir)/wifiprovd.service'
-	sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd.service'
+	for unit in wifiprovd wifiprovd-radio; do install -D -m 0644 packaging/systemd/$$unit.service "$(DESTDIR)$(unitdir)/$$unit.service"; \
+		sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' "$(DESTDIR)$(unitdir)/$$unit.service"; done
 	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
 		"$(DESTDIR)$(unitdir)/$$unit.service.d/50-wifiprovd.conf"; done
 	install -D -m 0644 packaging/systemd/bluetoothd.conf '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
@@ -79,7 +79,7 @@ install: build ## install under DESTDIR; as root
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
 	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
-		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
+		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(unitdir)/wifiprovd-radio.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
 		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/50-wifiprovd.conf' \
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf' \

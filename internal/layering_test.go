@@ -37,9 +37,10 @@ var mayUse = map[string][]string{
 	"internal/bluez":          {"internal/msgbus", "internal/rfkill"},
 	"internal/nm":             {"internal/msgbus"},
 	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
+	"internal/radio":          {"internal/rfkill"},
 	"internal/central":        {"internal/msgbus"},
 	"internal/control":        {"internal/msgbus"},
-	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/rfkill"},
+	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
 }
 
 // A leaf may use those before it.
@@ -53,9 +54,10 @@ var owners = map[string][]string{
 	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/nm", "internal/wpa", "internal/central", "internal/control",
 		"internal/doctor", "internal/dbustest"},
 	"github.com/muka/go-bluetooth":             {"internal/bluez"},
-	"github.com/mdlayher/netlink":              {"internal/netaddr", "internal/iface"},
-	"github.com/mdlayher/genetlink":            {"internal/iface"},
+	"github.com/mdlayher/netlink":              {"internal/netaddr", "internal/iface", "internal/radio"},
+	"github.com/mdlayher/genetlink":            {"internal/iface", "internal/radio"},
 	"github.com/coreos/go-systemd/v22/daemon":  {"internal/systemd"},
+	"github.com/coreos/go-systemd/v22/dbus":    {"internal/systemd"},
 	"github.com/coreos/go-systemd/v22/journal": {"internal/journal"},
 	"gopkg.in/yaml.v3":                         {"internal/config"},
 	module + "internal/dbustest":               {}, // for tests only

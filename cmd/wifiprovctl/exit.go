@@ -71,7 +71,7 @@ func inWords(reason wifi.Failure) string {
 	case wifi.FailureTimedOut:
 		return "it took too long. Try again, nearer to the access point."
 	case wifi.FailureHardware:
-		return "its Wi-Fi is missing or blocked. On the gateway: 'rfkill unblock wifi', and 'journalctl -u wifiprovd'."
+		return "its Wi-Fi is missing or blocked; for want of a country, tell it one: --country. On the gateway: 'rfkill unblock wifi', and 'journalctl -u wifiprovd'."
 	case wifi.FailureInvalidCredentials:
 		return "no network can have this password with this security type. Check both."
 	case wifi.FailureInternal:

@@ -41,6 +41,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	path := flags.String("config", "/etc/wifiprovd/wifiprovd.yaml", "read the configuration from `file`")
 	check := flags.Bool("check", false, "check the configuration and exit: status 0 if it is valid, 78 if not")
+	radios := flags.Bool("radio", false, "unblock Bluetooth, and Wi-Fi if the country is known, and exit")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -68,11 +69,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		c = config.Strict()
 	}
 	log := journal.NewLogger(c.Log.Level, stderr)
-	announce(log, c, files, broken)
 	// Secrets are in this process: no core dump, no ptrace by others (prctl(2)).
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		log.Warn("core dumps cannot be switched off", "err", err)
 	}
+	if *radios {
+		return cure(c, log)
+	}
+	announce(log, c, files, broken)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	if err := serve(ctx, c, log); err != nil {

@@ -35,6 +35,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		AddressTimeout:  c.Wifi.AddressTimeout,
 		KeepAdvertising: c.Bluetooth.KeepAfterConnect,
 		Country:         c.Wifi.Country,
+		Unblock:         unblock(c),
 		Watchdog:        systemd.Watchdog(log),
 		Alive:           notifier.Alive,
 	})
@@ -47,7 +48,6 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	operators := control.NewServer(control.ServerConfig{
 		Version: version, Security: c.Bluetooth.Security, Log: log, Control: d,
 	})
-
 	return runTasks(ctx, []task{
 		{"gateway", func(ctx context.Context) error {
 			return d.Run(ctx, lines, notifier, operators, phones, profile.NewAdvertiser(phones, peripheral.Advertise))

@@ -27,6 +27,7 @@ const (
 type Config struct {
 	Bluetooth Bluetooth
 	Wifi      Wifi
+	Radio     Radio
 	Store     Store
 	Log       Log
 }
@@ -49,6 +50,11 @@ type Wifi struct {
 	ScanIdle       bool          // scan now and then while no network is joined
 }
 
+// Radio is what is done so that the gateway may send.
+type Radio struct {
+	Unblock bool // end what blocks Bluetooth, and Wi-Fi once the country is known
+}
+
 // Store is where credentials are kept.
 type Store struct {
 	Dir string // absolute
@@ -64,6 +70,7 @@ func Default() Config {
 	return Config{
 		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
 		Wifi:      Wifi{Interface: "auto", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
+		Radio:     Radio{Unblock: true},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},
 	}

@@ -75,6 +75,8 @@ wifi:
   address_timeout: 10s
   country: NO
   scan_idle: false
+radio:
+  unblock: false
 store:
   dir: /data//wifiprovd/
 log:
@@ -83,6 +85,7 @@ log:
 	want := Config{
 		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, false},
 		Wifi:      Wifi{"wlx0123456789ab", "networkmanager", 90 * time.Second, 10 * time.Second, "NO", false},
+		Radio:     Radio{false},
 		Store:     Store{"/data/wifiprovd"},
 		Log:       Log{slog.LevelDebug},
 	}
@@ -106,6 +109,7 @@ func TestValues(t *testing.T) {
 		"wifi.connect_timeout": {[]string{"5s", "5m", "300s", "7500ms"}, []string{"30", "4.9s", "5m1s", "-30s", "", "soon", "9999999999h"}},
 		"wifi.country":         {[]string{`""`, "DE", "NO"}, []string{"de", "DEU", "D", "00", "Germany"}},
 		"wifi.scan_idle":       {[]string{"true", "false"}, []string{"yes", "1", ""}},
+		"radio.unblock":        {[]string{"true", "false"}, []string{"no", "0", ""}},
 		"store.dir":            {[]string{"/data", "/var/lib/wifiprovd"}, []string{"data", "", "/", "//", "/..", `"/a\nb"`}},
 		"log.level":            {[]string{"debug", "info", "warn", "error"}, []string{"INFO", "trace", "", "0"}},
 	} {
@@ -126,11 +130,11 @@ func TestValues(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, wifi, store, log`},
+		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, wifi, radio, store, log`},
 		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, backend, connect_timeout, address_timeout, country`},
 		"key of another":   {"log:\n  dir: /data", `2: unknown key "dir" in log; allowed are level`},
 		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, backend, connect_timeout, address_timeout, country"},
-		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, wifi, store, log"},
+		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, wifi, radio, store, log"},
 		"key twice":        {"log:\n  level: info\n  level: warn", `3: "log.level" is set again; allowed is once, as in line 2`},
 		"section twice":    {"log:\n  level: info\nlog:\n  level: warn", `3: "log" is set again; allowed is once, as in line 1`},
 		"second document":  {"log:\n  level: info\n---\nlog:\n  level: warn", "3: a second document starts here; allowed is one"},

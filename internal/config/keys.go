@@ -42,6 +42,7 @@ var keys = []key{
 	{"wifi", "address_timeout", "a duration from 5s to 5m, such as 30s", setAddressTimeout},
 	{"wifi", "country", "the two capital letters of a country such as DE (ISO 3166-1), or empty to leave it as it is", setCountry},
 	{"wifi", "scan_idle", "true, false", setScanIdle},
+	{"radio", "unblock", "true, false", setUnblock},
 	{"store", "dir", "an absolute path other than /", setDir},
 	{"log", "level", "debug, info, warn, error", setLevel},
 }
@@ -93,6 +94,7 @@ func setSecurity(c *Config, v string) bool {
 
 func setKeepAfterConnect(c *Config, v string) bool { return setBool(&c.Bluetooth.KeepAfterConnect, v) }
 func setScanIdle(c *Config, v string) bool         { return setBool(&c.Wifi.ScanIdle, v) }
+func setUnblock(c *Config, v string) bool          { return setBool(&c.Radio.Unblock, v) }
 
 func setBool(b *bool, v string) bool {
 	*b = v == "true"

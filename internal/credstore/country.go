@@ -1,6 +1,12 @@
 package credstore
 
-import "github.com/wifiprovd/wifiprovd/internal/wifi"
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
 
 // Country returns the country that a phone has named since the last Erase; empty: none
 // has.
@@ -19,4 +25,28 @@ func (s *Store) SetCountry(country wifi.Country) error {
 		c.country = country
 		return changed, nil
 	})
+}
+
+// ReadCountry returns what Country would of the store in dir, and changes nothing there. A store
+// that is not there yet, or is corrupt, has no country.
+func ReadCountry(dir string) (wifi.Country, error) {
+	d := disk{dir: filepath.Clean(dir), uid: uint32(os.Geteuid())}
+	err := d.checkDir()
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	data, err := d.readFile()
+	if err != nil || data == nil {
+		return "", err
+	}
+	defer clear(data)
+	c, err := decode(data)
+	defer c.wipe()
+	if errors.Is(err, ErrNewer) {
+		return "", d.refuseNewer(err)
+	}
+	return c.country, nil
 }

@@ -103,6 +103,7 @@ var checks = []struct {
 	{"adapter", (*visit).adapter, true},
 	{"advertising", (*visit).advertising, true},
 	{"wpa_supplicant", (*visit).supplicant, true},
+	{"radios", radios, true},
 	{"interface", (*visit).wifiInterface, true},
 	{"country", (*visit).country, false},
 	{"managers", (*visit).managers, true},

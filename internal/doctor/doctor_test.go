@@ -12,6 +12,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/radio"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -127,6 +128,21 @@ var changes = []struct {
 	{"no wpa_supplicant", "wpa_supplicant", gone(wpa), Wrong, "is not running", "systemctl enable --now wpa_supplicant"},
 	{"no interface", "interface", func(w *world) { w.config += "wifi:\n  interface: wlan7\n" }, Wrong, "no interface wlan7", "wifi.interface"},
 	{"no Wi-Fi interface", "interface", func(w *world) { w.config += "wifi:\n  interface: eth0\n"; w.file("/sys/class/net/eth0/mtu", "1500") }, Wrong, "no Wi-Fi", "iw dev"},
+	{"nothing unblocked", "radios", func(*world) {}, OK, "nothing had to be", ""},
+	{"unblocked", "radios", func(w *world) {
+		w.file(radio.Report, "Bluetooth (hci0) is unblocked\nWi-Fi (phy0) is unblocked: the country is DE, says a phone\n")
+	},
+		OK, "Bluetooth (hci0) is unblocked; Wi-Fi (phy0) is unblocked: the country is DE, says a phone", ""},
+	{"radio.unblock: false", "radios", func(w *world) { w.config += "radio:\n  unblock: false\n" }, OK, "radio.unblock is false", ""},
+	{"the radios' unit has failed", "radios", func(w *world) { w.units[radioUnitName]["ActiveState"] = "failed" }, Wrong, "has failed", "journalctl -u wifiprovd-radio"},
+	{"the radios' unit has not run", "radios", func(w *world) { w.units[radioUnitName]["ActiveState"] = "inactive" }, Wrong, "has not run", "systemctl start"},
+	{"no unit for the radios", "radios", func(w *world) { delete(w.units, radioUnitName) }, Wrong, "is not installed", "make install"},
+	{"Wi-Fi blocked, no country", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n"), Wrong, "by software", "wifi.country in"},
+	{"Wi-Fi blocked under NetworkManager", "interface", func(w *world) {
+		managed("auto")(w)
+		w.file("/proc/cmdline", "cfg80211.ieee80211_regdom=DE\n")
+		w.file("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n")
+	}, Wrong, "by software", "nmcli radio wifi on"},
 	{"Wi-Fi blocked", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/soft", "1\n"), Wrong, "by software", "rfkill unblock wifi"},
 	{"Wi-Fi switched off", "interface", fileSays("/sys/class/net/wlan0/phy80211/rfkill0/hard", "1\n"), Wrong, "hardware switch", "switch"},
 	{"no Wi-Fi", "interface", func(w *world) { w.ifaces = "" }, Wrong, "there is no Wi-Fi interface", "iw dev"},

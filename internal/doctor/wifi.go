@@ -50,7 +50,7 @@ func interfaceSetting(setting string, daemon control.Status) string {
 	return setting
 }
 
-func (v *visit) wifiInterface(context.Context) Result {
+func (v *visit) wifiInterface(ctx context.Context) Result {
 	name := v.iface
 	folder := "/sys/class/net/" + name
 	switch {
@@ -63,7 +63,7 @@ func (v *visit) wifiInterface(context.Context) Result {
 	}
 	switch how := v.blocked(folder + "/phy80211"); {
 	case how == "by software":
-		return wrong("rfkill unblock wifi", "%s is blocked %s", name, how)
+		return wrong(unblocking(ctx, v), "%s is blocked %s", name, how)
 	case how != "":
 		return wrong("flip the switch", "%s is blocked %s", name, how)
 	case v.daemonErr == nil && !v.up(folder): // wpa_supplicant brings up an interface that it is given

@@ -45,7 +45,7 @@ func healthy(t *testing.T) *world {
 		machine: Machine{Root: root, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Config: filepath.Join(root, "wifiprovd.yaml")},
 		config:  "store:\n  dir: " + root + "/store\n",
 		names:   map[string]bool{systemd: true, bluez: true, wpa: true, networkd: true},
-		units: map[string]properties{unitName: {
+		units: map[string]properties{radioUnitName: {"LoadState": "loaded", "ActiveState": "active"}, unitName: {
 			"LoadState": "loaded", "ActiveState": "active", "SubState": "running", "UnitFileState": "enabled", "ExecMainStatus": int32(0)}},
 		adapter: map[string]properties{
 			adapterInterface: {"Powered": true, "Address": "00:AA:01:00:00:00"},
@@ -136,7 +136,7 @@ func (w *world) start() {
 }
 
 func unitPath(name string) dbus.ObjectPath {
-	return dbus.ObjectPath("/unit/" + strings.NewReplacer(".", "_", "@", "_").Replace(name))
+	return dbus.ObjectPath("/unit/" + strings.NewReplacer(".", "_", "@", "_", "-", "_").Replace(name))
 }
 
 func (w *world) startSystemd(conn *dbus.Conn) {

@@ -1,4 +1,4 @@
-// Package rfkill reads whether the kernel lets a radio send.
+// Package rfkill reads whether the kernel lets a radio send, and asks it to.
 package rfkill
 
 import (

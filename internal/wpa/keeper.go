@@ -95,13 +95,16 @@ func (k direct) ours(_ context.Context, a *attempt, now connection) bool {
 	return now.network == a.network
 }
 
-func (k direct) keep(ctx context.Context, a *attempt, p plan) {
+func (k direct) keep(ctx context.Context, a *attempt, p plan) { k.unpin(ctx, a.network, p) }
+
+// unpin lets a network move to access points other than the one that it was tried with.
+func (j *join) unpin(ctx context.Context, network dbus.ObjectPath, p plan) {
 	if p.bssid == "" {
 		return
 	}
 	any := map[string]dbus.Variant{"bssid": dbus.MakeVariant("any")}
-	if err := k.dev.supplicant.Set(ctx, a.network, netIface, "Properties", any); err != nil {
-		k.cfg.Log.Warn("the network cannot move to its other access points", "err", msgbus.Plain(err))
+	if err := j.dev.supplicant.Set(ctx, network, netIface, "Properties", any); err != nil {
+		j.cfg.Log.Warn("the network cannot move to its other access points", "err", msgbus.Plain(err))
 	}
 }
 

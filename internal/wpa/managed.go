@@ -127,10 +127,15 @@ func (k *managed) ours(ctx context.Context, _ *attempt, _ connection) bool {
 	return k.trial.Active == k.manager.Look(ctx).Active
 }
 
-func (k *managed) keep(ctx context.Context, _ *attempt, _ plan) {
+func (k *managed) keep(ctx context.Context, _ *attempt, p plan) {
 	k.turn.kept, k.turn.before = k.target.ID, nm.Device{}
 	if err := k.manager.Keep(ctx, k.trial, k.profile); err != nil {
 		k.cfg.Log.Warn("NetworkManager does not keep the network; it is joined anew when it is lost", "err", msgbus.Plain(err))
+	}
+	// The profile that is kept names no access point, but the connection that stands has it
+	// from the trial.
+	if now, err := k.dev.connection(ctx); err == nil {
+		k.unpin(ctx, now.network, p)
 	}
 }
 

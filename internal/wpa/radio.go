@@ -36,7 +36,7 @@ func (c *Client) radioProblem() string {
 	case hard:
 		return "Wi-Fi is blocked by a hardware switch (rfkill); switch it on"
 	case soft:
-		return "Wi-Fi is blocked by rfkill; set wifi.country, then unblock it with: rfkill unblock wifi"
+		return "Wi-Fi is blocked by rfkill; have a phone name the country, or run: rfkill unblock wifi"
 	}
 	return ""
 }

@@ -239,7 +239,7 @@ func (s scanner) scan(ctx context.Context, args map[string]dbus.Variant) (done b
 	}
 	// Another scan is running: wpa_supplicant's own, which nobody needs, or one
 	// left over from a wpa_supplicant that was killed.
-	s.c.cfg.Log.Debug("the radio is busy; scanning again soon", "err", err)
+	s.c.cfg.Log.Debug("the radio is busy; scanning again soon", "refused", err != nil)
 	last := s.lastScan(ctx)
 	if err != nil {
 		_, _ = s.dev.call(ctx, "AbortScan", nil)

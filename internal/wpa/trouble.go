@@ -164,6 +164,9 @@ func (o *owner) ping() {
 func (c *Client) explain(err error) string {
 	switch name := msgbus.ErrorName(err); {
 	case name == errIfaceUnknown:
+		if why := c.radioProblem(); why != "" {
+			return why
+		}
 		return fmt.Sprintf("NetworkManager has not given %s to wpa_supplicant; if it uses iwd, which tells nobody why a network was not joined, set wifi.backend=wpa_supplicant in NetworkManager.conf", c.view.Load().iface())
 	case name == errUnknown || name == errIfaceExists:
 		if why := c.radioProblem(); why != "" {

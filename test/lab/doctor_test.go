@@ -46,7 +46,7 @@ func TestDoctorHealthy(t *testing.T) {
 			t.Errorf("a gateway that is well: %+v", r)
 		}
 	}
-	if code != 0 || len(results) != 12 {
+	if code != 0 || len(results) != 13 {
 		t.Errorf("doctor ends with %d and has %d checks", code, len(results))
 	}
 	code, results = examined(t, "runuser", "-u", "nobody", "--")

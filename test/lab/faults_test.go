@@ -57,6 +57,7 @@ var faultHome = AP{SSID: "faults", Security: wifi.WPA2PSK, Passphrase: "faults p
 // the daemon is the same process unless the fault is its end; and it holds no more than before.
 func TestFaults(t *testing.T) {
 	all := slices.Concat(systemFaults, bluetoothFaults, wifiFaults, apFaults)
+	withoutManager(t)
 	for _, state := range []central.Status{connected, connecting, idle} {
 		t.Run(state.String(), func(t *testing.T) {
 			g := start(t, situation{aps: []AP{faultHome}, config: map[string]string{"wifi.connect_timeout": "3m", "wifi.backend": "wpa_supplicant"}})

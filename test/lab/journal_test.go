@@ -95,7 +95,7 @@ var followed = sync.OnceValues(follow)
 
 func follow() (*journal, error) {
 	cmd := exec.Command("journalctl", "--boot", "--follow", "--lines=all", "--output=json", "--all",
-		"_SYSTEMD_UNIT=wifiprovd.service", "+", "UNIT=wifiprovd.service", "+", "SYSLOG_IDENTIFIER=lab")
+		"_SYSTEMD_UNIT=wifiprovd.service", "+", "_SYSTEMD_UNIT="+radioUnit, "+", "UNIT=wifiprovd.service", "+", "SYSLOG_IDENTIFIER=lab")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

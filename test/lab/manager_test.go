@@ -48,6 +48,7 @@ func (m *managerState) useAlways(t testing.TB) {
 	if !m.on {
 		m.begin(t)
 	}
+	m.ready(t)
 }
 
 func (m *managerState) begin(t testing.TB) {
@@ -77,6 +78,12 @@ func (m *managerState) manage(t testing.TB) {
 	}
 	run(t, "networkctl", "reload")
 	systemctl(t, "start", managerd)
+	m.ready(t)
+}
+
+// ready waits until NetworkManager can use the radio: up to 10 s after wpa_supplicant was restarted.
+func (m *managerState) ready(t testing.TB) {
+	t.Helper()
 	waitFor(t, "NetworkManager's radio", patience, func() error {
 		state, err := try("nmcli", "-g", "GENERAL.STATE", "device", "show", wlan)
 		if err == nil && (strings.HasPrefix(state, "10 ") || strings.HasPrefix(state, "20 ")) {

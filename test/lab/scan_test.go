@@ -167,6 +167,7 @@ func (r *rawATT) listsBoth(twins, open string) {
 // TestPhoneBeforeWifi: the phone connects before Wi-Fi can be used. The scan ahead that a phone
 // causes runs as soon as Wi-Fi can be used, so that CONNECT need not scan.
 func TestPhoneBeforeWifi(t *testing.T) {
+	withoutManager(t) // it sets the interface up again
 	g := start(t, situation{config: map[string]string{"bluetooth.security": "none"}})
 	g.event("wifi-usable")
 	t.Cleanup(func() { run(t, "ip", "link", "set", wlan, "up") })
