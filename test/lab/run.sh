@@ -107,6 +107,9 @@ overlay() {
 	cp -r "$here/machine/." "$dir"
 	make -s -C "$top" install DESTDIR="$dir" GOARCH="$arch" >&2
 	ln -sf /usr/lib/systemd/system/wifiprovd.service "$wants/"
+	# Most tests are without NetworkManager: as on such a gateway, the owner has put these there.
+	install -D -m 0644 "$top/packaging/systemd/80-wifiprovd-wlan0.network" -t "$dir/usr/lib/systemd/network"
+	install -D -m 0644 "$top/packaging/networkmanager/wifiprovd.conf" -t "$dir/usr/lib/NetworkManager/conf.d"
 	(
 		cd "$top"
 		export CGO_ENABLED=0 GOARCH=$arch

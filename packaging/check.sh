@@ -1,0 +1,55 @@
+#!/bin/bash
+# Tests the packages, as far as that needs no machine: two builds of the tree in two folders are the same bytes, lintian finds
+# nothing, what is installed is what should be, and the programs for other architectures start (in qemu's user mode).
+#
+# Usage: check.sh     GO and NFPM as for packages.sh
+set -euo pipefail
+top=$(realpath "$(dirname "$0")/..")
+cd "$top"
+# shellcheck source=/dev/null
+. test/lab/lib.sh
+need git=git lintian=lintian gpg=gpg dpkg-scanpackages=dpkg-dev qemu-arm-static=qemu-user-static
+: "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || echo 1700000000)}"
+export SOURCE_DATE_EPOCH
+version=0.0.1
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+fail() { echo "packages: $*" >&2; exit 1; }
+
+# The tree somewhere else, without git.
+mkdir "$tmp/elsewhere" "$tmp/again"
+git ls-files -z -co --exclude-standard | while IFS= read -r -d '' file; do [ ! -e "$file" ] || printf '%s\0' "$file"; done |
+	tar -c --null -T - | tar -x -C "$tmp/elsewhere"
+packaging/packages.sh "$tmp/packages" "$version" armhf arm64 amd64 >"$tmp/log" 2>&1 || { cat "$tmp/log"; fail "they cannot be built"; }
+"$tmp/elsewhere/packaging/packages.sh" "$tmp/again" "$version" amd64 >"$tmp/log" 2>&1 || { cat "$tmp/log"; fail "not without git"; }
+for file in "$tmp/again"/*; do
+	case $file in */SHA256SUMS) continue ;; esac
+	cmp "$file" "$tmp/packages/${file##*/}" || fail "two builds differ"
+done
+(cd "$tmp/packages" && sha256sum --quiet -c SHA256SUMS)
+count=$(grep -c . "$tmp/packages/SHA256SUMS")
+[ "$count" = 9 ] || fail "$count files in SHA256SUMS, not 9"
+
+lintian --allow-root --fail-on error,warning "$tmp/packages"/*.deb >"$tmp/lintian" 2>&1 || { cat "$tmp/lintian"; fail "lintian complains"; }
+
+# What a package must not bring: whatever takes the interface from another, and a conffile, about which dpkg could ask.
+dpkg-deb -c "$tmp/packages/wifiprovd_${version}_amd64.deb" >"$tmp/list"
+if grep -E '/NetworkManager/|\.network$' "$tmp/list" | grep -v /examples/; then fail "it takes the interface from others"; fi
+grep -q ' ./etc/wifiprovd/wifiprovd.yaml.d/$' "$tmp/list" || fail "no folder for makers"
+dpkg-deb --ctrl-tarfile "$tmp/packages/wifiprovd_${version}_amd64.deb" | tar -x -C "$tmp" ./conffiles
+if grep -q . "$tmp/conffiles"; then fail "it has conffiles"; fi
+
+# starts QEMU ARCH: the programs of a package run, and say their version; the shipped files of the configuration are valid.
+starts() {
+	local root=$tmp/$2 status=0
+	dpkg-deb -x "$tmp/packages/wifiprovd_${version}_$2.deb" "$root"
+	[ "$("$1" "$root/usr/sbin/wifiprovd" -version)" = "wifiprovd $version" ] || fail "$2: -version"
+	"$1" "$root/usr/bin/wifiprovctl" version | grep -qF "$version" || fail "$2: wifiprovctl version"
+	for file in empty wifiprovd; do "$1" "$root/usr/sbin/wifiprovd" -check -config "$root/usr/share/wifiprovd/$file.yaml" >/dev/null; done
+	"$1" "$root/usr/bin/wifiprovctl" doctor --timeout 10s --json >"$tmp/doctor" 2>/dev/null || status=$?
+	if [ "$status" -gt 1 ] || ! grep -q '"check"' "$tmp/doctor"; then fail "$2: doctor ends with $status: $(cat "$tmp/doctor")"; fi
+}
+starts qemu-aarch64-static arm64
+starts qemu-arm-static armhf
+
+echo "packages: reproducible, clean, and they start"
