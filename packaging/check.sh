@@ -52,4 +52,27 @@ starts() {
 starts qemu-aarch64-static arm64
 starts qemu-arm-static armhf
 
-echo "packages: reproducible, clean, and they start"
+# The repository, as apt sees it: signed by the key it is told of, and by no other. apt has folders of its own.
+GNUPGHOME=$tmp/gnupg
+export GNUPGHOME
+mkdir -m 700 "$GNUPGHOME"
+trap 'gpgconf --kill all || true; rm -rf "$tmp"' EXIT
+for name in maker stranger; do
+	gpg --batch --quiet --passphrase '' --quick-generate-key "$name <$name@example.invalid>" ed25519 sign never 2>/dev/null
+done
+packaging/repo.sh "$tmp/repo" maker@example.invalid "$tmp/packages" >/dev/null
+gpg --batch --quiet --export stranger@example.invalid >"$tmp/stranger.gpg"
+mkdir -p "$tmp/apt/lists/partial" "$tmp/apt/cache/archives/partial"
+touch "$tmp/apt/status"
+apt_with() {
+	echo "deb [arch=armhf signed-by=$1] file:$tmp/repo stable main" >"$tmp/apt/sources.list"
+	shift
+	apt-get -o Dir::Etc::SourceList="$tmp/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$tmp/apt/lists" \
+		-o Dir::State::Status="$tmp/apt/status" -o Dir::Cache="$tmp/apt/cache" -o APT::Architecture=armhf -o APT::Architectures::=armhf \
+		-o APT::Sandbox::User="$(id -un)" -o APT::Update::Error-Mode=any "$@" 2>&1
+}
+if apt_with "$tmp/stranger.gpg" update >"$tmp/log"; then fail "apt takes what a stranger has not signed"; fi
+apt_with "$tmp/repo/wifiprovd.gpg" update >"$tmp/log" || { cat "$tmp/log"; fail "apt does not take the repository"; }
+apt_with "$tmp/repo/wifiprovd.gpg" -qq --print-uris download wifiprovd | grep -q "wifiprovd_${version}_armhf.deb" || fail "apt does not find the package"
+
+echo "packages: reproducible, clean, they start, and apt takes them"
