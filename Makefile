@@ -40,8 +40,6 @@ FUZZTIME ?= 10m
 N ?= 50
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# Newer ones need modules that are not everywhere to be had.
-NFPM := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 out := build/$(GOARCH)
@@ -100,7 +98,7 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'
 
 packages: ## .deb, .rpm, tarball, SBOM and SHA256SUMS of RELEASE in build/packages (ARCHS="amd64 arm64 armhf")
-	GO='$(GO)' NFPM='$(NFPM)' packaging/packages.sh build/packages '$(RELEASE)' $(ARCHS)
+	GO='$(GO)' packaging/packages.sh build/packages '$(RELEASE)' $(ARCHS)
 
 repo: ## the files of an apt repository from build/packages in DIR, signed with the GnuPG key KEY
 	packaging/repo.sh '$(DIR)' '$(KEY)' build/packages
@@ -123,7 +121,7 @@ test-unit: ## unit tests with the race detector, fuzz corpora, tests on a privat
 	CGO_ENABLED=1 $(GO) test -race ./...
 
 test-packages: ## two builds of the packages are the same, lintian is content, the programs start (arm and arm64 by qemu)
-	GO='$(GO)' NFPM='$(NFPM)' packaging/check.sh
+	GO='$(GO)' packaging/check.sh
 
 fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
 	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \

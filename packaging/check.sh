@@ -2,7 +2,7 @@
 # Tests the packages, as far as that needs no machine: two builds of the tree in two folders are the same bytes, lintian finds
 # nothing, what is installed is what should be, and the programs for other architectures start (in qemu's user mode).
 #
-# Usage: check.sh     GO and NFPM as for packages.sh
+# Usage: check.sh     GO as for packages.sh
 set -euo pipefail
 top=$(realpath "$(dirname "$0")/..")
 cd "$top"

@@ -4,8 +4,7 @@
 # Usage: packages.sh OUT VERSION ARCH ...     ARCH is amd64, arm64 or armhf
 #
 # The same tree gives the same bytes, wherever it lies: all times are SOURCE_DATE_EPOCH, by default the last commit's.
-#   GO    the go command
-#   NFPM  nfpm, for "go run"
+# GO is the go command.
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")/.."
 export LC_ALL=C TZ=UTC
@@ -13,7 +12,9 @@ umask 022
 
 out=$1 version=$2
 shift 2
-: "${GO:=go}" "${NFPM:?}"
+: "${GO:=$(command -v go || echo /usr/local/go/bin/go)}"
+# Newer ones need modules that are not everywhere to be had.
+nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)}"
 export SOURCE_DATE_EPOCH
 date=@$SOURCE_DATE_EPOCH
@@ -84,17 +85,17 @@ contents() {
 
 # pack ARCH: all packages of an architecture.
 pack() {
-	local arch=$1 dir=$work/$1 nfpm=$1 format
+	local arch=$1 dir=$work/$1 named=$1 format
 	stage "$dir" "$arch"
-	if [ "$arch" = armhf ]; then nfpm=arm6; fi # which nfpm calls armhf
+	if [ "$arch" = armhf ]; then named=arm6; fi # which nfpm calls armhf
 	{
-		sed -e "s/@ARCH@/$nfpm/" -e "s/@VERSION@/$version/" -e "s/@DATE@/$(date -u -d "$date" +%FT%TZ)/" packaging/nfpm.yaml
+		sed -e "s/@ARCH@/$named/" -e "s/@VERSION@/$version/" -e "s/@DATE@/$(date -u -d "$date" +%FT%TZ)/" packaging/nfpm.yaml
 		contents "$dir"
 	} >"$work/$arch.rpm.yaml"
 	grep -v '^license:' "$work/$arch.rpm.yaml" >"$work/$arch.deb.yaml" # no field of a .deb
 	for format in deb rpm; do
 		[ "$arch/$format" != armhf/rpm ] || continue
-		"$GO" run "$NFPM" package --config "$work/$arch.$format.yaml" --packager "$format" --target "$out" >&2
+		"$GO" run "$nfpm" package --config "$work/$arch.$format.yaml" --packager "$format" --target "$out" >&2
 	done
 	tar -C "$dir" --sort=name --mtime="$date" --owner=0 --group=0 --numeric-owner --format=gnu -c . |
 		gzipped >"$out/wifiprovd_${version}_linux_$arch.tar.gz"
