@@ -47,7 +47,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install install-only uninstall packages repo test test-unit test-packages fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
+.PHONY: help build install install-only uninstall packages repo test test-unit test-packages test-lab-packages fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -105,13 +105,17 @@ repo: ## the files of an apt repository from build/packages in DIR, signed with 
 
 test: build ## everything: lint, unit tests, and the lab on bookworm and on trixie (SUITE=bookworm|trixie|sid: on that one)
 	$(MAKE) -j3 checks $(suites:%=image-%)
-	$(MAKE) -k -j2 $(suites:%=lab-%) || { test/lab/failed.sh $(suites:%=%-$(ARCH)); exit 1; }
+	$(MAKE) -k -j2 $(suites:%=lab-%) $(if $(RUN),,$(suites:%=packages-%)) || \
+		{ test/lab/failed.sh $(suites:%=%-$(ARCH)) $(suites:%=packages-%-$(ARCH)); exit 1; }
 
 checks:
 	$(MAKE) -j1 lint test-unit test-packages
 
 image-%:
 	nice test/lab/image.sh $* $(ARCH) >/dev/null
+
+packages-%:
+	+GO='$(GO)' test/lab/packages.sh $* $(ARCH) 2>&1 | sed -u 's/^/packages, $*: /'
 
 lab-%:
 	+RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
@@ -145,6 +149,9 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 
 test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie|sid ARCH=amd64|arm64 RUN=regexp)
 	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
+
+test-lab-packages: ## installs the packages in a machine, upgrades, downgrades, purges them (SUITE ARCH; arm64 only installs and provisions)
+	GO='$(GO)' RUN='$(RUN)' test/lab/packages.sh $(SUITE) $(ARCH)
 
 faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)
 	test/lab/faults.sh $(SUITE) $(ARCH)

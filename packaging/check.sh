@@ -52,6 +52,33 @@ starts() {
 starts qemu-aarch64-static arm64
 starts qemu-arm-static armhf
 
+# The recipes for images: what they list, or install, is what make install-only installs; versions and checksums are right.
+# Where bitbake and Buildroot would put in their variables, this does.
+make -s build out="$tmp/bin"
+make -s install-only out="$tmp/bin" DESTDIR="$tmp/installed"
+files() { (cd "$1" && { find . -type f -o -type d -empty; } | sort); }
+recipe=$(echo packaging/yocto/meta-wifiprovd/recipes-connectivity/wifiprovd/wifiprovd_*.bb)
+sed -n '/^FILES:/,/^"$/p' "$recipe" | sed -nE -e 's#\$\{bindir}#/usr/bin#; s#\$\{sbindir}#/usr/sbin#; s#\$\{sysconfdir}#/etc#; s#\$\{mandir}#/usr/share/man#' \
+	-e 's#\$\{docdir}#/usr/share/doc#; s#\$\{datadir}#/usr/share#; s#\$\{nonarch_libdir}#/usr/lib#; s#\$\{systemd_system_unitdir}#/usr/lib/systemd/system#' \
+	-e 's#^ +(/[^ ]*) \\$#.\1#p' | sort >"$tmp/listed"
+files "$tmp/installed" | diff "$tmp/listed" - || fail "the recipe for Yocto lists other files (<) than are installed (>)"
+grep -qF "LICENSE;md5=$(md5sum LICENSE | cut -d' ' -f1)" "$recipe" || fail "Yocto: LIC_FILES_CHKSUM"
+
+mkdir "$tmp/buildroot"
+cp -r packaging Makefile cmd internal configs examples go.mod "$tmp/buildroot"
+cp -r "$tmp/bin" "$tmp/buildroot/bin"
+mk=packaging/buildroot/package/wifiprovd/wifiprovd.mk
+make -s -f - "$tmp/buildroot/.installed" TARGET_DIR="$tmp/target" <<-EOF # as Buildroot calls it: by a stamp in the folder
+	golang-package =
+	include $mk
+	%/.installed: ; \$(WIFIPROVD_INSTALL_TARGET_CMDS)
+EOF
+diff <(files "$tmp/installed") <(files "$tmp/target") || fail "Buildroot installs other files (>)"
+grep -qF "$(sha256sum LICENSE | cut -d' ' -f1)  LICENSE" "${mk%.mk}.hash" || fail "Buildroot: the checksum of LICENSE"
+release=$(sed -n 's/^RELEASE ?= //p' Makefile)
+grep -qxF "WIFIPROVD_VERSION = $release" "$mk" || fail "Buildroot's recipe is not of $release"
+[ "${recipe##*_}" = "$release.bb" ] || fail "the recipe for Yocto is not of $release"
+
 # The repository, as apt sees it: signed by the key it is told of, and by no other. apt has folders of its own.
 GNUPGHOME=$tmp/gnupg
 export GNUPGHOME
