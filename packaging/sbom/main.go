@@ -58,13 +58,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: sbom VERSION PROGRAM ...")
 		os.Exit(2)
 	}
-	if err := print(os.Args[1], os.Args[2:]); err != nil {
+	if err := write(os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-func print(version string, programs []string) error {
+func write(version string, programs []string) error {
 	main, linked, err := read(version, programs)
 	if err != nil {
 		return err

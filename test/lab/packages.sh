@@ -45,4 +45,5 @@ echo '# 0.6' | tee -a "$tmp/tree/usr/share/wifiprovd/empty.yaml" >>"$tmp/tree/us
 pack newer
 
 export LAB_PACKAGES=$tmp/debs LAB_OUT=${LAB_OUT:-$top/build/lab/packages-$suite-$arch}
+if [ "$arch" != amd64 ]; then RUN=${RUN:-^TestPackagesNew}; fi
 RUN=${RUN:-^TestPackages} "$here/run.sh" "$suite" "$arch"

@@ -3,7 +3,7 @@
 #
 # Usage: [RUN=regexp] run.sh SUITE [ARCH] [-- COMMAND ...]
 #
-# SUITE is bookworm, trixie or sid; ARCH is amd64 (default) or arm64, which has no Bluetooth. RUN selects tests by name. COMMAND runs in the
+# SUITE is bookworm, trixie or sid; ARCH is amd64 (default) or arm64, whose Bluetooth is on serial lines. RUN selects tests by name. COMMAND runs in the
 # machine in place of the tests, with the radios and the neighbours up. The exit status is that of the tests.
 # build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
 #   LAB_OUT       another folder for that
@@ -39,7 +39,6 @@ amd64)
 	qemu=(qemu-system-x86_64 -cpu Nehalem) console=ttyS0 deadline=${LAB_DEADLINE:-3600}
 	;;
 arm64) # a Raspberry Pi 4's core
-	say "Debian's arm64 kernel has no virtual Bluetooth (hci_vhci): only what does without can run here"
 	need qemu-system-aarch64=qemu-system-arm
 	qemu=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 deadline=${LAB_DEADLINE:-3600}
 	;;
