@@ -14,11 +14,11 @@ mandir ?= $(prefix)/share/man
 completiondir ?= $(prefix)/share/bash-completion/completions
 unitdir ?= $(prefix)/lib/systemd/system
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
-networkdir ?= $(prefix)/lib/systemd/network
 catalogdir ?= $(prefix)/lib/systemd/catalog
 dbusconfdir ?= $(prefix)/share/dbus-1/system.d
 dbusinterfacedir ?= $(prefix)/share/dbus-1/interfaces
-nmconfdir ?= $(prefix)/lib/NetworkManager/conf.d
+datadir ?= $(prefix)/share/wifiprovd
+docdir ?= $(prefix)/share/doc/wifiprovd
 bluetoothd ?= /usr/libexec/bluetooth/bluetoothd
 DESTDIR ?=
 
@@ -28,6 +28,9 @@ GO ?= $(or $(shell command -v go),/usr/local/go/bin/go)
 # What is built, and what the lab boots.
 GOARCH ?= $(shell $(GO) env GOARCH)
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# The version of the packages: the release that is next, or that was made from this tree.
+RELEASE ?= 0.5.0
+ARCHS ?= amd64 arm64 armhf
 SUITE ?= trixie
 ARCH ?= amd64
 RUN ?=
@@ -44,7 +47,7 @@ programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
 
-.PHONY: help build install uninstall test test-unit fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
+.PHONY: help build install install-only uninstall packages repo test test-unit test-packages test-lab-packages fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -54,7 +57,9 @@ build: $(programs) ## both programs, static and stripped, in build/GOARCH (GOARC
 $(out)/%: $(sources)
 	CGO_ENABLED=0 GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$*
 
-install: build ## install under DESTDIR; as root
+install: build install-only ## build, then install under DESTDIR; as root
+
+install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0755 $(out)/wifiprovd '$(DESTDIR)$(sbindir)/wifiprovd'
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
 	for unit in wifiprovd wifiprovd-radio; do install -D -m 0644 packaging/systemd/$$unit.service "$(DESTDIR)$(unitdir)/$$unit.service"; \
@@ -65,14 +70,16 @@ install: build ## install under DESTDIR; as root
 	sed -i 's#^ExecStart=/usr/libexec/bluetooth/bluetoothd#ExecStart=$(bluetoothd)#' '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
 	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
 	install -D -m 0644 packaging/systemd/wifiprovd.tmpfiles '$(DESTDIR)$(tmpfilesdir)/wifiprovd.conf'
-	install -D -m 0644 packaging/systemd/80-wifiprovd-wlan0.network '$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network'
-	install -D -m 0644 packaging/networkmanager/wifiprovd.conf '$(DESTDIR)$(nmconfdir)/wifiprovd.conf'
 	install -D -m 0644 packaging/dbus/io.github.wifiprovd1.conf '$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf'
 	install -D -m 0644 internal/control/io.github.wifiprovd1.xml '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml'
 	install -D -m 0644 packaging/completion/wifiprovctl.bash '$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do install -D -m 0644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
+	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples' packaging/systemd/80-wifiprovd-wlan0.network packaging/networkmanager/wifiprovd.conf
+	install -D -m 0755 -t '$(DESTDIR)$(docdir)/examples' examples/*
+	install -D -m 0644 -t '$(DESTDIR)$(datadir)' configs/wifiprovd.yaml packaging/empty.yaml
+	install -d -m 0755 '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml.d'
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
-		install -D -m 0644 configs/wifiprovd.yaml '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml'
+		install -m 0644 packaging/empty.yaml '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml'
 	[ -n '$(DESTDIR)' ] || { systemd-tmpfiles --create wifiprovd.conf; systemctl daemon-reload; systemctl reload dbus; journalctl --update-catalog; \
 		echo 'Installed. To start now and at every boot: systemctl restart bluetooth && systemctl enable --now wifiprovd'; }
 
@@ -84,21 +91,31 @@ uninstall: ## remove what install put there, but neither the configuration nor t
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/50-wifiprovd.conf' \
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf' \
 		'$(DESTDIR)$(unitdir)/wpa_supplicant.service.d/50-wifiprovd.conf' \
-		'$(DESTDIR)$(networkdir)/80-wifiprovd-wlan0.network' '$(DESTDIR)$(nmconfdir)/wifiprovd.conf' \
 		'$(DESTDIR)$(completiondir)/wifiprovctl' '$(DESTDIR)$(tmpfilesdir)/wifiprovd.conf'
+	rm -rf '$(DESTDIR)$(datadir)' '$(DESTDIR)$(docdir)'
 	for page in packaging/man/*.[158]; do rm -f "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	[ -n '$(DESTDIR)' ] || { systemctl daemon-reload; journalctl --update-catalog; }
 	@echo 'Left in place: $(sysconfdir)/wifiprovd and /var/lib/wifiprovd'
 
+packages: ## .deb, .rpm, tarball, SBOM and SHA256SUMS of RELEASE in build/packages (ARCHS="amd64 arm64 armhf")
+	GO='$(GO)' packaging/packages.sh build/packages '$(RELEASE)' $(ARCHS)
+
+repo: ## the files of an apt repository from build/packages in DIR, signed with the GnuPG key KEY
+	packaging/repo.sh '$(DIR)' '$(KEY)' build/packages
+
 test: build ## everything: lint, unit tests, and the lab on bookworm and on trixie (SUITE=bookworm|trixie|sid: on that one)
 	$(MAKE) -j3 checks $(suites:%=image-%)
-	$(MAKE) -k -j2 $(suites:%=lab-%) || { test/lab/failed.sh $(suites:%=%-$(ARCH)); exit 1; }
+	$(MAKE) -k -j2 $(suites:%=lab-%) $(if $(RUN),,$(suites:%=packages-%)) || \
+		{ test/lab/failed.sh $(suites:%=%-$(ARCH)) $(suites:%=packages-%-$(ARCH)); exit 1; }
 
 checks:
-	$(MAKE) -j1 lint test-unit
+	$(MAKE) -j1 lint test-unit test-packages
 
 image-%:
 	nice test/lab/image.sh $* $(ARCH) >/dev/null
+
+packages-%:
+	+GO='$(GO)' test/lab/packages.sh $* $(ARCH) 2>&1 | sed -u 's/^/packages, $*: /'
 
 lab-%:
 	+RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
@@ -106,6 +123,9 @@ lab-%:
 test-unit: ## unit tests with the race detector, fuzz corpora, tests on a private message bus
 	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon busctl=systemd /usr/lib/python3/dist-packages/dbus=python3-dbus /usr/lib/python3/dist-packages/gi=python3-gi
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+test-packages: ## two builds of the packages are the same, lintian is content, the programs start (arm and arm64 by qemu)
+	GO='$(GO)' packaging/check.sh
 
 fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
 	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \
@@ -116,7 +136,7 @@ fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to
 
 lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 	@$(need) git=git shellcheck=shellcheck
-	@unformatted=$$($(dir $(GO))gofmt -l cmd internal test); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
+	@unformatted=$$($(dir $(GO))gofmt -l cmd internal packaging test); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	$(GO) vet -tags lab ./... # the tag adds files and replaces none
 	$(GO) run $(STATICCHECK) -tags lab ./...
 	git grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' -- ':!Makefile' ':!*.md' | xargs shellcheck
@@ -129,6 +149,9 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
 
 test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie|sid ARCH=amd64|arm64 RUN=regexp)
 	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
+
+test-lab-packages: ## installs the packages in a machine, upgrades, downgrades, purges them (SUITE ARCH; arm64 only installs and provisions)
+	GO='$(GO)' RUN='$(RUN)' test/lab/packages.sh $(SUITE) $(ARCH)
 
 faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)
 	test/lab/faults.sh $(SUITE) $(ARCH)

@@ -8,6 +8,7 @@
 #   vmlinuz     Debian's kernel
 #   base.cpio   the root file system, as an initial RAM file system
 #   node.cpio   what Node.js adds to it: half as much again, and only some runs need it
+#   dpkg.cpio   what dpkg needs to install a package: Perl for the maintainer scripts, and the lists of what is installed
 # LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days. Those of other
 # versions of this script, which other working trees may be using, stay for as long.
 # Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
@@ -18,7 +19,7 @@ set -euo pipefail
 packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager,nodejs
 
 # Modules the lab loads. Their dependencies come along.
-modules=(mac80211_hwsim hci_vhci bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
+modules=(mac80211_hwsim hci_vhci hci_uart bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
 	virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
 
 # customise ROOT OUT TOOLS: turns a freshly installed ROOT into the image's files in OUT. TOOLS-objcopy is its objcopy.
@@ -27,7 +28,13 @@ customise() {
 	kernel=$(basename "$root"/usr/lib/modules/*)
 	cp "$root/boot/vmlinuz-$kernel" "$out/vmlinuz"
 	strip_modules "$root" "$kernel" "$3"
-	(cd "$root" && rm -rf boot/* var/cache/* var/lib/apt/lists var/lib/dpkg/info var/log/*)
+	(
+		cd "$root"
+		dpkg=(usr/bin/perl usr/lib/*/perl-base var/lib/dpkg/info)
+		rm -f var/lib/dpkg/info/*.md5sums
+		find "${dpkg[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/dpkg.cpio"
+		rm -rf boot/* var/cache/* var/lib/apt/lists var/lib/dpkg/info var/log/*
+	)
 	# What nothing here uses and each boot would unpack: a third of all.
 	(cd "$root" && rm -rf usr/bin/perl* usr/share/perl* usr/lib/*/perl* usr/lib/*/libperl* usr/lib/*/gconv usr/lib/udev/hwdb.* usr/share/zoneinfo)
 	echo gateway >"$root/etc/hostname"

@@ -3,7 +3,7 @@
 #
 # Usage: [RUN=regexp] run.sh SUITE [ARCH] [-- COMMAND ...]
 #
-# SUITE is bookworm, trixie or sid; ARCH is amd64 (default) or arm64, which has no Bluetooth. RUN selects tests by name. COMMAND runs in the
+# SUITE is bookworm, trixie or sid; ARCH is amd64 (default) or arm64, whose Bluetooth is on serial lines. RUN selects tests by name. COMMAND runs in the
 # machine in place of the tests, with the radios and the neighbours up. The exit status is that of the tests.
 # build/lab/SUITE-ARCH/ then holds console.txt, journal.txt, and whatever was written to /lab/out in the machine.
 #   LAB_OUT       another folder for that
@@ -11,6 +11,7 @@
 #   LAB_BACKEND   networkmanager: NetworkManager manages the interface in every test
 #   LAB_LONG      1: the long form of the attacks (make attack)
 #   LAB_SEED      the seed of what is random, which the tests that have one print; empty: another one each time
+#   LAB_PACKAGES  a folder with packages: they are in the machine, in /usr/lib/lab/packages, and this tree is not installed
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 3600)
 #   LAB_CACHE     where image.sh keeps its images, and this script what npm gave it
@@ -39,7 +40,6 @@ amd64)
 	qemu=(qemu-system-x86_64 -cpu Nehalem) console=ttyS0 deadline=${LAB_DEADLINE:-3600}
 	;;
 arm64) # a Raspberry Pi 4's core
-	say "Debian's arm64 kernel has no virtual Bluetooth (hci_vhci): only what does without can run here"
 	need qemu-system-aarch64=qemu-system-arm
 	qemu=(qemu-system-aarch64 -M virt -cpu cortex-a72) console=ttyAMA0 deadline=${LAB_DEADLINE:-3600}
 	;;
@@ -100,14 +100,27 @@ noble() {
 		@stoprocent debug ms node-gyp-build | tar -C "$dir/node_modules" -x
 }
 
+# installed FOLDER: this tree's wifiprovd. Most tests are without NetworkManager: as on such a gateway, its owner has put two
+# of the examples in place.
+installed() {
+	local dir=$1
+	make -s -C "$top" install DESTDIR="$dir" GOARCH="$arch" >&2
+	install -D -m 0644 "$top/packaging/systemd/80-wifiprovd-wlan0.network" -t "$dir/usr/lib/systemd/network"
+	install -D -m 0644 "$top/packaging/networkmanager/wifiprovd.conf" -t "$dir/usr/lib/NetworkManager/conf.d"
+}
+
 # overlay FOLDER COMMAND ...: fills the folder with what a run adds to the image. The kernel unpacks it over the
 # image, so it must not hold a folder where the image has a symbolic link (/lib, /bin, /sbin).
 overlay() {
 	local dir=$1 wants=$1/etc/systemd/system/multi-user.target.wants
 	shift
 	cp -r "$here/machine/." "$dir"
-	make -s -C "$top" install DESTDIR="$dir" GOARCH="$arch" >&2
-	ln -sf /usr/lib/systemd/system/wifiprovd.service "$wants/"
+	if [ -n "${LAB_PACKAGES:-}" ]; then
+		cp -r "$LAB_PACKAGES" "$dir/usr/lib/lab/packages"
+	else
+		installed "$dir"
+		ln -sf /usr/lib/systemd/system/wifiprovd.service "$wants/"
+	fi
 	(
 		cd "$top"
 		export CGO_ENABLED=0 GOARCH=$arch
@@ -145,6 +158,7 @@ if needs_node "$tmp/overlay" "$@"; then
 	noble "$tmp/overlay/usr/lib/lab/noble"
 	cat "$image/node.cpio" >>"$tmp/initrd"
 fi
+if [ -n "${LAB_PACKAGES:-}" ]; then cat "$image/dpkg.cpio" >>"$tmp/initrd"; fi
 (cd "$tmp/overlay" && find . -print0 | cpio --null -o -H newc --owner=0:0 --quiet) >>"$tmp/initrd"
 truncate -s 512M "$tmp/disk"
 
