@@ -13,6 +13,7 @@ sysconfdir ?= /etc
 mandir ?= $(prefix)/share/man
 completiondir ?= $(prefix)/share/bash-completion/completions
 unitdir ?= $(prefix)/lib/systemd/system
+udevdir ?= $(prefix)/lib/udev/rules.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 catalogdir ?= $(prefix)/lib/systemd/catalog
 dbusconfdir ?= $(prefix)/share/dbus-1/system.d
@@ -69,6 +70,7 @@ install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0644 packaging/systemd/bluetoothd.conf '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
 	sed -i 's#^ExecStart=/usr/libexec/bluetooth/bluetoothd#ExecStart=$(bluetoothd)#' '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
 	install -D -m 0644 packaging/systemd/wifiprovd.catalog '$(DESTDIR)$(catalogdir)/wifiprovd.catalog'
+	install -D -m 0644 packaging/systemd/wifiprovd-radio.rules '$(DESTDIR)$(udevdir)/90-wifiprovd-radio.rules'
 	install -D -m 0644 packaging/systemd/wifiprovd.tmpfiles '$(DESTDIR)$(tmpfilesdir)/wifiprovd.conf'
 	install -D -m 0644 packaging/dbus/io.github.wifiprovd1.conf '$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf'
 	install -D -m 0644 internal/control/io.github.wifiprovd1.xml '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml'
@@ -86,7 +88,7 @@ install-only: ## install what is in build/GOARCH, without building
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
 	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
-		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(unitdir)/wifiprovd-radio.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
+		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(unitdir)/wifiprovd-radio.service' '$(DESTDIR)$(udevdir)/90-wifiprovd-radio.rules' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
 		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/50-wifiprovd.conf' \
 		'$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf' \

@@ -1,7 +1,10 @@
 package radio
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -49,7 +52,28 @@ func (Linux) SetCountry(country wifi.Country) error {
 	return err
 }
 
+// ready returns an error that is os.ErrNotExist until cfg80211 is ready to be asked about its rules.
+// nl80211 is there before: NL80211_CMD_GET_REG then has Linux 6.12 stop for good (net/wireless/core.c,
+// cfg80211_init calls nl80211_init before regulatory_init; seen, a null pointer in nl80211_get_reg).
+func ready(root string) error {
+	const module = "/sys/module/cfg80211"
+	if _, err := os.Stat(root + module); err != nil {
+		return fmt.Errorf("look for cfg80211: %w", err)
+	}
+	state, err := os.ReadFile(root + module + "/initstate")
+	if errors.Is(err, os.ErrNotExist) { // it is built in, and was ready before any program ran
+		return nil
+	}
+	if err == nil && strings.TrimSpace(string(state)) != "live" {
+		return fmt.Errorf("cfg80211 is being loaded: %w", os.ErrNotExist)
+	}
+	return err
+}
+
 func ask(command uint8, flags netlink.HeaderFlags, data []byte) ([]genetlink.Message, error) {
+	if err := ready(""); err != nil {
+		return nil, err
+	}
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
 		return nil, fmt.Errorf("connect to nl80211: %w", err)

@@ -38,6 +38,7 @@ FILES:${PN} = " \
     ${datadir}/wifiprovd/wifiprovd.yaml \
     ${nonarch_libdir}/systemd/catalog/wifiprovd.catalog \
     ${nonarch_libdir}/tmpfiles.d/wifiprovd.conf \
+    ${nonarch_libdir}/udev/rules.d/90-wifiprovd-radio.rules \
     ${systemd_system_unitdir}/bluetooth.service.d/50-wifiprovd.conf \
     ${systemd_system_unitdir}/bluetooth.service.d/51-wifiprovd.conf \
     ${systemd_system_unitdir}/wifiprovd-radio.service \
