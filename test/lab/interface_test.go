@@ -135,8 +135,8 @@ func TestInterfaceAutoManaged(t *testing.T) {
 func TestDropIn(t *testing.T) {
 	g := start(t, situation{config: map[string]string{"bluetooth.name": "from the main file"}, stopped: true})
 	const folder = configFile + ".d"
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	err := errors.Join(os.Mkdir(folder, 0o755),
+	t.Cleanup(func() { _ = errors.Join(os.Remove(folder+"/10-maker.yaml"), os.Remove(folder+"/20-owner.yaml")) })
+	err := errors.Join(os.MkdirAll(folder, 0o755),
 		os.WriteFile(folder+"/10-maker.yaml", []byte("bluetooth:\n  name: from the maker\n  security: none\n"), 0o644),
 		os.WriteFile(folder+"/20-owner.yaml", []byte("bluetooth:\n  name: from the owner\n"), 0o644))
 	if err != nil {
