@@ -3,24 +3,18 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/nm"
 	"github.com/wifiprovd/wifiprovd/internal/radio"
-	"github.com/wifiprovd/wifiprovd/internal/rfkill"
 	"github.com/wifiprovd/wifiprovd/internal/systemd"
 )
 
 const (
 	radioUnit   = "wifiprovd-radio.service"
 	cureTimeout = 20 * time.Second // less than the unit's
-
-	// systemd-rfkill blocks at boot what was blocked before, a moment after udev has seen a radio.
-	restorer        = "systemd-rfkill.service"
-	restorerTimeout = 5 * time.Second
 )
 
 // cure is wifiprovd -radio: it unblocks the radios, and returns the exit status.
@@ -34,9 +28,6 @@ func cure(c config.Config, log *slog.Logger) int {
 		if country, err = credstore.ReadCountry(c.Store.Dir); err != nil {
 			log.Warn("the store cannot be read; has a phone named the country?", "err", err)
 		}
-	}
-	if c.Radio.Unblock {
-		awaitRestored(ctx, log)
 	}
 	err := radio.Cure(ctx, radio.Config{
 		Root:    "/",
@@ -52,20 +43,6 @@ func cure(c config.Config, log *slog.Logger) int {
 		return exFailure
 	}
 	return 0
-}
-
-// awaitRestored waits until systemd-rfkill has restored what was blocked before. It counts as started
-// when it is done with the radios that are there (systemd, src/rfkill/rfkill.c). Who has masked it
-// has nothing restored.
-func awaitRestored(ctx context.Context, log *slog.Logger) {
-	if _, err := os.Stat(rfkill.Device); err != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, restorerTimeout)
-	defer cancel()
-	if err := systemd.StartUnit(ctx, restorer); err != nil {
-		log.Debug("what was blocked before may be blocked again", "err", err)
-	}
 }
 
 // unblock returns what the daemon does when a phone has named the country; nil: nothing. It has
