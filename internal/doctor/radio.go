@@ -21,7 +21,7 @@ func radios(v *visit, ctx context.Context) Result {
 	case err != nil:
 		return unknown("systemctl status wifiprovd-radio", "systemd does not say: %v", err)
 	case msgbus.Value[string](unit, "LoadState") != "loaded":
-		return wrong("make install", "%s is not installed, so that nothing is unblocked", radioUnitName)
+		return wrong(install, "%s is not installed, so that nothing is unblocked", radioUnitName)
 	case state == "failed":
 		return wrong("journalctl -u wifiprovd-radio -e", "%s has failed", radioUnitName)
 	case state != "active" && v.daemonErr == nil:

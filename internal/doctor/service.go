@@ -14,6 +14,7 @@ import (
 
 const (
 	unitName = "wifiprovd.service"
+	install  = "apt-get install --reinstall wifiprovd, or make install" // brings back what is missing
 	earliest = 2025 // no clock that was set shows an earlier year
 )
 
@@ -38,7 +39,7 @@ func (v *visit) service(ctx context.Context) Result {
 		return wrong("systemctl unmask wifiprovd && systemctl enable --now wifiprovd",
 			"%s is masked", unitName)
 	case load != "loaded":
-		return wrong("make install", "%s is not installed", unitName)
+		return wrong(install, "%s is not installed", unitName)
 	case state == "inactive":
 		return wrong("systemctl enable --now wifiprovd", "it is not running")
 	case state != "active":

@@ -168,7 +168,7 @@ func (v *visit) dhcp(ctx context.Context) Result {
 	case err != nil:
 		return unknown("networkctl status "+name, "systemd-networkd does not say: %v", err)
 	case state == "unmanaged":
-		return wrong("networkctl reload; see 80-wifiprovd-wlan0.network in docs/operations.md",
+		return wrong("cp /usr/share/doc/wifiprovd/examples/80-wifiprovd-wlan0.network /etc/systemd/network/ && networkctl reload",
 			"systemd-networkd has no file for %s", name)
 	case state == "failed":
 		return wrong("networkctl reconfigure "+name, "systemd-networkd failed to bring up %s", name)
