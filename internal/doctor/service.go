@@ -15,7 +15,7 @@ import (
 const (
 	unitName = "wifiprovd.service"
 	install  = "apt-get install --reinstall wifiprovd, or make install" // brings back what is missing
-	earliest = 2025 // no clock that was set shows an earlier year
+	earliest = 2025                                                     // no clock that was set shows an earlier year
 )
 
 func (v *visit) configuration(context.Context) Result {
