@@ -46,14 +46,16 @@ func firstBoot(t *testing.T, g *gateway, others ...AP) {
 	if !manager.on { // which has blocked the access points' radios, too
 		startAPs(t, home)
 	}
+	before := g.from
 	g.start()
 	g.event("radio-unblocked", "WIFIPROVD_RADIO=Bluetooth")
 	g.event("radio-blocked", "WIFIPROVD_RADIO=Wi-Fi")
+	g.from = before // the daemon does not wait for the unit
+	g.event("wifi-unusable", "MESSAGE~rfkill")
 	doctorFinds(t, "interface", "blocked", "country")
 	p := ready(t, true)
-	g.event("wifi-unusable", "MESSAGE~rfkill")
 
-	before := g.from
+	before = g.from
 	p.mustWrite(central.CountryUUID, 'D', 'E')
 	if !manager.on { // and at once: CONNECT waits until the radio may send
 		p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
