@@ -146,9 +146,11 @@ func unblockAll(t testing.TB) {
 // TestUnblockNo: whoever wants nothing unblocked gets nothing unblocked, and is told.
 func TestUnblockNo(t *testing.T) {
 	g := freshPi(t, "radio.unblock=false", "wifi.country=DE")
+	before := g.from
 	g.start()
 	g.event("radio-blocked", "WIFIPROVD_RADIO=Bluetooth")
 	g.event("radio-blocked", "WIFIPROVD_RADIO=Wi-Fi")
+	g.from = before
 	g.event("not-advertising", "MESSAGE~rfkill")
 	doctorFinds(t, "adapter", "blocked", "rfkill unblock bluetooth")
 	doctorFinds(t, "interface", "blocked", "rfkill unblock wifi")
