@@ -50,6 +50,9 @@ type Attempt struct {
 
 func (a *Attempt) busyFor(r gateway.Requester) bool { return a.Owner.Known() && a.Owner != r }
 
+// owned reports whether a phone waits for how the attempt ends.
+func (a *Attempt) owned() bool { return a.Owner.Known() }
+
 // handle is the whole table of the region: first by event, then by phase. What is not
 // expected in a phase changes nothing.
 func (a *Attempt) handle(event Event, out *output) {
@@ -70,7 +73,7 @@ func (a *Attempt) handle(event Event, out *output) {
 		a.wifiAvailable(out)
 	case TimerFired:
 		a.timerFired(e, out)
-	case AddressBound, AddressLost:
+	case AddressBound, AddressLost, WindowOpened, WindowClosed, OnlineElsewhere, OfflineElsewhere, PhonesCame, PhonesLeft:
 	default:
 		panic(fmt.Sprintf("internal error: fsm has no transition for %T", event))
 	}
