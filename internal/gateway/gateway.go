@@ -81,6 +81,9 @@ var ErrConfigured = errors.New("the configuration says otherwise")
 // ErrNobody is the answer to a request whose requester is not known.
 var ErrNobody = errors.New("the requester is not known")
 
+// ErrShut is the answer to a phone that asks for anything while the door is shut.
+var ErrShut = errors.New("the door is shut")
+
 // ErrNotAllowed is the answer to a request that only root on the gateway may make.
 var ErrNotAllowed = errors.New("only an operator may ask for this")
 
@@ -96,17 +99,17 @@ type Control interface {
 
 	// Connect starts an attempt with c, which is the gateway's from now on and is
 	// wiped. Credentials that no network can have are accepted, and fail. It
-	// returns ErrBusy or ErrNobody if the request is refused.
+	// returns ErrBusy, ErrShut or ErrNobody if the request is refused.
 	Connect(r Requester, c wifi.Credentials) error
 
 	// Erase starts to erase everything: stored credentials, the network, the bonds.
-	// An operator's ends every attempt. It returns ErrBusy or ErrNobody if the
-	// request is refused.
+	// An operator's ends every attempt. It returns ErrBusy, ErrShut or ErrNobody if
+	// the request is refused.
 	Erase(r Requester) error
 
 	// SetCountry has the radio work by the rules of a country, also after a restart. It
-	// returns ErrConfigured if the configuration names another one, ErrBusy or ErrNobody
-	// if the request is refused.
+	// returns ErrConfigured if the configuration names another one, ErrBusy, ErrShut or
+	// ErrNobody if the request is refused.
 	SetCountry(r Requester, c wifi.Country) error
 
 	// Open opens a window for d, which is ShortestWindow to LongestWindow, or 0 for the
