@@ -151,9 +151,9 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// followInNamespace runs TestFollow in a process that has a network namespace.
+// followInNamespace runs the test in a process that has a network namespace.
 func followInNamespace(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFollow$", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "NETADDR_CHILD=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
