@@ -118,9 +118,12 @@ var changes = []struct {
 	{"kernel built by hand that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.12.93-v8+") }, Wrong, "6.12.93", "full-upgrade"},
 	{"not advertising", "advertising", func(w *world) { w.on = func(s *gateway.Snapshot) { s.Advertising.Problem = "BlueZ refuses" } }, Wrong, "BlueZ refuses", "journalctl"},
 	{"not advertising by choice", "advertising", func(w *world) {
-		w.config += "bluetooth:\n  keep_after_connect: false\n"
-		w.on = func(s *gateway.Snapshot) { s.Status, s.Advertising = gateway.Connected, gateway.Advertising{} }
-	}, OK, "keep_after_connect", ""},
+		w.config += "bluetooth:\n  access: offline\n"
+		w.on = func(s *gateway.Snapshot) {
+			s.Status, s.Phase, s.Advertising = gateway.Connected, gateway.Online, gateway.Advertising{}
+		}
+	}, OK, "off: closed while the gateway is online (bluetooth.access", ""},
+	{"former configuration", "configuration", func(w *world) { w.config += "bluetooth:\n  keep_after_connect: true\n" }, OK, "has become bluetooth.access: always", ""},
 	{"free", "advertising", stopped, OK, "4 advertisements are free", ""},
 	{"no wpa_supplicant", "wpa_supplicant", gone(wpa), Wrong, "is not running", "systemctl enable --now wpa_supplicant"},
 	{"no interface", "interface", func(w *world) { w.config += "wifi:\n  interface: wlan7\n" }, Wrong, "no interface wlan7", "wifi.interface"},

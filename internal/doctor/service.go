@@ -21,6 +21,9 @@ func (v *visit) configuration(context.Context) Result {
 	if v.cfgErr != nil {
 		return wrong("wifiprovd -check -config "+v.Config+", then systemctl restart wifiprovd", "%v; until it is mended phones need the passkey from the journal", v.cfgErr)
 	}
+	if v.cfg.Former != "" {
+		return ok("%s is valid, but %s: write that instead", v.Config, v.cfg.Former)
+	}
 	return ok("%s is valid", v.Config)
 }
 
