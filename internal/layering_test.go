@@ -24,11 +24,13 @@ var mayUse = map[string][]string{
 	"internal/rfkill":   {},
 	"internal/verdict":  {},
 	"internal/journal":  {},
-	"internal/systemd":  {},
 	"internal/fsm":      {},
 	"internal/config":   {},
 	"internal/netaddr":  {},
+	"internal/button":   {},
+	"internal/led":      {},
 
+	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
 	"internal/daemon":         {"internal/fsm"},
 	"internal/profile":        {},
@@ -38,7 +40,7 @@ var mayUse = map[string][]string{
 	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
 	"internal/central":        {"internal/msgbus"},
 	"internal/control":        {"internal/msgbus"},
-	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/msgbus", "internal/rfkill"},
+	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/msgbus", "internal/rfkill"},
 }
 
 // A leaf may use those before it.
