@@ -59,6 +59,9 @@ install: build ## install under DESTDIR; as root
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
 	install -D -m 0644 packaging/systemd/wifiprovd.service '$(DESTDIR)$(unitdir)/wifiprovd.service'
 	sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd.service'
+	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do \
+		install -D -m 0644 packaging/systemd/$$unit "$(DESTDIR)$(unitdir)/$$unit"; done
+	sed -i 's#^ExecStart=/usr/bin/#ExecStart=$(bindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd-open.service'
 	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
 		"$(DESTDIR)$(unitdir)/$$unit.service.d/50-wifiprovd.conf"; done
 	install -D -m 0644 packaging/systemd/bluetoothd.conf '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
@@ -77,7 +80,8 @@ install: build ## install under DESTDIR; as root
 		echo 'Installed. To start now and at every boot: systemctl restart bluetooth && systemctl enable --now wifiprovd'; }
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
-	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
+	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd wifiprovd-open || true
+	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do rm -f "$(DESTDIR)$(unitdir)/$$unit"; done
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
 		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \

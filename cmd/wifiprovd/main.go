@@ -60,6 +60,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exConfig
 	case *check:
 		fmt.Fprintf(stdout, "%s is valid\n", *path)
+		if c.Former != "" {
+			fmt.Fprintf(stdout, "%s; write that instead\n", c.Former)
+		}
 		return 0
 	case broken != nil:
 		c = config.Strict()
@@ -87,6 +90,9 @@ func announce(log *slog.Logger, c config.Config, broken error) {
 			"event", "configuration-broken", "err", broken)
 	}
 	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "event", "starting", "version", version, "security", c.Bluetooth.Security)
+	if c.Former != "" {
+		log.Warn("the configuration is of an earlier version: "+c.Former+"; write that instead", "event", "configuration-former")
+	}
 	if c.Bluetooth.Security == gatt.NoPairing {
 		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")
 	}

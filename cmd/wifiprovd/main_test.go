@@ -27,6 +27,7 @@ func TestCommandLine(t *testing.T) {
 		{"version", []string{"-version"}, 0, "wifiprovd devel\n", ""},
 		{"help", []string{"-help"}, 0, "", "-check"},
 		{"valid", []string{"-check", "-config", good}, 0, "is valid", ""},
+		{"former", []string{"-check", "-config", file("old.yaml", "bluetooth:\n  keep_after_connect: false\n")}, 0, "has become bluetooth.access: offline", ""},
 		{"invalid", []string{"-check", "-config", bad}, 78, "", "bad.yaml:2"},
 		{"missing", []string{"-check", "-config", filepath.Join(t.TempDir(), "none.yaml")}, 78, "", "none.yaml"},
 		{"unknown flag", []string{"-verbose"}, 2, "", "-verbose"},

@@ -50,9 +50,6 @@ type Attempt struct {
 
 func (a *Attempt) busyFor(r gateway.Requester) bool { return a.Owner.Known() && a.Owner != r }
 
-// owned reports whether a phone waits for how the attempt ends.
-func (a *Attempt) owned() bool { return a.Owner.Known() }
-
 // handle is the whole table of the region: first by event, then by phase. What is not
 // expected in a phase changes nothing.
 func (a *Attempt) handle(event Event, out *output) {

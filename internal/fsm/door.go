@@ -74,7 +74,7 @@ func (d *Door) handle(event Event, a attempted, out *output) {
 	wasOnline := a.before == gateway.Connected || d.Elsewhere
 	switch event.(type) {
 	case OnlineElsewhere:
-		d.Elsewhere = true
+		d.Elsewhere = d.Access == gateway.AccessOffline // else it says nothing
 	case OfflineElsewhere:
 		d.Elsewhere = false
 	case PhonesCame:

@@ -36,11 +36,11 @@ func (s State) BusyFor(r gateway.Requester) bool { return s.Attempt.busyFor(r) }
 func Step(s State, event Event) (State, []Action) {
 	before := s.Shown
 	out := &output{Shown: before}
-	owned := s.Attempt.owned()
+	owned := s.Attempt.Owner.Known()
 	s.Attempt.handle(event, out)
 	s.Door.handle(event, attempted{
 		started: out.Turn > 0 && before.Turn == 0, before: before.Status, now: out.Status,
-		owned: s.Attempt.owned(), ended: owned && !s.Attempt.owned(), joined: s.Attempt.Phase == gateway.Online,
+		owned: s.Attempt.Owner.Known(), ended: owned && !s.Attempt.Owner.Known(), joined: s.Attempt.Phase == gateway.Online,
 	}, out)
 	s.Address.handle(event, before, out)
 	s.Shown = out.Shown

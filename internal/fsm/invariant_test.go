@@ -166,7 +166,7 @@ func brokenDoor(before, after State, event Event, actions []Action) string {
 		return "phones find the gateway without a window"
 	case (d.Stage == Opened || d.Stage == Ending) && !d.WindowTimer.Runs:
 		return fmt.Sprintf("nothing ends the stage %s", d.Stage)
-	case d.Stage == Leaving && !after.Attempt.owned() && !d.WindowTimer.Runs:
+	case d.Stage == Leaving && !after.Attempt.Owner.Known() && !d.WindowTimer.Runs:
 		return "nothing ends the stage leaving"
 	case d.Stage < before.Door.Stage && d.Stage != Shut && !isOpened:
 		return fmt.Sprintf("the window goes from stage %s back to %s", before.Door.Stage, d.Stage)
