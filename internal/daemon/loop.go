@@ -187,9 +187,7 @@ func (l *loop) centralConnected(c gatt.Central) {
 	}
 	l.draft.Centrals = append(slices.Clone(l.draft.Centrals), c)
 	l.publish()
-	if len(l.draft.Centrals) == 1 {
-		l.step(fsm.PhonesCame{})
-	}
+	l.step(fsm.PhoneCame{})
 }
 
 func (l *loop) centralDisconnected(c gatt.Central) {

@@ -77,7 +77,7 @@ func (d *Door) handle(event Event, a attempted, out *output) {
 		d.Elsewhere = d.Access == gateway.AccessOffline // else it says nothing
 	case OfflineElsewhere:
 		d.Elsewhere = false
-	case PhonesCame:
+	case PhoneCame:
 		d.Phones = true
 	case PhonesLeft:
 		d.Phones = false
@@ -121,9 +121,12 @@ func (d *Door) handleWindow(event Event, a attempted, out *output) {
 	over := d.WindowTimer.fired(WindowTimer, event)
 	_, closed := event.(WindowClosed)
 	_, left := event.(PhonesLeft)
+	_, came := event.(PhoneCame)
 	opened, isOpened := event.(WindowOpened)
 	final := a.ended && !d.Final && (d.Stage == Leaving || a.joined && d.Stage != Shut)
 	switch {
+	case came && d.Stage == Shut && d.Access == gateway.AccessWindow: // nobody has found it here
+		out.do(Disconnect{})
 	case isOpened:
 		d.enter(Opened, opened.For, out)
 	case closed && d.Stage != Shut && d.Stage != Leaving,

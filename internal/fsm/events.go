@@ -67,8 +67,8 @@ type (
 	// OfflineElsewhere: none has any more.
 	OfflineElsewhere struct{}
 
-	// PhonesCame: a phone has connected, the first one.
-	PhonesCame struct{}
+	// PhoneCame: a phone has connected.
+	PhoneCame struct{}
 
 	// PhonesLeft: no phone is connected any more.
 	PhonesLeft struct{}
@@ -93,7 +93,7 @@ func (WindowOpened) event()     {}
 func (WindowClosed) event()     {}
 func (OnlineElsewhere) event()  {}
 func (OfflineElsewhere) event() {}
-func (PhonesCame) event()       {}
+func (PhoneCame) event()        {}
 func (PhonesLeft) event()       {}
 func (TimerFired) event()       {}
 

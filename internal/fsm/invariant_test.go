@@ -41,7 +41,7 @@ var alphabet = []happening{
 	event(AddressBound{}), event(AddressLost{}),
 	event(Saved{Attempt: 1 << 60, ID: 3}), event(Ended{Attempt: 1 << 60}), event(ConnectRequested{}), event(EraseRequested{}),
 	event(TimerFired{RetryTimer, 1 << 60}),
-	event(WindowOpened{time.Minute}), event(WindowClosed{}), event(OnlineElsewhere{}), event(OfflineElsewhere{}), event(PhonesCame{}), event(PhonesLeft{}),
+	event(WindowOpened{time.Minute}), event(WindowClosed{}), event(OnlineElsewhere{}), event(OfflineElsewhere{}), event(PhoneCame{}), event(PhonesLeft{}),
 	func(s State) Event { return TimerFired{WindowTimer, s.Door.WindowTimer.ID} },
 }
 

@@ -145,7 +145,7 @@ func parseWord(word, rest string, number uint64, timers map[string]TimerFired) (
 	case "nowhere":
 		return OfflineElsewhere{}, nil
 	case "phones":
-		return PhonesCame{}, nil
+		return PhoneCame{}, nil
 	case "no-phones":
 		return PhonesLeft{}, nil
 	case "timer":
