@@ -69,7 +69,8 @@ func Run(ctx context.Context, c Config) error {
 	return nil
 }
 
-// watch reads every device that has the key, and looks again when one comes.
+// watch reads every device that has the key, and looks again when one comes, until it cannot,
+// and returns why.
 func (w *watcher) watch(ctx context.Context, readers *sync.WaitGroup) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -116,7 +117,7 @@ func (w *watcher) follow(ctx context.Context, name string, readers *sync.WaitGro
 		defer device.Close()
 		stop := context.AfterFunc(ctx, func() { _ = device.Close() })
 		defer stop()
-		if err := w.read(device); err != nil && ctx.Err() == nil {
+		if err := w.read(device); ctx.Err() == nil {
 			w.Log.Warn("the button is gone", "device", name, "err", err)
 		}
 		w.mu.Lock()
@@ -125,7 +126,7 @@ func (w *watcher) follow(ctx context.Context, name string, readers *sync.WaitGro
 	})
 }
 
-// read follows the key of a device. What was lost, or went with the device, was no press.
+// read follows the key of a device until that ends, and returns why. What was lost, or went with the device, was no press.
 func (w *watcher) read(device *os.File) error {
 	press := press{Config: w.Config}
 	buffer := make([]byte, 64*eventSize)
@@ -143,7 +144,8 @@ func (w *watcher) read(device *os.File) error {
 		}
 		for events := buffer[:n]; len(events) >= eventSize; events = events[eventSize:] {
 			fields := events[timeSize:]
-			press.take(binary.NativeEndian.Uint16(fields), binary.NativeEndian.Uint16(fields[2:]), int32(binary.NativeEndian.Uint32(fields[4:])))
+			order := binary.NativeEndian
+			press.take(order.Uint16(fields), order.Uint16(fields[2:]), int32(order.Uint32(fields[4:])))
 		}
 	}
 }
