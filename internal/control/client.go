@@ -43,15 +43,25 @@ func request(ctx context.Context, address, method string, args ...any) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	err = daemonOn(conn).Call(ctx, Path, Interface+"."+method, args)
-	switch {
-	case msgbus.IsError(err, msgbus.ErrorPrefix+"AccessDenied"):
-		return errors.New("only root may ask for this; use sudo")
-	case err != nil:
-		return asked("ask wifiprovd to "+strings.ToLower(method), err)
+	for begin := time.Now(); ; {
+		err := daemonOn(conn).Call(ctx, Path, Interface+"."+method, args)
+		if err != nil {
+			err = asked("ask wifiprovd to "+strings.ToLower(method), err)
+		}
+		if !errors.Is(err, ErrNotRunning) || time.Since(begin) > startTime {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(startTime / 10):
+		}
 	}
-	return nil
 }
+
+// startTime is how long a daemon that has just started may take to come onto the bus, after
+// it has told systemd that it is ready.
+const startTime = 3 * time.Second
 
 func daemonOn(conn *dbus.Conn) msgbus.Program {
 	return msgbus.Program{Conn: conn, Name: Name, Timeout: answerTimeout, Flags: dbus.FlagNoAutoStart}
@@ -61,6 +71,9 @@ func daemonOn(conn *dbus.Conn) msgbus.Program {
 func asked(what string, err error) error {
 	if msgbus.IsError(err, msgbus.ErrorPrefix+"ServiceUnknown") || msgbus.IsError(err, msgbus.ErrorPrefix+"NameHasNoOwner") {
 		return ErrNotRunning
+	}
+	if msgbus.IsError(err, msgbus.ErrorPrefix+"AccessDenied") {
+		return fmt.Errorf("%s: only root may; use sudo", what)
 	}
 	return fmt.Errorf("%s: %w", what, msgbus.Plain(err))
 }
