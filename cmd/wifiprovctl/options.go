@@ -79,7 +79,8 @@ func daemonFlags(f *flag.FlagSet, o *options) {
 
 func openFlags(f *flag.FlagSet, o *options) {
 	daemonFlags(f, o)
-	f.DurationVar(&o.window, "for", 0, "keep it open for this `TIME`, 10s to 1h, such as 2m\n(default: bluetooth.window of the configuration)")
+	f.DurationVar(&o.window, "for", 0, "keep it open for this `TIME`, 10s to 1h, such as 2m\n"+
+		"(default: bluetooth.window of the configuration)")
 }
 
 func doctorFlags(f *flag.FlagSet, o *options) {
@@ -162,10 +163,12 @@ func parseOptions(c *command, args []string) (options, error) {
 }
 
 func (o *options) check() error {
+	window := o.window
 	switch {
 	case o.timeout < 0:
 		return usagef("--timeout cannot be negative")
-	case o.window != 0 && (o.window < gateway.ShortestWindow || o.window > gateway.LongestWindow || o.window%time.Second != 0):
+	case window != 0 && (window < gateway.ShortestWindow || window > gateway.LongestWindow ||
+		window%time.Second != 0):
 		return usagef("--for is %s to %s, in whole seconds", gateway.ShortestWindow, gateway.LongestWindow)
 	case o.noPairing && o.passkeyFile != "":
 		return usagef("--no-pairing needs no --passkey-file")

@@ -28,7 +28,9 @@ func boxSigns(c config.Config, log *slog.Logger, d *daemon.Daemon) ([]gateway.Ob
 	if c.Button.Key != 0 {
 		tasks = append(tasks, task{"button", func(ctx context.Context) error {
 			return button.Run(ctx, button.Config{
-				Key: c.Button.Key, Device: c.Button.Device, Hold: c.Button.Hold, EraseAfter: c.Button.EraseAfter, Log: log, Control: d,
+				Key: c.Button.Key, Device: c.Button.Device,
+				Hold: c.Button.Hold, EraseAfter: c.Button.EraseAfter,
+				Log: log, Control: d,
 			})
 		}})
 	}

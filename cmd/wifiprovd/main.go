@@ -91,7 +91,8 @@ func announce(log *slog.Logger, c config.Config, broken error) {
 	}
 	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s", version, c.Bluetooth.Security), "event", "starting", "version", version, "security", c.Bluetooth.Security)
 	if c.Former != "" {
-		log.Warn("the configuration is of an earlier version: "+c.Former+"; write that instead", "event", "configuration-former")
+		log.Warn("the configuration is of an earlier version: "+c.Former+"; write that instead",
+			"event", "configuration-former")
 	}
 	if c.Bluetooth.Security == gatt.NoPairing {
 		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")

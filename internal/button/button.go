@@ -87,7 +87,8 @@ func (w *watcher) watch(ctx context.Context, readers *sync.WaitGroup) error {
 	for first := true; ; first = false {
 		found := Find(w.Root, w.Device, w.Key)
 		if first && len(found) == 0 {
-			w.Log.Warn(fmt.Sprintf("no input device has the button's key %d (button.key, button.device); waiting for one", w.Key))
+			w.Log.Warn(fmt.Sprintf("no input device has the button's key %d (button.key, button.device);"+
+				" waiting for one", w.Key))
 		}
 		for _, name := range found {
 			w.follow(ctx, name, readers)

@@ -39,7 +39,8 @@ func (p *press) take(kind, code uint16, value int32) {
 func (p *press) short(held time.Duration) {
 	p.since = time.Time{}
 	if held < p.Hold {
-		p.Log.Info(fmt.Sprintf("the button was pressed for %s, less than button.hold", held.Round(time.Millisecond)), "event", "button")
+		p.Log.Info(fmt.Sprintf("the button was pressed for %s, less than button.hold",
+			held.Round(time.Millisecond)), "event", "button")
 		return
 	}
 	p.do("open a window", p.Control.Open(gateway.Operator(), 0))

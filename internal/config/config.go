@@ -36,7 +36,7 @@ type Bluetooth struct {
 	Name          string         // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
 	Security      gatt.Pairing   // what a phone must do before it may provision
 	Access        gateway.Access // when phones may find the gateway
-	AccessIgnores string         // interfaces that do not make the gateway online, with spaces between; *: all but the Wi-Fi's
+	AccessIgnores string         // interfaces that do not count, with spaces between; *: all but the Wi-Fi's
 	Window        time.Duration  // for how long a person opens the door; 10 s to 1 h
 }
 

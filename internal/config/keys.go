@@ -116,7 +116,8 @@ func setKeepAfterConnect(c *Config, v string) bool {
 	c.Former = "bluetooth.keep_after_connect: true has become bluetooth.access: always"
 	if !keep {
 		c.Bluetooth.Access, c.Bluetooth.AccessIgnores = gateway.AccessOffline, "*"
-		c.Former = `bluetooth.keep_after_connect: false has become bluetooth.access: offline, with access_ignores: "*" to not count other interfaces`
+		c.Former = "bluetooth.keep_after_connect: false has become bluetooth.access: offline, with " +
+			`access_ignores: "*" to not count other interfaces`
 	}
 	return true
 }
@@ -162,7 +163,8 @@ func setDevice(c *Config, v string) bool {
 func setHold(c *Config, v string) bool { return setDuration(&c.Button.Hold, v, 0, maxHold) }
 
 func setEraseAfter(c *Config, v string) bool {
-	return setDuration(&c.Button.EraseAfter, v, 0, maxEraseAfter) && (c.Button.EraseAfter == 0 || c.Button.EraseAfter >= minEraseAfter)
+	return setDuration(&c.Button.EraseAfter, v, 0, maxEraseAfter) &&
+		(c.Button.EraseAfter == 0 || c.Button.EraseAfter >= minEraseAfter)
 }
 
 // setLED takes what can be a name in sysfs, of the characters that can be seen.

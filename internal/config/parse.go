@@ -66,7 +66,8 @@ func (p *parser) checkFormer() error {
 	line, former := p.lines["bluetooth.keep_after_connect"]
 	for _, name := range []string{"bluetooth.access", "bluetooth.access_ignores"} {
 		if other, set := p.lines[name]; former && set {
-			return p.errorf(line, "bluetooth.keep_after_connect has become bluetooth.access; allowed is one of them, and %s is set in line %d", name, other)
+			return p.errorf(line, "bluetooth.keep_after_connect has become bluetooth.access; "+
+				"allowed is one of them, and %s is set in line %d", name, other)
 		}
 	}
 	return nil

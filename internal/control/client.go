@@ -69,10 +69,11 @@ func daemonOn(conn *dbus.Conn) msgbus.Program {
 
 // asked returns the error of a call: ErrNotRunning, or what was to be done and why it was not.
 func asked(what string, err error) error {
-	if msgbus.IsError(err, msgbus.ErrorPrefix+"ServiceUnknown") || msgbus.IsError(err, msgbus.ErrorPrefix+"NameHasNoOwner") {
+	switch {
+	case msgbus.IsError(err, msgbus.ErrorPrefix+"ServiceUnknown"),
+		msgbus.IsError(err, msgbus.ErrorPrefix+"NameHasNoOwner"):
 		return ErrNotRunning
-	}
-	if msgbus.IsError(err, msgbus.ErrorPrefix+"AccessDenied") {
+	case msgbus.IsError(err, msgbus.ErrorPrefix+"AccessDenied"):
 		return fmt.Errorf("%s: only root may; use sudo", what)
 	}
 	return fmt.Errorf("%s: %w", what, msgbus.Plain(err))

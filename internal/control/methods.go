@@ -77,8 +77,9 @@ func (s *Server) set(_, _ string, _ dbus.Variant) *dbus.Error {
 func (s *Server) open(conn *dbus.Conn, sender dbus.Sender, seconds uint32) *dbus.Error {
 	window := time.Duration(seconds) * time.Second
 	if window != 0 && (window < gateway.ShortestWindow || window > gateway.LongestWindow) {
-		return failure(msgbus.ErrorPrefix+"InvalidArgs", fmt.Sprintf("a window of %s: it may be %s to %s, or 0 s for the configured one",
-			window, gateway.ShortestWindow, gateway.LongestWindow))
+		return failure(msgbus.ErrorPrefix+"InvalidArgs",
+			fmt.Sprintf("a window of %s: it may be %s to %s, or 0 s for the configured one",
+				window, gateway.ShortestWindow, gateway.LongestWindow))
 	}
 	return s.request(conn, sender, "opening of a window", "open-requested", func(r gateway.Requester) error {
 		return s.cfg.Control.Open(r, window)
@@ -88,7 +89,9 @@ func (s *Server) open(conn *dbus.Conn, sender dbus.Sender, seconds uint32) *dbus
 // request does for root what only root may ask for: an ERASE as a phone's, and what belongs
 // to a person at the gateway. The bus policy refuses everybody else; a bus without that
 // policy must not be the way around it.
-func (s *Server) request(conn *dbus.Conn, sender dbus.Sender, what, event string, ask func(gateway.Requester) error) *dbus.Error {
+func (s *Server) request(
+	conn *dbus.Conn, sender dbus.Sender, what, event string, ask func(gateway.Requester) error,
+) *dbus.Error {
 	var uid uint32
 	err := theBus(conn).Call(context.Background(), msgbus.BusPath,
 		msgbus.BusName+".GetConnectionUnixUser", []any{string(sender)}, &uid)

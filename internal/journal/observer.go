@@ -175,7 +175,8 @@ func (o Observer) window(before, now *gateway.Snapshot) {
 	case before.Window.IsZero():
 		o.Log.Info("a window is open until "+until+": phones may find and provision the gateway", Event, "window-opened")
 	case now.Access == gateway.AccessWindow && !now.Advertising.Wanted:
-		o.Log.Info("the time of the window is over; the phones that are connected may go on until "+until, Event, "window-ending")
+		o.Log.Info("the time of the window is over; the phones that are connected may go on until "+until,
+			Event, "window-ending")
 	default:
 		o.Log.Info("the window is open until "+until, Event, "window-opened")
 	}

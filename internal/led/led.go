@@ -180,7 +180,8 @@ func (l *LED) write(file, value string) {
 	}
 	switch {
 	case err != nil && !l.broken:
-		l.log.Warn(fmt.Sprintf("the LED cannot be written; is there %s, and does the unit have ReadWritePaths=%[1]s (systemctl edit wifiprovd)?", l.folder), "err", err)
+		l.log.Warn(fmt.Sprintf("the LED cannot be written; is there %s, and does the unit have "+
+			"ReadWritePaths=%[1]s (systemctl edit wifiprovd)?", l.folder), "err", err)
 	case err == nil && l.broken:
 		l.log.Info("the LED can be written again")
 	}
