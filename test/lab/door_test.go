@@ -147,6 +147,7 @@ func TestAttackWindow(t *testing.T) {
 		refused = r.write(central.SSIDUUID, []byte("of the attacker")...)
 		time.Sleep(time.Second)
 	}
+	_ = r.write(central.ControlUUID, byte(central.ControlErase))
 	took := time.Since(opened.when())
 	closed := g.shuts()
 	t.Logf("the window was open for %s; a write is answered %v after %s", closed.when().Sub(opened.when()), refused, took)
@@ -157,7 +158,9 @@ func TestAttackWindow(t *testing.T) {
 	if err := g.advertises(0); err != nil {
 		t.Error(err)
 	}
-	g.stores(nil)
+	if e, i := g.journal.find(g.from, event("erase-requested")); i >= 0 {
+		t.Errorf("an ERASE was taken: %v", e)
+	}
 }
 
 // TestButton: a press opens a window, a long one erases; the device may come late and go.
