@@ -65,6 +65,9 @@ install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
 	for unit in wifiprovd wifiprovd-radio; do install -D -m 0644 packaging/systemd/$$unit.service "$(DESTDIR)$(unitdir)/$$unit.service"; \
 		sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' "$(DESTDIR)$(unitdir)/$$unit.service"; done
+	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do \
+		install -D -m 0644 packaging/systemd/$$unit "$(DESTDIR)$(unitdir)/$$unit"; done
+	sed -i 's#^ExecStart=/usr/bin/#ExecStart=$(bindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd-open.service'
 	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
 		"$(DESTDIR)$(unitdir)/$$unit.service.d/50-wifiprovd.conf"; done
 	install -D -m 0644 packaging/systemd/bluetoothd.conf '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
@@ -77,7 +80,8 @@ install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0644 packaging/completion/wifiprovctl.bash '$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do install -D -m 0644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples' packaging/systemd/80-wifiprovd-wlan0.network packaging/networkmanager/wifiprovd.conf
-	install -D -m 0755 -t '$(DESTDIR)$(docdir)/examples' examples/*
+	install -D -m 0755 -t '$(DESTDIR)$(docdir)/examples' examples/*.py examples/*.sh
+	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples/units' examples/units/*
 	install -D -m 0644 -t '$(DESTDIR)$(datadir)' configs/wifiprovd.yaml packaging/empty.yaml
 	install -d -m 0755 '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml.d'
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
@@ -86,7 +90,8 @@ install-only: ## install what is in build/GOARCH, without building
 		echo 'Installed. To start now and at every boot: systemctl restart bluetooth && systemctl enable --now wifiprovd'; }
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
-	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
+	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd wifiprovd-open || true
+	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do rm -f "$(DESTDIR)$(unitdir)/$$unit"; done
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(unitdir)/wifiprovd-radio.service' '$(DESTDIR)$(udevdir)/90-wifiprovd-radio.rules' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
 		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \

@@ -25,11 +25,13 @@ var mayUse = map[string][]string{
 	"internal/iface":    {},
 	"internal/verdict":  {},
 	"internal/journal":  {},
-	"internal/systemd":  {},
 	"internal/fsm":      {},
 	"internal/config":   {},
 	"internal/netaddr":  {},
+	"internal/button":   {},
+	"internal/led":      {},
 
+	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
 	"internal/daemon":         {"internal/fsm"},
 	"internal/profile":        {},
@@ -40,7 +42,7 @@ var mayUse = map[string][]string{
 	"internal/radio":          {"internal/rfkill"},
 	"internal/central":        {"internal/msgbus"},
 	"internal/control":        {"internal/msgbus"},
-	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
+	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
 }
 
 // A leaf may use those before it.

@@ -126,6 +126,11 @@ func (p *Peripheral) RemoveBond(ctx context.Context, b gatt.Bond) error {
 // not wait.
 func (p *Peripheral) Disconnect(b gatt.Bond) { p.loop.post(func() { p.bonds.disconnect(b) }) }
 
+// DisconnectAll disconnects the centrals that have used a service, and those that have
+// connected while the gateway was advertised. It does not wait. Others are some other
+// program's.
+func (p *Peripheral) DisconnectAll() { p.loop.post(func() { p.centrals.disconnect() }) }
+
 // Run serves app until ctx ends, and returns nil then, or until the message bus is
 // lost, and returns why. It may be called once.
 func (p *Peripheral) Run(ctx context.Context, app Application, h Handler) error {
@@ -186,6 +191,7 @@ func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	p.centrals = &centrals{
 		world: p.world, chooser: p.chooser, registrar: p.registrar, lockout: guesses,
 		handler: h, gone: app.Gone, pairing: t.pairing, least: t.least, all: map[dbus.ObjectPath]*central{},
+		bus: b, loop: l,
 	}
 	agent := &agent{
 		bus: b, loop: l, world: p.world, chooser: p.chooser, registrar: p.registrar,

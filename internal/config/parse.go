@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -57,7 +58,22 @@ func (p *parser) parse(data []byte) error {
 	case !errors.Is(err, io.EOF):
 		return p.syntaxError(err)
 	}
-	return p.mapping(first.Content[0], "the file", "", p.section)
+	if err := p.mapping(first.Content[0], "the file", "", p.section); err != nil {
+		return err
+	}
+	return p.checkFormer()
+}
+
+// checkFormer refuses a key that goes beside the one in its place.
+func (p *parser) checkFormer() error {
+	line, former := p.lines["bluetooth.keep_after_connect"]
+	for _, name := range []string{"bluetooth.access", "bluetooth.access_ignores"} {
+		if other, set := p.lines[name]; former && set {
+			return p.errorf(line, "bluetooth.keep_after_connect has become bluetooth.access; "+
+				"allowed is one of them, and %s is set in line %d", name, other)
+		}
+	}
+	return nil
 }
 
 // checkText refuses what YAML refuses too, but with the line.
@@ -115,7 +131,7 @@ func (p *parser) section(name string, k, v *yaml.Node) error {
 }
 
 func (p *parser) value(section, name string, k, v *yaml.Node) error {
-	for _, known := range keys {
+	for _, known := range slices.Concat(keys, formerKeys) {
 		if known.section != section || known.name != name {
 			continue
 		}

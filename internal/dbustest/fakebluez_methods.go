@@ -40,7 +40,7 @@ func (b *BlueZ) exportAdapter(conn *dbus.Conn, path dbus.ObjectPath) {
 func (b *BlueZ) exportAt(conn *dbus.Conn, path dbus.ObjectPath, iface string, methods ...string) {
 	o := object{b, path}
 	all := map[string]any{
-		"GetManagedObjects": o.getManagedObjects, "Set": o.set, "RemoveDevice": o.removeDevice,
+		"GetManagedObjects": o.getManagedObjects, "Set": o.set, "RemoveDevice": o.removeDevice, "Disconnect": o.disconnect,
 		"RegisterAgent": o.registerAgent, "RequestDefaultAgent": o.requestDefaultAgent,
 		"RegisterApplication": o.registerApplication, "UnregisterApplication": o.unregisterApplication,
 		"RegisterAdvertisement": o.registerAdvertisement, "UnregisterAdvertisement": o.unregisterAdvertisement,
@@ -101,6 +101,14 @@ func (o object) set(iface, property string, value dbus.Variant) *dbus.Error {
 	if block {
 		o.b.Disconnect(o.path)
 	}
+	return nil
+}
+
+func (o object) disconnect() *dbus.Error {
+	if err := o.b.begin("Disconnect"); err != nil {
+		return err
+	}
+	o.b.Disconnect(o.path)
 	return nil
 }
 

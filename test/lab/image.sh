@@ -20,7 +20,7 @@ packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpas
 
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci hci_uart bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
-	virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
+	uinput evdev input_leds dummy virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
 
 # customise ROOT OUT TOOLS: turns a freshly installed ROOT into the image's files in OUT. TOOLS-objcopy is its objcopy.
 customise() {

@@ -122,8 +122,11 @@ func (p *Profile) erase(r gateway.Requester) error {
 
 // answer returns what a phone is answered for an error of Control.
 func answer(err error) error {
-	if errors.Is(err, gateway.ErrBusy) {
+	switch {
+	case errors.Is(err, gateway.ErrBusy):
 		return gatt.ErrInProgress
+	case errors.Is(err, gateway.ErrShut):
+		return gatt.ErrNotPermitted
 	}
 	return err
 }
