@@ -45,6 +45,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	})
 	phones := profile.Set{native.New(native.Config{
 		Control: d,
+		Scans:   profile.NewScanner(d.Scan, log),
 		Device:  device("/sys", c),
 		Pairing: c.Bluetooth.Security,
 		Log:     log,

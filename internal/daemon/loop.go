@@ -45,6 +45,7 @@ func newLoop(ctx context.Context, d *Daemon, observers []gateway.Observer) *loop
 		Daemon: d, ctx: ctx, observers: observers, attempts: newAttempts(d), bonds: newBonds(d.cfg),
 		draft: *d.Snapshot(), timers: map[fsm.TimerKind]*time.Timer{}, cancel: func() {},
 	}
+	l.draft.Open = true
 	l.state.Advertising.Keep = d.cfg.KeepAdvertising
 	l.state.Address = fsm.Address{Timeout: d.cfg.AddressTimeout, Bound: true} // until the kernel says otherwise
 	return l

@@ -35,6 +35,8 @@ type Snapshot struct {
 	WifiBackend string       // who keeps the networks that are joined: wpa_supplicant or networkmanager; empty: not known yet
 	WifiProblem string       // why no network can be joined, and what to do; empty: one can
 	Advertising Advertising
+	Open        bool           // phones may find and provision the gateway now
+	Window      time.Time      // until when the door that a person has opened stays open; zero: nobody has
 	Centrals    []gatt.Central // that are connected, oldest first
 }
 
