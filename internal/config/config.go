@@ -19,6 +19,7 @@ const MaxSize = 64 << 10
 // Config is what the file says, with the defaults for what it leaves out.
 type Config struct {
 	Bluetooth Bluetooth
+	Improv    Improv
 	Wifi      Wifi
 	Store     Store
 	Log       Log
@@ -30,6 +31,19 @@ type Bluetooth struct {
 	Name             string       // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
 	Security         gatt.Pairing // what a phone must do before it may provision
 	KeepAfterConnect bool         // advertise also while Wi-Fi is up
+	Protocols        Protocols    // that phones may speak; one at least
+}
+
+// Protocols are the phone protocols (docs/protocol.md).
+type Protocols struct {
+	Native bool
+	Improv bool
+}
+
+// Improv is how the gateway speaks Improv Wi-Fi.
+type Improv struct {
+	URL       string // that phones open after provisioning, {address} for the gateway's; empty: none
+	Authorize bool   // a person has to open the door before a phone may provision
 }
 
 // Wifi is the network to provision.
@@ -55,7 +69,7 @@ type Log struct {
 // Default returns what an empty file means.
 func Default() Config {
 	return Config{
-		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
+		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true, Protocols: Protocols{Native: true}},
 		Wifi:      Wifi{Interface: "wlan0", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},
 		Log:       Log{Level: slog.LevelInfo},

@@ -67,6 +67,10 @@ bluetooth:
   name: Küche "2" 🛜
   security: authenticated
   keep_after_connect: false
+  protocols: [improv, native]
+improv:
+  url: http://{address}:8123/start?from=improv
+  authorize: true
 wifi:
   interface: wlx0123456789ab
   backend: networkmanager
@@ -80,7 +84,8 @@ log:
   level: debug
 `))
 	want := Config{
-		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, false},
+		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, false, Protocols{true, true}},
+		Improv:    Improv{"http://{address}:8123/start?from=improv", true},
 		Wifi:      Wifi{"wlx0123456789ab", "networkmanager", 90 * time.Second, 10 * time.Second, "NO", false},
 		Store:     Store{"/data/wifiprovd"},
 		Log:       Log{slog.LevelDebug},
@@ -98,6 +103,11 @@ func TestValues(t *testing.T) {
 		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
 		"bluetooth.keep_after_connect": {[]string{"true", "false"},
 			[]string{"yes", "True", "1", "", "{a: b}"}},
+		"bluetooth.protocols": {[]string{"[native]", "[improv]", "[native, improv]", "native", `["improv", native]`},
+			[]string{"[]", "", "[native, native]", "[zephyr]", "[Native]", "{native: true}", "[[native]]", "[native, '']", "!!set {native}"}},
+		"improv.url": {[]string{`""`, "http://{address}/", "https://gateway.example/{address}/a?b=c", `"http://[::1]/"`, "http://{address}:80/" + strings.Repeat("x", 75)},
+			[]string{"{address}", "ftp://{address}/", "http://", "http:///x", "javascript:alert(1)", `"http://a b/"`, `"http://a/\u202e"`, "http://a/<b>", "http://{address}:80/" + strings.Repeat("x", 76)}},
+		"improv.authorize": {[]string{"true", "false"}, []string{"yes", "1", ""}},
 		"wifi.interface": {[]string{"wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
 			[]string{`""`, "sixteen-bytes.00", "a/b", "wlan 0", "wl:0", "..", "ü", `"\x07"`}},
 		"wifi.backend":         {[]string{"auto", "wpa_supplicant", "networkmanager"}, []string{"", "iwd", "Auto"}},
@@ -125,11 +135,11 @@ func TestValues(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, wifi, store, log`},
+		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, improv, wifi, store, log`},
 		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, backend, connect_timeout, address_timeout, country`},
 		"key of another":   {"log:\n  dir: /data", `2: unknown key "dir" in log; allowed are level`},
 		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, backend, connect_timeout, address_timeout, country"},
-		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, wifi, store, log"},
+		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, improv, wifi, store, log"},
 		"key twice":        {"log:\n  level: info\n  level: warn", `3: "log.level" is set again; allowed is once, as in line 2`},
 		"section twice":    {"log:\n  level: info\nlog:\n  level: warn", `3: "log" is set again; allowed is once, as in line 1`},
 		"second document":  {"log:\n  level: info\n---\nlog:\n  level: warn", "3: a second document starts here; allowed is one"},

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,6 +17,7 @@ import (
 // Limits of values.
 const (
 	maxNameLen        = 29 // 31 bytes of a scan response less length and type (Core 5.4, Vol 3 Part C, 11)
+	maxURLLen         = 95 // with an IPv6 address it is what Improv can tell: 127 bytes
 	maxInterfaceLen   = 15 // IFNAMSIZ less the terminating zero (linux/if.h)
 	minConnectTimeout = 5 * time.Second
 	maxConnectTimeout = 5 * time.Minute
@@ -36,6 +38,9 @@ var keys = []key{
 	{"bluetooth", "name", fmt.Sprintf("a name of 1 to %d bytes that is not blank and has no control or direction characters", maxNameLen), setName},
 	{"bluetooth", "security", "none, encrypt, authenticated", setSecurity},
 	{"bluetooth", "keep_after_connect", "true, false", setKeepAfterConnect},
+	{"bluetooth", "protocols", "a list of native and improv, such as [native, improv]", setProtocols},
+	{"improv", "url", fmt.Sprintf("an http or https URL of at most %d bytes, with {address} for the gateway's address, or empty for none", maxURLLen), setURL},
+	{"improv", "authorize", "true, false", setAuthorize},
 	{"wifi", "interface", fmt.Sprintf("an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
 	{"wifi", "backend", "auto, wpa_supplicant, networkmanager", setBackend},
 	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
@@ -88,11 +93,37 @@ func setSecurity(c *Config, v string) bool {
 }
 
 func setKeepAfterConnect(c *Config, v string) bool { return setBool(&c.Bluetooth.KeepAfterConnect, v) }
+func setAuthorize(c *Config, v string) bool        { return setBool(&c.Improv.Authorize, v) }
 func setScanIdle(c *Config, v string) bool         { return setBool(&c.Wifi.ScanIdle, v) }
 
 func setBool(b *bool, v string) bool {
 	*b = v == "true"
 	return v == "true" || v == "false"
+}
+
+// setProtocols takes the names of a list, apart by commas.
+func setProtocols(c *Config, v string) bool {
+	all := map[string]*bool{"native": &c.Bluetooth.Protocols.Native, "improv": &c.Bluetooth.Protocols.Improv}
+	c.Bluetooth.Protocols = Protocols{}
+	for name := range strings.SplitSeq(v, ",") {
+		wanted := all[name]
+		if wanted == nil || *wanted {
+			return false
+		}
+		*wanted = true
+	}
+	return true
+}
+
+// setURL takes what a phone can open: an address in place of {address} must make a URL.
+func setURL(c *Config, v string) bool {
+	c.Improv.URL = v
+	if v == "" {
+		return true
+	}
+	u, err := url.Parse(strings.ReplaceAll(v, "{address}", "192.0.2.1"))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && len(v) <= maxURLLen &&
+		!strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"<>\^`+"`", r) })
 }
 
 // setInterface takes what the kernel takes (dev_valid_name in net/core/dev.c),
