@@ -1,0 +1,91 @@
+"""A phone whose Improv side is Home Assistant's own client library, as Debian has it. homeassistant_test.go runs it.
+
+Usage: phone.py <TASK; TASK is JSON:
+{"adapter": "hci1", "address": "00:AA:01:00:00:24", "scan": true, "networks": [{"ssid": "...", "password": "..."}, ...]}
+
+It does what Home Assistant's integration does: it waits for an advertisement that the library takes for one of a gateway to
+be provisioned, asks whether the gateway can identify itself, and has it do so, asks whether it needs authorization, and
+provisions it with one network after the other until one is joined. It prints what happens, one JSON object a line. The exit
+status is 0 if a network was joined, 1 if not, 2 for anything unexpected.
+"""
+
+import asyncio
+import json
+import sys
+
+from bleak import BleakScanner
+from improv_ble_client import SERVICE_DATA_UUID, ImprovBLEClient, device_filter, errors, protocol
+
+PATIENCE = 60  # seconds, for anything that does happen; the machine is emulated
+
+# btvirt reports an advertisement only when scanning is switched on.
+SCAN_INTERVAL = 1.0
+
+
+def say(event, **details):
+    print(json.dumps({"event": event, **details}), flush=True)
+
+
+class ScanCommand(protocol.Command):
+    """The command that this version of the library does not know by name; its result it reads as of an unknown one."""
+
+    cmd_id = 0x04
+
+
+async def find(adapter, address):
+    """Returns the gateway's device and advertisement once the library takes it for one to be provisioned."""
+    for _ in range(PATIENCE):
+        async with BleakScanner(adapter=adapter, scanning_mode="active") as scanner:
+            await asyncio.sleep(SCAN_INTERVAL)
+            for device, heard in scanner.discovered_devices_and_advertisement_data.values():
+                if device.address == address and device_filter(heard):
+                    say("found", name=heard.local_name, data=heard.service_data[SERVICE_DATA_UUID].hex(),
+                        uuids=heard.service_uuids)
+                    return device, heard
+    raise TimeoutError("found no gateway to provision")
+
+
+async def scan(client):
+    answer = client.receive_response(ScanCommand)
+    await client.send_cmd(ScanCommand([]))
+    result = await answer
+    say("scanned", strings=[s.decode() for s in result._strings])
+
+
+async def provision(client, network):
+    """Returns whether the gateway has joined the network."""
+    try:
+        url = await client.provision(network["ssid"], network["password"], lambda state: say("state", state=state.name))
+    except errors.ProvisioningFailed as failure:
+        say("failed", error=failure.error.name)
+        return False
+    say("provisioned", url=url)
+    return True
+
+
+async def main(task):
+    client = ImprovBLEClient(*await find(task["adapter"], task["address"]))
+    if await client.can_identify():
+        await client.identify()
+        say("identified")
+    say("authorization", needed=await client.need_authorization())
+    if task.get("scan"):
+        await scan(client)
+    joined = False
+    for network in task["networks"]:
+        # A failure makes the library disconnect.
+        joined = joined or await provision(client, network)
+    state = await client.read_characteristic(protocol.CHARACTERISTIC_UUID_STATE) if joined else None
+    if state is not None:
+        say("left", state=state.name)
+    client._disconnect(errors.DisconnectReason.TIMEOUT)
+    await asyncio.gather(*client._background_tasks)
+    return 0 if joined else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(asyncio.run(asyncio.wait_for(main(json.load(sys.stdin)), 4 * PATIENCE)))
+    except Exception as problem:  # pylint: disable=broad-except
+        say("unexpected", problem=f"{type(problem).__name__}: {problem}")
+        sys.exit(2)
