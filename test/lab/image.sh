@@ -55,7 +55,7 @@ customise() {
 		rm -rf "${node[@]}"
 		rm -rf usr/share/javascript
 		if [ -e usr/bin/python3 ]; then
-			python=(usr/bin/python3* usr/bin/py3* usr/share/python3 usr/lib/python3* usr/lib/*/libpython3*)
+			python=(usr/bin/python3* usr/bin/py3* usr/share/python3 usr/lib/python3*)
 			find "${python[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/python.cpio"
 			rm -rf "${python[@]}"
 		fi
