@@ -33,7 +33,8 @@ func (k Keeper) Reachable(ctx context.Context) error {
 	return k.dial(ctx, func(p msgbus.Program) error {
 		bus := msgbus.Program{Conn: p.Conn, Name: msgbus.BusName, Timeout: p.Timeout}
 		var startable, running []string
-		for method, names := range map[string]*[]string{"ListActivatableNames": &startable, "ListNames": &running} {
+		lists := map[string]*[]string{"ListActivatableNames": &startable, "ListNames": &running}
+		for method, names := range lists {
 			if err := bus.Call(ctx, msgbus.BusPath, msgbus.BusName+"."+method, nil, names); err != nil {
 				return err
 			}

@@ -101,7 +101,8 @@ func (p *Profile) carryOut(r gatt.Request, command Command, data []byte) error {
 	case command == CommandScan && bare:
 		p.startScan(r)
 	case command == CommandDeviceName && bare: // a name to set is refused: it is the configuration's
-		p.progress.answer(r.Central, encode(CommandDeviceName, profile.Printable(p.cfg.Device.Name, maxText)))
+		name := profile.Printable(p.cfg.Device.Name, maxText)
+		p.progress.answer(r.Central, encode(CommandDeviceName, name))
 	case !bare && (command == CommandIdentify || command == CommandDevice || command == CommandScan):
 		p.progress.fail(r.Central, ErrorInvalidPacket)
 	default:
@@ -121,7 +122,9 @@ func (p *Profile) connect(c gatt.Central, data []byte) error {
 		p.progress.fail(c, ErrorNotAuthorized)
 		return nil
 	}
-	credentials := wifi.Credentials{SSID: ssid, Passphrase: wifi.NewPassphrase(password), Security: wifi.AutoDetect}
+	credentials := wifi.Credentials{
+		SSID: ssid, Passphrase: wifi.NewPassphrase(password), Security: wifi.AutoDetect,
+	}
 	err := p.cfg.Control.Connect(gateway.Phone(c), credentials)
 	if err != nil {
 		credentials.Wipe()
@@ -141,7 +144,8 @@ func (p *Profile) identify(c gatt.Central) {
 	if again {
 		return
 	}
-	p.cfg.Log.Info(fmt.Sprintf("a phone asks which gateway this is: %s", c), "event", "identify", "central", c)
+	p.cfg.Log.Info(fmt.Sprintf("a phone asks which gateway this is: %s", c),
+		"event", "identify", "central", c)
 	p.cfg.Identify()
 }
 

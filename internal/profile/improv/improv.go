@@ -79,15 +79,20 @@ func New(cfg Config) *Profile {
 		p.capabilities |= CanHostname
 	}
 	cfg.Scans.Follow(p.scanned)
-	// Phones cache the handles, which follow the order here.
-	p.services = []gatt.Service{{UUID: ServiceUUID, Pairing: cfg.Pairing, Characteristics: []*gatt.Characteristic{
+	p.services = []gatt.Service{p.declare()}
+	return p
+}
+
+// declare returns the service. Phones cache the handles, which follow the order here.
+func (p *Profile) declare() gatt.Service {
+	list := []*gatt.Characteristic{
 		{UUID: StateUUID, Read: p.readState, Notify: &p.progress.stateChanged},
 		{UUID: ErrorUUID, Read: p.readError, Notify: &p.progress.errorChanged},
 		{UUID: CommandUUID, Write: p.write},
 		{UUID: ResultUUID, Read: p.readResult, Notify: &p.progress.resultChanged},
-		{UUID: CapabilitiesUUID, Read: func(gatt.Request) ([]byte, error) { return []byte{p.capabilities}, nil }},
-	}}}
-	return p
+		{UUID: CapabilitiesUUID, Read: p.readCapabilities},
+	}
+	return gatt.Service{UUID: ServiceUUID, Pairing: p.cfg.Pairing, Characteristics: list}
 }
 
 // Services implements profile.Profile.
@@ -114,6 +119,10 @@ func (p *Profile) Gone(c gatt.Central) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.scanning, c)
+}
+
+func (p *Profile) readCapabilities(gatt.Request) ([]byte, error) {
+	return []byte{p.capabilities}, nil
 }
 
 func (p *Profile) readState(gatt.Request) ([]byte, error) {

@@ -46,7 +46,9 @@ type attempt struct {
 	joined  bool         // the network is joined: only the address for the URL is missing
 }
 
-func (a attempt) isOf(r gateway.Requester) bool { return r.Known() && r == gateway.Phone(a.central) }
+func (a attempt) isOf(r gateway.Requester) bool {
+	return r.Known() && r == gateway.Phone(a.central)
+}
 
 // progress is how provisioning goes, and what phones are told of it.
 type progress struct {
