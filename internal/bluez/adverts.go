@@ -12,9 +12,14 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
-// turnTime is how long each advertisement stays where there is not room for all. BlueZ's
-// interval is 1.28 s: a phone that listens now and then needs several.
-const turnTime = 5 * time.Second
+// How long each advertisement stays where there is not room for all. BlueZ's interval is
+// 1.28 s, and a phone that listens now and then needs several. Where the kernel itself shows
+// one instance after the other, each for so long (net/bluetooth, HCI_DEFAULT_ADV_DURATION), a
+// turn lasts until it has shown those of other programs, too.
+const (
+	turnTime   = 5 * time.Second
+	kernelTime = 2 * time.Second
+)
 
 // adverts is what is to be advertised, and what BlueZ holds of it. A controller may have room
 // for fewer than are wanted (LEAdvertisingManager1.SupportedInstances, which other programs

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -149,7 +150,9 @@ func (r *registrar) next() *step {
 	}
 	r.troubles.over(adapterName(adapter))
 	if r.adverts.crowded() && !r.turns.set() {
-		r.turns.start(turnTime, func() { r.adverts.turn++ })
+		others := max(0, now.active-r.adverts.onAir())
+		turn := turnTime + time.Duration(others)*kernelTime
+		r.turns.start(turn, func() { r.adverts.turn++ })
 	}
 	if !r.complete && len(r.adverts.wanted) > 0 {
 		r.complete = true

@@ -11,6 +11,7 @@ status is 0 if a network was joined, 1 if not, 2 for anything unexpected.
 
 import asyncio
 import json
+import random
 import sys
 
 from bleak import BleakScanner
@@ -18,8 +19,9 @@ from improv_ble_client import SERVICE_DATA_UUID, ImprovBLEClient, device_filter,
 
 PATIENCE = 60  # seconds, for anything that does happen; the machine is emulated
 
-# btvirt reports an advertisement only when scanning is switched on.
-SCAN_INTERVAL = 1.0
+# btvirt reports an advertisement only when scanning is switched on, and the gateway's kernel shows one of the two at a time,
+# two seconds each: with a pause of one length, a phone might only ever hear the other.
+SCAN_INTERVALS = (0.3, 2.0)
 
 
 def say(event, **details):
@@ -36,7 +38,7 @@ async def find(adapter, address):
     """Returns the gateway's device and advertisement once the library takes it for one to be provisioned."""
     for _ in range(PATIENCE):
         async with BleakScanner(adapter=adapter, scanning_mode="active") as scanner:
-            await asyncio.sleep(SCAN_INTERVAL)
+            await asyncio.sleep(random.uniform(*SCAN_INTERVALS))
             for device, heard in scanner.discovered_devices_and_advertisement_data.values():
                 if device.address == address and device_filter(heard):
                     say("found", name=heard.local_name, data=heard.service_data[SERVICE_DATA_UUID].hex(),
@@ -75,11 +77,10 @@ async def main(task):
     for network in task["networks"]:
         # A failure makes the library disconnect.
         joined = joined or await provision(client, network)
-    state = await client.read_characteristic(protocol.CHARACTERISTIC_UUID_STATE) if joined else None
-    if state is not None:
-        say("left", state=state.name)
+    if joined:
+        await client.subscribe_state_updates(lambda state: say("left", state=state.name))
     client._disconnect(errors.DisconnectReason.TIMEOUT)
-    await asyncio.gather(*client._background_tasks)
+    await asyncio.gather(*client._background_tasks, return_exceptions=True)
     return 0 if joined else 1
 
 
