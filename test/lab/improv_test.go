@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"reflect"
 	"slices"
@@ -220,13 +219,25 @@ func heard(t testing.TB, gateway string) (data []byte, native bool) {
 	return data, slices.Contains(uuids, central.ServiceUUID)
 }
 
-// hears waits until a phone hears both protocols, Improv in this state.
+// hears listens until a phone hears both protocols, Improv in this state. Not by p.find, which listens for
+// the native protocol's service alone.
 func (p *phone) hears(state byte) {
 	p.t.Helper()
+	conn, err := dbus.ConnectSystemBus()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // ends the discovery
+	adapter := conn.Object("org.bluez", "/org/bluez/"+phoneHCI)
+	filter := map[string]dbus.Variant{"Transport": dbus.MakeVariant("le")}
+	if err := adapter.Call("org.bluez.Adapter1.SetDiscoveryFilter", 0, filter).Err; err != nil {
+		p.t.Fatal(err)
+	}
+	if err := adapter.Call("org.bluez.Adapter1.StartDiscovery", 0).Err; err != nil {
+		p.t.Fatal(err)
+	}
 	want := []byte{state, 15, 0, 0, 0, 0}
-	took := waitFor(p.t, "both advertisements", 4*patience, func() error {
-		p.find()                            // listens anew
-		time.Sleep(rand.N(2 * time.Second)) // the gateway's kernel changes between them every two seconds
+	took := waitFor(p.t, "both advertisements", 2*patience, func() error {
 		if data, native := heard(p.t, p.gateway); !bytes.Equal(data, want) || !native {
 			return fmt.Errorf("service data % x, native %t", data, native)
 		}
@@ -243,6 +254,7 @@ func TestImprovAdvertising(t *testing.T) {
 	waitFor(t, "two advertisements", patience, func() error { return g.advertises(2) })
 	p := newPhone(t, "", nil)
 	p.hears(improvAuthorized)
+	p.find()
 	p.pair()
 	p.connect()
 	p.watch()

@@ -11,17 +11,12 @@ status is 0 if a network was joined, 1 if not, 2 for anything unexpected.
 
 import asyncio
 import json
-import random
 import sys
 
 from bleak import BleakScanner
 from improv_ble_client import SERVICE_DATA_UUID, ImprovBLEClient, device_filter, errors, protocol
 
 PATIENCE = 60  # seconds, for anything that does happen; the machine is emulated
-
-# btvirt reports an advertisement only when scanning is switched on, and the gateway's kernel shows one of the two at a time,
-# two seconds each: with a pause of one length, a phone might only ever hear the other.
-SCAN_INTERVALS = (0.3, 2.0)
 
 
 def say(event, **details):
@@ -36,15 +31,17 @@ class ScanCommand(protocol.Command):
 
 async def find(adapter, address):
     """Returns the gateway's device and advertisement once the library takes it for one to be provisioned."""
-    for _ in range(PATIENCE):
-        async with BleakScanner(adapter=adapter, scanning_mode="active") as scanner:
-            await asyncio.sleep(random.uniform(*SCAN_INTERVALS))
-            for device, heard in scanner.discovered_devices_and_advertisement_data.values():
-                if device.address == address and device_filter(heard):
-                    say("found", name=heard.local_name, data=heard.service_data[SERVICE_DATA_UUID].hex(),
-                        uuids=heard.service_uuids)
-                    return device, heard
-    raise TimeoutError("found no gateway to provision")
+    found = asyncio.get_running_loop().create_future()
+
+    def heard(device, advertisement):
+        if device.address == address and device_filter(advertisement) and not found.done():
+            found.set_result((device, advertisement))
+
+    async with BleakScanner(heard, adapter=adapter):
+        device, advertisement = await asyncio.wait_for(found, PATIENCE)
+    say("found", name=advertisement.local_name, data=advertisement.service_data[SERVICE_DATA_UUID].hex(),
+        uuids=advertisement.service_uuids)
+    return device, advertisement
 
 
 async def scan(client):
