@@ -34,8 +34,10 @@ var mayUse = map[string][]string{
 	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
 	"internal/daemon":         {"internal/fsm"},
+	"internal/hostname":       {"internal/msgbus"},
 	"internal/profile":        {},
 	"internal/profile/native": {"internal/profile"},
+	"internal/profile/improv": {"internal/profile"},
 	"internal/bluez":          {"internal/msgbus", "internal/rfkill"},
 	"internal/nm":             {"internal/msgbus"},
 	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
@@ -53,7 +55,7 @@ func mayUseLeaf(pkg, leaf string) bool {
 
 // owners names the packages that may import a library: its types stay in them.
 var owners = map[string][]string{
-	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/nm", "internal/wpa", "internal/central", "internal/control",
+	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/hostname", "internal/nm", "internal/wpa", "internal/central", "internal/control",
 		"internal/doctor", "internal/dbustest"},
 	"github.com/muka/go-bluetooth":             {"internal/bluez"},
 	"github.com/mdlayher/netlink":              {"internal/netaddr", "internal/iface", "internal/radio"},

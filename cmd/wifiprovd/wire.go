@@ -13,7 +13,6 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/journal"
 	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/profile"
-	"github.com/wifiprovd/wifiprovd/internal/profile/native"
 	"github.com/wifiprovd/wifiprovd/internal/systemd"
 	"github.com/wifiprovd/wifiprovd/internal/wpa"
 )
@@ -40,12 +39,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Watchdog:       systemd.Watchdog(log),
 		Alive:          notifier.Alive,
 	})
-	phones := profile.Set{native.New(native.Config{
-		Control: d,
-		Device:  device("/sys", c),
-		Pairing: c.Bluetooth.Security,
-		Log:     log,
-	})}
+	phones := protocols(ctx, c, d, log)
 	operators := control.NewServer(control.ServerConfig{
 		Version: version, Security: c.Bluetooth.Security, Access: c.Bluetooth.Access, Log: log, Control: d,
 	})

@@ -98,8 +98,8 @@ type Peripheral struct {
 func New(cfg Config) *Peripheral { return &Peripheral{cfg: cfg, loop: newLoop()} }
 
 // Advertise sets what is advertised; nothing is at first. Each advert is an
-// advertisement of its own, as far as the adapter has room, and must not be changed
-// afterwards; one that equals the present one stays as it is. The services stay, and
+// advertisement of its own; where the adapter has not room for all, they take turns. They must
+// not be changed afterwards; one that equals the present one stays as it is. The services stay, and
 // centrals stay connected. Advertise does not block, and may be called before Run.
 func (p *Peripheral) Advertise(adverts []gatt.Advert) {
 	p.loop.post(func() {
@@ -185,7 +185,7 @@ func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	p.registrar = &registrar{
 		bus: b, world: p.world, chooser: p.chooser, troubles: p.troubles,
 		alias:   &alias{bus: b, world: p.world, log: log, wanted: p.cfg.Name},
-		handler: h, pairing: t.pairing,
+		handler: h, pairing: t.pairing, turns: alarm{loop: l},
 	}
 	guesses := &lockout{log: log, pause: alarm{loop: l}}
 	p.centrals = &centrals{

@@ -29,6 +29,7 @@ type Config struct {
 	Bluetooth Bluetooth
 	Button    Button
 	LED       LED
+	Improv    Improv
 	Wifi      Wifi
 	Radio     Radio
 	Store     Store
@@ -46,6 +47,7 @@ type Bluetooth struct {
 	Access        gateway.Access // when phones may find the gateway
 	AccessIgnores string         // interfaces that do not count, with spaces between; *: all but the Wi-Fi's
 	Window        time.Duration  // for how long a person opens the door; 10 s to 1 h
+	Protocols     Protocols      // that phones may speak; one at least
 }
 
 // Button is the input device's key that opens the door.
@@ -59,6 +61,18 @@ type Button struct {
 // LED is the lamp that shows the state.
 type LED struct {
 	Name string // of a folder in /sys/class/leds; empty: none
+}
+
+// Protocols are the phone protocols (docs/protocol.md).
+type Protocols struct {
+	Native bool
+	Improv bool
+}
+
+// Improv is how the gateway speaks Improv Wi-Fi.
+type Improv struct {
+	URL       string // that phones open after provisioning, {address} for the gateway's; empty: none
+	Authorize bool   // a person has to open the door before a phone may provision
 }
 
 // Wifi is the network to provision.
@@ -89,7 +103,7 @@ type Log struct {
 // Default returns what an empty file means.
 func Default() Config {
 	return Config{
-		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, Window: 5 * time.Minute},
+		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, Window: 5 * time.Minute, Protocols: Protocols{Native: true}},
 		Button:    Button{EraseAfter: 10 * time.Second},
 		Wifi:      Wifi{Interface: "auto", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Radio:     Radio{Unblock: true},

@@ -71,6 +71,7 @@ bluetooth:
   access: offline
   access_ignores: eth1  wwan0
   window: 2m
+  protocols: [improv, native]
 button:
   key: 529
   device: gpio-keys
@@ -78,6 +79,9 @@ button:
   erase_after: 15s
 led:
   name: ACT
+improv:
+  url: http://{address}:8123/start?from=improv
+  authorize: true
 wifi:
   interface: wlx0123456789ab
   backend: networkmanager
@@ -93,9 +97,10 @@ log:
   level: debug
 `))
 	want := Config{
-		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, gateway.AccessOffline, "eth1 wwan0", 2 * time.Minute},
+		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, gateway.AccessOffline, "eth1 wwan0", 2 * time.Minute, Protocols{true, true}},
 		Button:    Button{529, "gpio-keys", time.Second, 15 * time.Second},
 		LED:       LED{"ACT"},
+		Improv:    Improv{"http://{address}:8123/start?from=improv", true},
 		Wifi:      Wifi{"wlx0123456789ab", "networkmanager", 90 * time.Second, 10 * time.Second, "NO", false},
 		Radio:     Radio{false},
 		Store:     Store{"/data/wifiprovd"},
@@ -114,6 +119,11 @@ func TestValues(t *testing.T) {
 		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
 		"bluetooth.keep_after_connect": {[]string{"true", "false"},
 			[]string{"yes", "True", "1", "", "{a: b}"}},
+		"bluetooth.protocols": {[]string{"[native]", "[improv]", "[native, improv]", "native", `["improv", native]`},
+			[]string{"[]", "", "[native, native]", "[zephyr]", "[Native]", "{native: true}", "[[native]]", "[native, '']", "!!set {native}"}},
+		"improv.url": {[]string{`""`, "http://{address}/", "https://gateway.example/{address}/a?b=c", `"http://[::1]/"`, "http://{address}:80/" + strings.Repeat("x", 75)},
+			[]string{"{address}", "ftp://{address}/", "http://", "http:///x", "javascript:alert(1)", `"http://a b/"`, `"http://a/\u202e"`, "http://a/<b>", "http://{address}:80/" + strings.Repeat("x", 76)}},
+		"improv.authorize":         {[]string{"true", "false"}, []string{"yes", "1", ""}},
 		"bluetooth.access":         {[]string{"always", "offline", "window"}, []string{"", "never", "Always", "true", "[always]"}},
 		"bluetooth.access_ignores": {[]string{`""`, "eth1", "eth1 wwan0", `"*"`}, []string{"eth/1", "sixteen-bytes.00", "[eth1]", "a .."}},
 		"bluetooth.window":         {[]string{"10s", "5m", "1h"}, []string{"9s", "1h1s", "300", "", "-5m"}},
@@ -150,11 +160,11 @@ func TestValues(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, button, led, wifi, radio, store, log`},
+		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, button, led, improv, wifi, radio, store, log`},
 		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, backend, connect_timeout, address_timeout, country`},
 		"key of another":   {"log:\n  dir: /data", `2: unknown key "dir" in log; allowed are level`},
 		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, backend, connect_timeout, address_timeout, country"},
-		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, button, led, wifi, radio, store, log"},
+		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, button, led, improv, wifi, radio, store, log"},
 		"key twice":        {"log:\n  level: info\n  level: warn", `3: "log.level" is set again; allowed is once, as in line 2`},
 		"section twice":    {"log:\n  level: info\nlog:\n  level: warn", `3: "log" is set again; allowed is once, as in line 1`},
 		"second document":  {"log:\n  level: info\n---\nlog:\n  level: warn", "3: a second document starts here; allowed is one"},

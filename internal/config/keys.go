@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 // Limits of values.
 const (
 	maxNameLen        = 29 // 31 bytes of a scan response less length and type (Core 5.4, Vol 3 Part C, 11)
+	maxURLLen         = 95 // with an IPv6 address it is what Improv can tell: 127 bytes
 	maxInterfaceLen   = 15 // IFNAMSIZ less the terminating zero (linux/if.h)
 	minConnectTimeout = 5 * time.Second
 	maxConnectTimeout = 5 * time.Minute
@@ -51,11 +53,14 @@ var keys = []key{
 	{"bluetooth", "access", "always, offline, window", setAccess},
 	{"bluetooth", "access_ignores", "names of interfaces with spaces between, such as eth1 wwan0, * for all, or empty", setAccessIgnores},
 	{"bluetooth", "window", "a duration from 10s to 1h, such as 5m", setWindow},
+	{"bluetooth", "protocols", "a list of native and improv, such as [native, improv]", setProtocols},
 	{"button", "key", fmt.Sprintf("the code of a key, 1 to %d, or empty for no button", maxKey), setKey},
 	{"button", "device", "the name of an input device, its path in /dev/input, or empty for each that has the key", setDevice},
 	{"button", "hold", "a duration from 0s to 4s, such as 1s", setHold},
 	{"button", "erase_after", "a duration from 5s to 1m, such as 10s, or 0s for never", setEraseAfter},
 	{"led", "name", "the name of a folder in /sys/class/leds, or empty for no LED", setLED},
+	{"improv", "url", fmt.Sprintf("an http or https URL of at most %d bytes, with {address} for the gateway's address, or empty for none", maxURLLen), setURL},
+	{"improv", "authorize", "true, false", setAuthorize},
 	{"wifi", "interface", fmt.Sprintf("auto for the first that is a station, or an interface such as wlan0, of at most %d bytes", maxInterfaceLen), setInterface},
 	{"wifi", "backend", "auto, wpa_supplicant, networkmanager", setBackend},
 	{"wifi", "connect_timeout", "a duration from 5s to 5m, such as 30s", setConnectTimeout},
@@ -185,12 +190,38 @@ func setDuration(d *time.Duration, v string, least, most time.Duration) bool {
 	return err == nil && least <= parsed && parsed <= most
 }
 
-func setScanIdle(c *Config, v string) bool { return setBool(&c.Wifi.ScanIdle, v) }
-func setUnblock(c *Config, v string) bool  { return setBool(&c.Radio.Unblock, v) }
+func setScanIdle(c *Config, v string) bool  { return setBool(&c.Wifi.ScanIdle, v) }
+func setUnblock(c *Config, v string) bool   { return setBool(&c.Radio.Unblock, v) }
+func setAuthorize(c *Config, v string) bool { return setBool(&c.Improv.Authorize, v) }
 
 func setBool(b *bool, v string) bool {
 	*b = v == "true"
 	return v == "true" || v == "false"
+}
+
+// setProtocols takes the names of a list, apart by commas.
+func setProtocols(c *Config, v string) bool {
+	all := map[string]*bool{"native": &c.Bluetooth.Protocols.Native, "improv": &c.Bluetooth.Protocols.Improv}
+	c.Bluetooth.Protocols = Protocols{}
+	for name := range strings.SplitSeq(v, ",") {
+		wanted := all[name]
+		if wanted == nil || *wanted {
+			return false
+		}
+		*wanted = true
+	}
+	return true
+}
+
+// setURL takes what a phone can open: an address in place of {address} must make a URL.
+func setURL(c *Config, v string) bool {
+	c.Improv.URL = v
+	if v == "" {
+		return true
+	}
+	u, err := url.Parse(strings.ReplaceAll(v, "{address}", "192.0.2.1"))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && len(v) <= maxURLLen &&
+		!strings.ContainsFunc(v, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`"<>\^`+"`", r) })
 }
 
 func setInterface(c *Config, v string) bool {

@@ -135,6 +135,9 @@ func (p *parser) value(section, name string, k, v *yaml.Node) error {
 		if known.section != section || known.name != name {
 			continue
 		}
+		if name == "protocols" {
+			v = joined(v)
+		}
 		if v.Kind != yaml.ScalarNode || v.Style&yaml.TaggedStyle != 0 {
 			return p.errorf(v.Line, "%s.%s is not a plain value; allowed: %s", section, name, known.allowed)
 		}
@@ -152,6 +155,21 @@ func (p *parser) value(section, name string, k, v *yaml.Node) error {
 		return nil
 	}
 	return p.errorf(k.Line, "unknown key %s in %s; allowed are %s", shorten(name), section, allowedKeys(section))
+}
+
+// joined returns a list of plain values as one plain value, with commas; what is none as it is.
+func joined(list *yaml.Node) *yaml.Node {
+	if list.Kind != yaml.SequenceNode || list.Style&yaml.TaggedStyle != 0 {
+		return list
+	}
+	var values []string
+	for _, v := range list.Content {
+		if v.Kind != yaml.ScalarNode || v.Style&yaml.TaggedStyle != 0 {
+			return list
+		}
+		values = append(values, v.Value)
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.Join(values, ","), Line: list.Line}
 }
 
 // cutByComment reports whether a # in an unquoted value began a comment that was hardly

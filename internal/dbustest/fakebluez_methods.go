@@ -195,9 +195,14 @@ func (o object) registerAdvertisement(path dbus.ObjectPath, _ map[string]dbus.Va
 	a := advert{export: export{string(sender), path}}
 	o.b.mu.Lock()
 	registered, conn := o.index(a.export) >= 0, o.b.conn
+	supported, _ := o.b.objects[o.path][advMgr1]["SupportedInstances"].Value().(byte)
+	full := len(o.b.adverts[o.path]) >= int(supported)
 	o.b.mu.Unlock()
-	if registered {
+	switch {
+	case registered:
 		return bluezFailure(bluezErrors + "AlreadyExists")
+	case full: // src/advertising.c, register_advertisement
+		return bluezFailure(bluezErrors + "NotPermitted")
 	}
 	if conn == nil || askOn(conn, a.export, properties+".GetAll", advertisement1).Store(&a.properties) != nil {
 		return bluezFailure(bluezErrors + "Failed")

@@ -77,6 +77,14 @@ needs_node() {
 	grep -q '^TestNoble' <<<"$selected"
 }
 
+# needs_python FOLDER COMMAND ...: whether the run has a test that needs Python, and the suite has what the test is about.
+needs_python() {
+	local dir=$1
+	shift
+	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] && [ -e "$image/python.cpio" ] || return
+	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -q '^TestHomeAssistant'
+}
+
 # noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and
 # of that what noble loads on Linux. Its native part comes built.
 noble() {
@@ -159,6 +167,10 @@ if needs_node "$tmp/overlay" "$@"; then
 	cat "$image/node.cpio" >>"$tmp/initrd"
 fi
 if [ -n "${LAB_PACKAGES:-}" ]; then cat "$image/dpkg.cpio" >>"$tmp/initrd"; fi
+if needs_python "$tmp/overlay" "$@"; then
+	install -D -m 0644 "$here/homeassistant/phone.py" -t "$tmp/overlay/usr/lib/lab/homeassistant"
+	cat "$image/python.cpio" >>"$tmp/initrd"
+fi
 (cd "$tmp/overlay" && find . -print0 | cpio --null -o -H newc --owner=0:0 --quiet) >>"$tmp/initrd"
 truncate -s 512M "$tmp/disk"
 
