@@ -176,7 +176,7 @@ func (o Observer) window(before, now *gateway.Snapshot) {
 		o.Log.Info("the window is closed", Event, "window-closed")
 	case before.Window.IsZero():
 		o.Log.Info("a window is open until "+until+": phones may find and provision the gateway", Event, "window-opened")
-	case now.Access == gateway.AccessWindow && !now.Advertising.Wanted:
+	case before.Advertising.Wanted && !now.Advertising.Wanted:
 		o.Log.Info("the time of the window is over; the phones that are connected may go on until "+until,
 			Event, "window-ending")
 	default:
