@@ -1,6 +1,7 @@
 package nm
 
 import (
+	"sync/atomic"
 	"testing"
 
 	"github.com/godbus/dbus/v5"
@@ -19,20 +20,20 @@ func TestEnableWireless(t *testing.T) {
 		}
 	}
 	enable(false)
-	enabled := false
+	var enabled atomic.Bool
 	conn := dbustest.Connect(t, address)
 	err := conn.ExportMethodTable(map[string]any{
 		"Get": func(iface, name string) (dbus.Variant, *dbus.Error) {
 			if iface != Name || name != "WirelessEnabled" {
 				t.Errorf("asked for %s of %s", name, iface)
 			}
-			return dbus.MakeVariant(enabled), nil
+			return dbus.MakeVariant(enabled.Load()), nil
 		},
 		"Set": func(iface, name string, value dbus.Variant) *dbus.Error {
 			if iface != Name || name != "WirelessEnabled" {
 				t.Errorf("sets %s of %s", name, iface)
 			}
-			enabled = value.Value().(bool)
+			enabled.Store(value.Value().(bool))
 			return nil
 		},
 	}, path, msgbus.Properties)
@@ -43,7 +44,7 @@ func TestEnableWireless(t *testing.T) {
 		t.Fatal(err)
 	}
 	enable(true)
-	if !enabled {
+	if !enabled.Load() {
 		t.Error("it is off")
 	}
 	enable(false)
