@@ -32,7 +32,7 @@ func protocols(
 			Pairing:   c.Bluetooth.Security,
 			URL:       c.Improv.URL,
 			Authorize: c.Improv.Authorize,
-			Identify:  func() {}, // the journal's line is all there is to see
+			Identify:  control.Identify,
 			Hosts:     hosts(ctx, log),
 			Log:       log,
 		}))

@@ -115,7 +115,7 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 		Control: c.control, Scans: c.scans, Log: log, Hosts: c.hosts, Pairing: gatt.Encrypt,
 		Device:   Device{Name: "a gateway", Model: "board\x00\x1b", Version: "v1"},
 		URL:      "http://{address}/",
-		Identify: func() { c.identified++ },
+		Identify: func(gateway.Requester) error { c.identified++; return nil },
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -146,7 +146,9 @@ func (p *Profile) identify(c gatt.Central) {
 	}
 	p.cfg.Log.Info(fmt.Sprintf("a phone asks which gateway this is: %s", c),
 		"event", "identify", "central", c)
-	p.cfg.Identify()
+	if err := p.cfg.Identify(gateway.Phone(c)); err != nil {
+		p.cfg.Log.Warn("the gateway cannot show which one it is", "err", err)
+	}
 }
 
 // startScan has the result sent to r when the scan ends, whoever started it.

@@ -36,12 +36,12 @@ const (
 type Config struct {
 	Control   gateway.Control
 	Scans     *profile.Scanner
-	Device    Device       // its Name is what is advertised
-	Pairing   gatt.Pairing // for the service
-	URL       string       // to open after provisioning, with AddressMark for the address; empty: none
-	Authorize bool         // a person has to open the door first
-	Identify  func()       // has the gateway show which one it is; it must not block; nil: it cannot
-	Hosts     Hosts        // nil: the host name is not told
+	Device    Device                        // its Name is what is advertised
+	Pairing   gatt.Pairing                  // for the service
+	URL       string                        // to open after provisioning, with AddressMark for the address; empty: none
+	Authorize bool                          // a person has to open the door first
+	Identify  func(gateway.Requester) error // has the gateway show which one it is; nil: it cannot
+	Hosts     Hosts                         // nil: the host name is not told
 	Log       *slog.Logger
 }
 
