@@ -1,20 +1,52 @@
-// Builds what is asked for: client, page, tests. Everything but the client's package goes under build/ of the repository.
+// Builds what is asked for. Everything but the library's package goes under build/ of the repository.
 //
-// Usage: node build.mjs client|page|tests ...
+// Usage: node build.mjs client|page|tests|lab ...
 import { build } from 'esbuild';
-import { readdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const out = new URL('../build/', import.meta.url).pathname;
-const common = { bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', logLevel: 'warning', absWorkingDir: import.meta.dirname ?? process.cwd() };
+const here = dirname(fileURLToPath(import.meta.url));
+const out = `${dirname(here)}/build/`;
+const common = { bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', logLevel: 'warning', absWorkingDir: here };
+const alias = { '@wifiprovd/client': './client/src/index.ts' };
+
+/** Where there are tests to run. */
+async function forNode(outdir, files) {
+  rmSync(outdir, { recursive: true, force: true });
+  await build({ ...common, alias, entryPoints: files, platform: 'node', outdir, entryNames: '[name]', outExtension: { '.js': '.mjs' }, packages: 'external' });
+}
+
+function ending(folder, end) {
+  return readdirSync(`${here}/${folder}`).filter((name) => name.endsWith(end)).map((name) => `${folder}/${name}`);
+}
 
 const tasks = {
   client: () => build({ ...common, entryPoints: ['client/src/index.ts'], outfile: 'client/dist/index.js' }),
 
-  async tests() {
-    rmSync(`${out}web-tests`, { recursive: true, force: true });
-    const files = ['client/test', 'page/test'].flatMap((dir) => readdirSync(dir).filter((f) => f.endsWith('.test.ts')).map((f) => `${dir}/${f}`));
-    await build({ ...common, entryPoints: files, platform: 'node', outdir: `${out}web-tests`, outExtension: { '.js': '.mjs' }, packages: 'external' });
+  // Classic scripts: a browser loads no modules from a disk.
+  async page() {
+    const web = `${out}web/`;
+    rmSync(web, { recursive: true, force: true });
+    cpSync(`${here}/page/static`, web, { recursive: true });
+    const script = { ...common, alias, format: 'iife', minify: true };
+    await build({ ...script, entryPoints: ['page/src/main.ts'], outfile: `${web}app.js` });
+    await build({ ...common, minify: true, entryPoints: ['page/static/app.css'], outfile: `${web}app.css`, allowOverwrite: true });
+    const files = readdirSync(web).sort(), digest = createHash('sha256');
+    for (const file of files) digest.update(readFileSync(web + file));
+    await build({ ...script, entryPoints: ['page/src/worker.ts'], outfile: `${web}sw.js`, define: {
+      FILES: JSON.stringify(['./', ...files]), DIGEST: JSON.stringify(digest.digest('hex').slice(0, 12)),
+    } });
   },
+
+  tests: () => forNode(`${out}web-tests`, [...ending('client/test', '.test.ts'), ...ending('page/test', '.test.ts')]),
+
+  lab: () => forNode(`${out}web-lab`, ending('lab', '.lab.ts')),
 };
 
-for (const task of process.argv.slice(2)) await tasks[task]();
+for (const name of process.argv.slice(2)) {
+  const task = tasks[name];
+  if (!task) throw new Error(`there is no task ${name}`);
+  await task();
+}
