@@ -1,4 +1,4 @@
-// Builds what is asked for. Everything but the library's package goes under build/ of the repository.
+// Builds what is asked for. What is to be kept goes under build/ of the repository, but for the library's package.
 //
 // Usage: node build.mjs client|page|tests|lab ...
 import { build } from 'esbuild';
@@ -42,7 +42,8 @@ const tasks = {
 
   tests: () => forNode(`${out}web-tests`, [...ending('client/test', '.test.ts'), ...ending('page/test', '.test.ts')]),
 
-  lab: () => forNode(`${out}web-lab`, ending('lab', '.lab.ts')),
+  // Beside node_modules, where the packages that it leaves out are found.
+  lab: () => forNode(`${here}/lab/.built`, ending('lab', '.lab.ts')),
 };
 
 for (const name of process.argv.slice(2)) {

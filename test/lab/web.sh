@@ -28,6 +28,6 @@ LAB_OVERLAY=$here/web LAB_FORWARD="$bus-:7000 $scripts-:7001" "$here/run.sh" "$s
 machine=$!
 
 # shellcheck disable=SC2086 # several options
-LAB_BUS=$bus LAB_SCRIPTS=$scripts LAB_MACHINE=$machine node --test --test-reporter=spec ${NODE_TEST:-} "$top/build/web-lab/page.lab.mjs"
+LAB_BUS=$bus LAB_SCRIPTS=$scripts LAB_MACHINE=$machine node --test --test-reporter=spec ${NODE_TEST:-} "$top/web/lab/.built/page.lab.mjs"
 wait "$machine"
 machine=

@@ -6,6 +6,11 @@ import { sleep, within, type Times } from './time.js';
 /** What a link tells: a value that was notified or read, or that the connection has ended. */
 export type LinkEvent = { readonly from: CharacteristicName; readonly value: Uint8Array } | 'lost';
 
+/** Thrown where a device seems to have no provisioning service. It was chosen because it advertises one, so that may pass. */
+class NoService extends Error {
+  override readonly name = 'NoService';
+}
+
 /** Thrown where a request belongs to a connection that has ended: what was staged in it is gone. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
@@ -149,7 +154,11 @@ export class Link {
         return ++this.#connection;
       } catch (error) {
         if (error instanceof GatewayError) throw error;
-        if (!this.#server.connected) drops++;
+        if (error instanceof NoService && failures >= this.#times.pauses.length) {
+          throw new GatewayError('not-a-gateway', 'the device has no provisioning service', error);
+        }
+        if (error instanceof NoService) this.#server.disconnect(); // a browser may have kept a picture of the device that is out of date
+        else if (!this.#server.connected) drops++;
         if (drops === maxDrops || Date.now() > end) {
           throw new GatewayError('pairing', 'the gateway does not answer before or after pairing', error);
         }
@@ -180,7 +189,7 @@ export class Link {
   /** Makes a new connection ready: the read of Status is the request that asks for pairing. */
   async #setUp(end: number): Promise<void> {
     const status = await this.#find('status');
-    if (!status) throw new GatewayError('not-a-gateway', 'the device has no provisioning service');
+    if (!status) throw new NoService();
     await within(Math.max(end - Date.now(), 1), status.readValue());
     for (const name of new Set<CharacteristicName>(['network', 'reason', 'status', ...this.#subscribed])) {
       const characteristic = await this.#find(name);

@@ -63,7 +63,7 @@ class App {
 
   /** Words for what was thrown. */
   #explain(error: unknown): Explanation {
-    console.warn(error); // neither names nor passwords are in it
+    console.warn(String(error), error instanceof Error ? String(error.cause) : ''); // neither names nor passwords are in it
     return this.#t.explain[error instanceof GatewayError ? error.code : 'internal'];
   }
 
