@@ -124,7 +124,7 @@ test-web: ## unit tests of the page and its library
 	cd web && npm test --silent
 
 test-web-lab: ## the page in headless Chromium, against BlueZ in a machine (ARCH NODE_TEST=--test-name-pattern=regexp)
-	+NODE_TEST='$(NODE_TEST)' test/lab/web.sh trixie $(ARCH)
+	+NODE_TEST='$(NODE_TEST)' test/lab/web.sh $(lastword $(suites)) $(ARCH) 2>&1 | sed -u 's/^/web: /'
 
 fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
 	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \

@@ -17,9 +17,11 @@ const forget = `systemctl stop wifiprovd; rm -f /var/lib/wifiprovd/*
     busctl call org.bluez "\${device%/dev_*}" org.bluez.Adapter1 RemoveDevice o "$device" || true
   done`;
 
-/** Starts a gateway that knows nothing. */
+/** Starts a gateway that knows nothing, and a browser that does not know it: as if neither had met anybody. */
 async function fresh(security: 'none' | 'encrypt'): Promise<void> {
+  await browser.close();
   await run(`${forget}; sed -i 's/security: .*/security: ${security}/' ${config}; systemctl start wifiprovd`);
+  browser = await launch();
 }
 
 /** Whether the gateway is on the network with an address. */

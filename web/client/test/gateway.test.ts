@@ -196,6 +196,13 @@ void describe('pairing', () => {
     assert.deepEqual(kinds(await collect((await opened(fake)).provision(home))).at(-1), 'connected');
   });
 
+  void it('outlives a browser that does not see the service at first', async () => {
+    const fake = new FakeGateway();
+    fake.missing.add('00');
+    setTimeout(() => { fake.missing.delete('00'); }, 5);
+    await (await opened(fake)).connect();
+  });
+
   void it('gives up where a bond is gone on one side', async () => {
     const fake = new FakeGateway();
     for (let i = 0; i < 3; i++) fake.failures.push({ match: /^read 0006/, error: domError('NetworkError'), drop: true });

@@ -70,9 +70,11 @@ class App {
   async #find(): Promise<void> {
     const turn = ++this.#turn;
     this.#gateway?.disconnect();
+    this.#gateway = undefined;
     const prefix = document.body.dataset['namePrefix'];
+    let gateway: Gateway | undefined;
     try {
-      const gateway = await Gateway.request(prefix ? { namePrefix: prefix } : {});
+      gateway = await Gateway.request(prefix ? { namePrefix: prefix } : {});
       this.#show(views.busyView(this.#t.opening, this.#t.openingHint));
       await gateway.connect();
       this.#state = await gateway.status();
@@ -82,6 +84,7 @@ class App {
       if (turn === this.#turn) await this.#networks();
     } catch (error) {
       const problem = this.#explain(error);
+      gateway?.disconnect();
       if (turn === this.#turn) this.start(problem);
     }
   }

@@ -53,7 +53,8 @@ export function busyView(title: string, hint: string): Node[] {
 /** Which gateway this is, and what it is doing. */
 export function gatewayCard(t: Texts, name: string, state: GatewayState): HTMLElement {
   const network = state.network;
-  const line = network ? h('span', {}, `${t.status.connected}: `, fromAir(network.name)) : h('span', {}, t.status[state.status]);
+  const idle = state.reason === 'none' ? t.status[state.status] : t.explain[state.reason].what;
+  const line = network ? h('span', {}, `${t.status.connected}: `, fromAir(network.name)) : h('span', {}, idle);
   return h('section', { 'class': 'card row', 'aria-label': t.gateway },
     h('div', {}, h('h2', {}, fromAir(displayName(ssidOf(name)) || t.gateway)), h('span', { class: 'soft small' }, line)),
     network?.ipv4 ? h('span', { class: 'soft small' }, network.ipv4) : undefined);
