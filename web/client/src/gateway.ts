@@ -1,10 +1,10 @@
 import { Attempt, type Step } from './attempt.js';
 import type { BluetoothLike, DeviceLike } from './bluetooth.js';
-import { control, reasonOf, securityBytes, statusOf, type Reason, type Security, type Status } from './contract.js';
+import { control, reasonOf, securityBytes, services, statusOf, type Reason, type Security, type Status } from './contract.js';
 import { parseDevice, parseNetwork, parseRecords, type CurrentNetwork, type DeviceInfo, type Network } from './details.js';
 import { GatewayError, nameOf } from './errors.js';
 import { Inbox } from './inbox.js';
-import { ConnectionLost, Link, wanted } from './link.js';
+import { ConnectionLost, Link } from './link.js';
 import { ssidOf } from './names.js';
 import { usualTimes, type Times } from './time.js';
 
@@ -67,8 +67,8 @@ export class Gateway {
     const name = options.namePrefix === undefined ? {} : { namePrefix: options.namePrefix };
     try {
       const device = await bluetooth.requestDevice({
-        filters: [{ services: [wanted.filter], ...name }],
-        optionalServices: [wanted.optional],
+        filters: [{ services: [services.provisioning], ...name }],
+        optionalServices: [services.details],
       });
       return new Gateway(device, options.times);
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { CharacteristicLike, DeviceLike, ServerLike } from './bluetooth.js';
-import { characteristics, services, type CharacteristicName } from './contract.js';
+import { characteristics, type CharacteristicName } from './contract.js';
 import { GatewayError, nameOf } from './errors.js';
 import { sleep, within, type Times } from './time.js';
 
@@ -230,9 +230,6 @@ export class Link {
     }
   }
 }
-
-/** The services that a page has to ask for. */
-export const wanted = { filter: services.provisioning, optional: services.details };
 
 function bytesOf(view: DataView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
