@@ -78,10 +78,27 @@ export async function open(browser: Browser, address: string, prepare?: (page: P
 
 const sizes = { narrow: { width: 390, height: 780, deviceScaleFactor: 1 }, wide: { width: 1000, height: 700, deviceScaleFactor: 1 } };
 
-/** Has the user choose the gateway of a name in the browser's chooser. */
-export async function choose(page: Page, name: string): Promise<void> {
-  const [prompt] = await Promise.all([page.waitForDevicePrompt(), page.click('#find')]);
-  await prompt.select(await prompt.waitForDevice((device) => device.name === name));
+/**
+ * Plays the user who opens the browser's chooser and takes the gateway of a name. Chromium may open another chooser, of
+ * another id, while its adapter comes up, which puppeteer's waitForDevicePrompt takes for an error.
+ *
+ * @param ask Does what opens the chooser.
+ */
+export async function choose(page: Page, name: string, ask: () => Promise<unknown> = () => page.click('#find')): Promise<void> {
+  const session = await page.createCDPSession();
+  const seen: string[] = [];
+  await session.send('DeviceAccess.enable');
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await new Promise<void>((resolve, reject) => {
+    timer = setTimeout(() => { reject(new Error(`${name} is not among ${JSON.stringify(seen)}; console: ${consoles.join(' | ')}`)); }, patience);
+    session.on('DeviceAccess.deviceRequestPrompted', ({ id, devices }) => {
+      seen.push(...devices.map((device) => device.name));
+      const device = devices.find((one) => one.name === name);
+      if (device) session.send('DeviceAccess.selectPrompt', { id, deviceId: device.id }).then(() => { resolve(); }, reject);
+    });
+    ask().catch(reject);
+  }).finally(() => { clearTimeout(timer); });
+  await session.detach();
 }
 
 /** Waits for a text in the page. */

@@ -145,7 +145,7 @@ export class Link {
     this.#open = false;
     this.#found.clear();
     const end = Date.now() + this.#times.pairing;
-    const maxDrops = 3; // a gateway that has lost its bond ends each connection when encryption starts
+    const maxDrops = this.#times.pauses.length + 1; // a gateway that has lost its bond ends each connection when encryption starts
     for (let drops = 0, failures = 0; ; failures++) {
       await this.#connectServer();
       try {

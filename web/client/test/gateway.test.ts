@@ -205,7 +205,7 @@ void describe('pairing', () => {
 
   void it('gives up where a bond is gone on one side', async () => {
     const fake = new FakeGateway();
-    for (let i = 0; i < 3; i++) fake.failures.push({ match: /^read 0006/, error: domError('NetworkError'), drop: true });
+    for (let i = 0; i < 4; i++) fake.failures.push({ match: /^read 0006/, error: domError('NetworkError'), drop: true });
     await fails('pairing', (await opened(fake)).connect());
   });
 

@@ -1,5 +1,5 @@
 /** The page: which view follows which. */
-import { displayName, Gateway, GatewayError, ssidOf, type BluetoothLike, type DeviceInfo, type Explanation, type GatewayState, type Network } from '@wifiprovd/client';
+import { displayName, Gateway, GatewayError, ssidOf, type BluetoothLike, type DeviceInfo, type ErrorCode, type Explanation, type GatewayState, type Network } from '@wifiprovd/client';
 import { guessCountry, obstacle, type Browser } from './browser.js';
 import { german } from './german.js';
 import { english, type Texts } from './texts.js';
@@ -16,12 +16,16 @@ export function textsFor(wanted: readonly string[]): Texts {
   return english;
 }
 
+/** After these errors the user chooses the gateway again. */
+const outOfReach: readonly ErrorCode[] = ['unreachable', 'pairing', 'no-answer', 'not-a-gateway'];
+
 class App {
   readonly #t: Texts;
   readonly #view: HTMLElement;
   readonly #news: HTMLElement;
   readonly #form: views.FormState = { network: undefined, name: '', password: '' };
   #gateway: Gateway | undefined;
+  #gone = false;
   #state: GatewayState = { status: 'unknown', reason: 'none', network: undefined };
   #device: DeviceInfo | undefined;
   #country: string | undefined;
@@ -63,6 +67,7 @@ class App {
 
   /** Words for what was thrown. */
   #explain(error: unknown): Explanation {
+    if (error instanceof GatewayError && outOfReach.includes(error.code)) this.#gone = true;
     console.warn(String(error), error instanceof Error ? String(error.cause) : ''); // neither names nor passwords are in it
     return this.#t.explain[error instanceof GatewayError ? error.code : 'internal'];
   }
@@ -71,16 +76,14 @@ class App {
     const turn = ++this.#turn;
     this.#gateway?.disconnect();
     this.#gateway = undefined;
-    const prefix = document.body.dataset['namePrefix'];
     let gateway: Gateway | undefined;
     try {
-      gateway = await Gateway.request(prefix ? { namePrefix: prefix } : {});
+      gateway = await this.#reach();
       this.#show(views.busyView(this.#t.opening, this.#t.openingHint));
       await gateway.connect();
       this.#state = await gateway.status();
       this.#device = await gateway.device();
       this.#country = await gateway.country();
-      this.#gateway = gateway;
       if (turn === this.#turn) await this.#networks();
     } catch (error) {
       const problem = this.#explain(error);
@@ -89,14 +92,23 @@ class App {
     }
   }
 
+  /** The gateway that was chosen. One that was lost is chosen again: a browser may have forgotten it meanwhile. */
+  async #reach(): Promise<Gateway> {
+    if (this.#gateway && !this.#gone) return this.#gateway;
+    const prefix = document.body.dataset['namePrefix'];
+    const gateway = await Gateway.request(prefix ? { namePrefix: prefix } : {});
+    this.#gateway?.disconnect();
+    this.#gone = false;
+    this.#gateway = gateway;
+    return gateway;
+  }
+
   async #networks(): Promise<void> {
     const turn = ++this.#turn;
-    const gateway = this.#gateway;
-    if (!gateway) return;
     this.#showNetworks(undefined);
     this.#say(this.#t.scanning);
     try {
-      const networks = await gateway.scan();
+      const networks = await (await this.#reach()).scan();
       if (turn === this.#turn) this.#showNetworks(networks);
     } catch (error) {
       if (turn !== this.#turn) return;
@@ -156,8 +168,6 @@ class App {
   async #join(): Promise<void> {
     const turn = ++this.#turn;
     const { network, name, password } = this.#form;
-    const gateway = this.#gateway;
-    if (!gateway) return;
     const shown = network?.name ?? displayName(ssidOf(name));
     const other = (): void => { void this.#networks(); };
     let at: views.ShownStep = 'opening';
@@ -165,7 +175,7 @@ class App {
     progress.update(at, false);
     this.#show(progress.nodes);
     try {
-      const steps = gateway.provision({ ssid: network?.ssid ?? name, password: network?.locked === false ? '' : password });
+      const steps = (await this.#reach()).provision({ ssid: network?.ssid ?? name, password: network?.locked === false ? '' : password });
       for await (const step of steps) {
         if (turn !== this.#turn) return;
         if (step.kind === 'failed') {
