@@ -12,10 +12,12 @@ const password = 'correct horse battery';
 const mistyped = 'wrong horse battery';
 
 const config = '/etc/wifiprovd/wifiprovd.yaml';
+const devices = "busctl --list tree org.bluez | grep -E '/dev_[0-9A-F_]+$'";
+
 // bluetoothd ends a connection 2 s after it was asked to; a phone that comes meanwhile is cut off.
 const forget = `systemctl stop wifiprovd; rm -f /var/lib/wifiprovd/*
   for try in $(seq 100); do
-    devices=$(busctl --list tree org.bluez | grep -E '/dev_[0-9A-F_]+$')
+    devices=$(${devices})
     [ -n "$devices" ] || hcitool con | grep -q LE || break
     for device in $devices; do busctl call org.bluez "\${device%/dev_*}" org.bluez.Adapter1 RemoveDevice o "$device" || true; done
     sleep 0.2
@@ -102,11 +104,12 @@ void describe('the page', { timeout: 900_000 }, () => {
     await typePassword(page, password);
     await shows(page, 'Your gateway is on Wi-Fi');
     await online();
-    await until("busctl --list tree org.bluez | grep -E '/dev_[0-9A-F_]+$' | while read -r d; do busctl get-property org.bluez $d org.bluez.Device1 Bonded; done | grep -q true", 5);
+    await until(`for d in $(${devices}); do busctl get-property org.bluez $d org.bluez.Device1 Bonded; done | grep -q true`, 5);
   });
 
   void it('has a provisioned gateway forget everything', async () => {
     await browser.close();
+    await run(`for device in $(${devices}); do busctl call org.bluez $device org.bluez.Device1 Disconnect || true; done`);
     await until('! hcitool con | grep -q LE');
     browser = await launch();
     const page = await toNetworks(); // of the gateway that the test before has provisioned
