@@ -15,7 +15,7 @@ suite=$1 arch=${2:-amd64}
 if [ "$arch" = arm64 ]; then say "no Bluetooth in an arm64 machine: nothing to do"; exit; fi
 export LAB_OUT=${LAB_OUT:-$top/build/lab/web-$suite-$arch}
 
-need node=nodejs npm=npm chromium=chromium
+need node=nodejs npm=npm chromium=chromium setsid=util-linux
 "$top/web/setup.sh"
 (cd "$top/web" && node build.mjs page lab)
 
@@ -23,9 +23,10 @@ free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.
 bus=$(free_port) scripts=$(free_port)
 
 machine=
-end() { [ -z "$machine" ] || { kill "$machine" && wait "$machine"; } 2>/dev/null || true; }
+# A session of its own, so that its qemu ends with it.
+end() { [ -z "$machine" ] || { kill -- "-$machine" && wait "$machine"; } 2>/dev/null || true; }
 trap end EXIT
-LAB_OVERLAY=$here/web LAB_FORWARD="$bus-:7000 $scripts-:7001" "$here/run.sh" "$suite" "$arch" -- /usr/lib/lab/remote </dev/null &
+LAB_OVERLAY=$here/web LAB_FORWARD="$bus-:7000 $scripts-:7001" setsid "$here/run.sh" "$suite" "$arch" -- /usr/lib/lab/remote </dev/null &
 machine=$!
 
 # shellcheck disable=SC2086 # several options
