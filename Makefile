@@ -20,6 +20,7 @@ dbusconfdir ?= $(prefix)/share/dbus-1/system.d
 dbusinterfacedir ?= $(prefix)/share/dbus-1/interfaces
 datadir ?= $(prefix)/share/wifiprovd
 docdir ?= $(prefix)/share/doc/wifiprovd
+webdir ?= $(prefix)/share/wifiprovd-web
 bluetoothd ?= /usr/libexec/bluetooth/bluetoothd
 DESTDIR ?=
 
@@ -47,8 +48,9 @@ out := build/$(GOARCH)
 programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
+need_web := $(need) node=nodejs npm=npm && web/setup.sh
 
-.PHONY: help build install install-only uninstall packages repo test test-unit test-packages test-lab-packages fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
+.PHONY: help build install install-only uninstall packages repo test test-unit test-web test-web-lab web install-web test-packages test-lab-packages fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -116,7 +118,7 @@ test: build ## everything: lint, unit tests, and the lab on bookworm and on trix
 		{ test/lab/failed.sh $(suites:%=%-$(ARCH)) $(suites:%=packages-%-$(ARCH)); exit 1; }
 
 checks:
-	$(MAKE) -j1 lint test-unit test-packages
+	$(MAKE) -j1 lint test-unit test-web test-packages
 
 image-%:
 	nice test/lab/image.sh $* $(ARCH) >/dev/null
@@ -134,6 +136,23 @@ test-unit: ## unit tests with the race detector, fuzz corpora, tests on a privat
 test-packages: ## two builds of the packages are the same, lintian is content, the programs start (arm and arm64 by qemu)
 	GO='$(GO)' packaging/check.sh
 
+web: ## the page that phones open, in build/web, and the same as build/wifiprovd-web-VERSION.tar.gz; the library's package in web/client
+	@$(need_web)
+	cd web && npm run -s build
+	tar -C build -c --sort=name --owner=0 --group=0 --numeric-owner --mode=go+rX,go-w --mtime="@$$(git log -1 --format=%ct 2>/dev/null || echo 0)" \
+		--transform 's#^web#wifiprovd-web-$(VERSION)#' web | gzip -9n >'build/wifiprovd-web-$(VERSION).tar.gz'
+
+install-web: web ## install the page under DESTDIR, in /usr/share/wifiprovd-web, for a web server to serve
+	install -d '$(DESTDIR)$(webdir)'
+	install -m 0644 build/web/* '$(DESTDIR)$(webdir)'
+
+test-web: ## unit tests of the page and its library
+	@$(need_web)
+	cd web && npm test --silent
+
+test-web-lab: ## the page in headless Chromium, against BlueZ in a machine (ARCH NODE_TEST=--test-name-pattern=regexp)
+	+NODE_TEST='$(NODE_TEST)' test/lab/web.sh $(lastword $(suites)) $(ARCH) 2>&1 | sed -u 's/^/web: /'
+
 fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
 	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' "$$dir"/*_test.go | cut -d' ' -f2); do \
@@ -141,12 +160,14 @@ fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to
 		done; \
 	done
 
-lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
+lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck, tsc, eslint
 	@$(need) git=git shellcheck=shellcheck
 	@unformatted=$$($(dir $(GO))gofmt -l cmd internal packaging test); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	$(GO) vet -tags lab ./... # the tag adds files and replaces none
 	$(GO) run $(STATICCHECK) -tags lab ./...
 	git grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' -- ':!Makefile' ':!*.md' | xargs shellcheck
+	@$(need_web)
+	cd web && npm run -s lint
 	@mkdir -p build; status=0; \
 	{ GOBIN='$(CURDIR)/build/bin' $(GO) install $(GOVULNCHECK) && timeout 300 build/bin/govulncheck ./...; } \
 		>build/govulncheck.txt 2>&1 || status=$$?; case $$status in \
