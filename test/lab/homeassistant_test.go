@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -137,7 +138,7 @@ func TestHomeAssistant(t *testing.T) {
 	}
 }
 
-// TestHomeAssistantAuthorization: a gateway that wants a person to open the door says so, and takes nothing before.
+// TestHomeAssistantAuthorization: a gateway that wants a person to open the door says so, takes nothing before, and is provisioned then.
 func TestHomeAssistantAuthorization(t *testing.T) {
 	home := AP{SSID: "authorized home", Security: wifi.WPA2PSK, Passphrase: "a passphrase for later"}
 	h := newHomeAssistant(t)
@@ -149,4 +150,9 @@ func TestHomeAssistantAuthorization(t *testing.T) {
 		}
 	}
 	g.stores(nil)
+
+	run(t, "wifiprovctl", "open")
+	h.provision(haProvisioned, home)
+	g.becomes(central.StatusConnected)
+	g.stores(&home)
 }
