@@ -4,6 +4,7 @@ package lab
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,41 +17,46 @@ import (
 // not there.
 var benchWPA3 = AP{SSID: "bench SAE net", Security: wifi.WPA3SAE, Passphrase: "passphrase of the bench", Channel: 6}
 
-// benchManaged compares the daemon, while NetworkManager keeps the network, with NetworkManager
-// alone, in turns. It returns rows of the table.
-func benchManaged(b *testing.B) string {
-	var rows []string
-	b.Run("managed", func(b *testing.B) { // so that NetworkManager goes at its end
-		manager.use(b)
-		var typed, wrong, wrong3, boot, back []time.Duration
-		var nmTyped, nmWrong, nmWrong3, nmBoot, nmBack []time.Duration
-		for range benchJoins {
-			typed = append(typed, typedJoin(b))
-			boot = append(boot, bootJoin(b))
-			back = append(back, backJoin(b))
-			wrong = append(wrong, wrongJoin(b, benchNet))
-			wrong3 = append(wrong3, wrongJoin(b, benchWPA3))
-			nmTyped = append(nmTyped, managerJoin(b))
-			nmBoot = append(nmBoot, managerBoot(b))
-			verdict, home := managerWrong(b, benchNet)
-			nmWrong, nmBack = append(nmWrong, verdict), append(nmBack, home)
-			verdict, _ = managerWrong(b, benchWPA3)
-			nmWrong3 = append(nmWrong3, verdict)
-		}
-		const through = "wifiprovd"
-		for _, r := range []result{
-			{"Through NetworkManager: CONNECT to CONNECTED, the owner types for 10 s", through, typed, "nmcli, results as NetworkManager has them", nmTyped},
-			{"The same: wrong WPA2 password, CONNECT to FAILED", through, wrong, "nmcli, until it says so", nmWrong},
-			{"The same: wrong WPA3 password, CONNECT to FAILED", through, wrong3, "nmcli, until it says \"not found\"", nmWrong3},
-			{"The same: FAILED to CONNECTED on the network before", through, back, "NetworkManager after that", nmBack},
-			{"The same: start with stored credentials to CONNECTED", through, boot, "NetworkManager's start with a stored profile", nmBoot},
-		} {
-			rows = append(rows, r.row())
-		}
-		pss := procField(b, "/proc/"+benchRest(b)+"/smaps_rollup")("Pss")
-		rows = append(rows, fmt.Sprintf("| The same: PSS, idle after a pairing and a join | %.1f MiB | | |", float64(pss)/1024))
-	})
-	return strings.Join(rows, "\n")
+// managedFile is where BenchmarkManaged leaves its table.
+const managedFile = "/lab/out/bench-managed.md"
+
+// BenchmarkManaged compares, once, the daemon while NetworkManager keeps the network with
+// NetworkManager alone, in turns. bench.sh runs it.
+func BenchmarkManaged(b *testing.B) {
+	manager.use(b)
+	var typed, wrong, wrong3, boot, back []time.Duration
+	var nmTyped, nmWrong, nmWrong3, nmBoot, nmBack []time.Duration
+	for range benchJoins {
+		typed = append(typed, typedJoin(b))
+		boot = append(boot, bootJoin(b))
+		back = append(back, backJoin(b))
+		wrong = append(wrong, wrongJoin(b, benchNet))
+		wrong3 = append(wrong3, wrongJoin(b, benchWPA3))
+		nmTyped = append(nmTyped, managerJoin(b))
+		nmBoot = append(nmBoot, managerBoot(b))
+		verdict, home := managerWrong(b, benchNet)
+		nmWrong, nmBack = append(nmWrong, verdict), append(nmBack, home)
+		verdict, _ = managerWrong(b, benchWPA3)
+		nmWrong3 = append(nmWrong3, verdict)
+	}
+	var table strings.Builder
+	fmt.Fprintf(&table, "%s NetworkManager %s.\n\n| Measure | wifiprovd, through NetworkManager | NetworkManager alone | Ratio |\n|---|---|---|---|\n",
+		machineKind(b), firstLine(run(b, "nmcli", "-g", "VERSION", "general")))
+	for _, r := range []result{
+		{"CONNECT to CONNECTED, the owner types for 10 s", "", typed, "`nmcli`, results as it has them", nmTyped},
+		{"Wrong WPA2 password, CONNECT to FAILED", "", wrong, "`nmcli`, until it ends", nmWrong},
+		{"Wrong WPA3 password, CONNECT to FAILED", "", wrong3, "`nmcli`, until it ends", nmWrong3},
+		{"FAILED with a wrong password to CONNECTED on the network before", "", back, "after `nmcli` has ended", nmBack},
+		{"Start with stored credentials to CONNECTED", "", boot, "its own start, with a stored profile", nmBoot},
+	} {
+		fmt.Fprintln(&table, r.row())
+	}
+	pss := procField(b, "/proc/"+benchRest(b)+"/smaps_rollup")("Pss")
+	fmt.Fprintf(&table, "| PSS, idle after a pairing and a join | %.1f MiB | | |\n", float64(pss)/1024)
+	fmt.Print(table.String())
+	if err := os.WriteFile(managedFile, []byte(table.String()), 0o644); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // wrongJoin measures CONNECT with a wrong password as a phone sees it whose owner has typed.

@@ -51,7 +51,7 @@ func BenchmarkGateway(b *testing.B) {
 	for _, r := range append(joins, benchWrite(b)) {
 		fmt.Fprintln(table, r.row())
 	}
-	for _, measure := range []func(*testing.B) string{benchStart, benchResources, benchManaged} {
+	for _, measure := range []func(*testing.B) string{benchStart, benchResources} {
 		fmt.Fprintln(table, measure(b))
 	}
 	if err := os.WriteFile(benchPicture, []byte(picture("Onto a WPA2 network: "+machineKind(b), joins)), 0o644); err != nil {
