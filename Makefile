@@ -20,6 +20,7 @@ dbusconfdir ?= $(prefix)/share/dbus-1/system.d
 dbusinterfacedir ?= $(prefix)/share/dbus-1/interfaces
 datadir ?= $(prefix)/share/wifiprovd
 docdir ?= $(prefix)/share/doc/wifiprovd
+webdir ?= $(prefix)/share/wifiprovd-web
 bluetoothd ?= /usr/libexec/bluetooth/bluetoothd
 DESTDIR ?=
 
@@ -47,8 +48,9 @@ out := build/$(GOARCH)
 programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
 need := . test/lab/lib.sh; need
+need_web := $(need) node=nodejs npm=npm && web/setup.sh
 
-.PHONY: help build install install-only uninstall packages repo test test-unit test-packages test-lab-packages fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
+.PHONY: help build install install-only uninstall packages repo test test-unit test-web test-web-lab web install-web test-packages test-lab-packages fuzz lint test-lab faults conformance attack powercut shuffle soak demo bench clean checks
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 14
@@ -65,6 +67,9 @@ install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
 	for unit in wifiprovd wifiprovd-radio; do install -D -m 0644 packaging/systemd/$$unit.service "$(DESTDIR)$(unitdir)/$$unit.service"; \
 		sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' "$(DESTDIR)$(unitdir)/$$unit.service"; done
+	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do \
+		install -D -m 0644 packaging/systemd/$$unit "$(DESTDIR)$(unitdir)/$$unit"; done
+	sed -i 's#^ExecStart=/usr/bin/#ExecStart=$(bindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd-open.service'
 	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
 		"$(DESTDIR)$(unitdir)/$$unit.service.d/50-wifiprovd.conf"; done
 	install -D -m 0644 packaging/systemd/bluetoothd.conf '$(DESTDIR)$(unitdir)/bluetooth.service.d/51-wifiprovd.conf'
@@ -77,7 +82,8 @@ install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0644 packaging/completion/wifiprovctl.bash '$(DESTDIR)$(completiondir)/wifiprovctl'
 	for page in packaging/man/*.[158]; do install -D -m 0644 $$page "$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/}"; done
 	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples' packaging/systemd/80-wifiprovd-wlan0.network packaging/networkmanager/wifiprovd.conf
-	install -D -m 0755 -t '$(DESTDIR)$(docdir)/examples' examples/*
+	install -D -m 0755 -t '$(DESTDIR)$(docdir)/examples' examples/*.py examples/*.sh
+	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples/units' examples/units/*
 	install -D -m 0644 -t '$(DESTDIR)$(datadir)' configs/wifiprovd.yaml packaging/empty.yaml
 	install -d -m 0755 '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml.d'
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \
@@ -86,7 +92,8 @@ install-only: ## install what is in build/GOARCH, without building
 		echo 'Installed. To start now and at every boot: systemctl restart bluetooth && systemctl enable --now wifiprovd'; }
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
-	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd || true
+	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd wifiprovd-open || true
+	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do rm -f "$(DESTDIR)$(unitdir)/$$unit"; done
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(unitdir)/wifiprovd-radio.service' '$(DESTDIR)$(udevdir)/90-wifiprovd-radio.rules' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
 		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \
@@ -111,7 +118,7 @@ test: build ## everything: lint, unit tests, and the lab on bookworm and on trix
 		{ test/lab/failed.sh $(suites:%=%-$(ARCH)) $(suites:%=packages-%-$(ARCH)); exit 1; }
 
 checks:
-	$(MAKE) -j1 lint test-unit test-packages
+	$(MAKE) -j1 lint test-unit test-web test-packages
 
 image-%:
 	nice test/lab/image.sh $* $(ARCH) >/dev/null
@@ -129,6 +136,23 @@ test-unit: ## unit tests with the race detector, fuzz corpora, tests on a privat
 test-packages: ## two builds of the packages are the same, lintian is content, the programs start (arm and arm64 by qemu)
 	GO='$(GO)' packaging/check.sh
 
+web: ## the page that phones open, in build/web, and the same as build/wifiprovd-web-VERSION.tar.gz; the library's package in web/client
+	@$(need_web)
+	cd web && npm run -s build
+	tar -C build -c --sort=name --owner=0 --group=0 --numeric-owner --mode=go+rX,go-w --mtime="@$$(git log -1 --format=%ct 2>/dev/null || echo 0)" \
+		--transform 's#^web#wifiprovd-web-$(VERSION)#' web | gzip -9n >'build/wifiprovd-web-$(VERSION).tar.gz'
+
+install-web: web ## install the page under DESTDIR, in /usr/share/wifiprovd-web, for a web server to serve
+	install -d '$(DESTDIR)$(webdir)'
+	install -m 0644 build/web/* '$(DESTDIR)$(webdir)'
+
+test-web: ## unit tests of the page and its library
+	@$(need_web)
+	cd web && npm test --silent
+
+test-web-lab: ## the page in headless Chromium, against BlueZ in a machine (ARCH NODE_TEST=--test-name-pattern=regexp)
+	+NODE_TEST='$(NODE_TEST)' test/lab/web.sh $(lastword $(suites)) $(ARCH) 2>&1 | sed -u 's/^/web: /'
+
 fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to testdata/fuzz, to be checked in
 	@grep -rl '^func Fuzz' --include='*_test.go' internal cmd | xargs -n 1 dirname | sort -u | while read -r dir; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' "$$dir"/*_test.go | cut -d' ' -f2); do \
@@ -136,12 +160,14 @@ fuzz: ## every fuzz target for FUZZTIME (10m) on one core; what is found goes to
 		done; \
 	done
 
-lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck
+lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck, tsc, eslint
 	@$(need) git=git shellcheck=shellcheck
 	@unformatted=$$($(dir $(GO))gofmt -l cmd internal packaging test); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	$(GO) vet -tags lab ./... # the tag adds files and replaces none
 	$(GO) run $(STATICCHECK) -tags lab ./...
 	git grep -lE '^#!/bin/(ba)?sh|^# shellcheck shell=' -- ':!Makefile' ':!*.md' | xargs shellcheck
+	@$(need_web)
+	cd web && npm run -s lint
 	@mkdir -p build; status=0; \
 	{ GOBIN='$(CURDIR)/build/bin' $(GO) install $(GOVULNCHECK) && timeout 300 build/bin/govulncheck ./...; } \
 		>build/govulncheck.txt 2>&1 || status=$$?; case $$status in \

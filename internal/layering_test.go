@@ -25,22 +25,26 @@ var mayUse = map[string][]string{
 	"internal/iface":    {},
 	"internal/verdict":  {},
 	"internal/journal":  {},
-	"internal/systemd":  {},
 	"internal/fsm":      {},
 	"internal/config":   {},
 	"internal/netaddr":  {},
+	"internal/button":   {},
+	"internal/led":      {},
 
+	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
 	"internal/daemon":         {"internal/fsm"},
+	"internal/hostname":       {"internal/msgbus"},
 	"internal/profile":        {},
 	"internal/profile/native": {"internal/profile"},
+	"internal/profile/improv": {"internal/profile"},
 	"internal/bluez":          {"internal/msgbus", "internal/rfkill"},
 	"internal/nm":             {"internal/msgbus"},
 	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
 	"internal/radio":          {"internal/rfkill"},
 	"internal/central":        {"internal/msgbus"},
 	"internal/control":        {"internal/msgbus"},
-	"internal/doctor":         {"internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
+	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
 }
 
 // A leaf may use those before it.
@@ -51,7 +55,7 @@ func mayUseLeaf(pkg, leaf string) bool {
 
 // owners names the packages that may import a library: its types stay in them.
 var owners = map[string][]string{
-	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/nm", "internal/wpa", "internal/central", "internal/control",
+	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/hostname", "internal/nm", "internal/wpa", "internal/central", "internal/control",
 		"internal/doctor", "internal/dbustest"},
 	"github.com/muka/go-bluetooth":             {"internal/bluez"},
 	"github.com/mdlayher/netlink":              {"internal/netaddr", "internal/iface", "internal/radio"},

@@ -38,7 +38,7 @@ const exitHelp = `Exit status:
   7  the gateway is busy with another phone
   8  timed out
   9  the gateway could not join for another reason, or got no address
-  10  for status: wifiprovd does not run on this machine
+  10  for status, open and close: wifiprovd does not run on this machine
 `
 
 // joinError means that the gateway's status is FAILED, or that it is CONNECTED to a network that is

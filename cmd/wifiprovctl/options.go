@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -26,6 +27,7 @@ type options struct {
 	security     wifi.Security
 	passwordFile string
 	json         bool
+	window       time.Duration
 	config       string
 }
 
@@ -50,6 +52,8 @@ var commands = []command{
 	{"watch", "follow a gateway's status until interrupted", gatewayFlags(0), watch},
 	{"erase", "make a gateway forget its Wi-Fi network and its bonds", gatewayFlags(time.Minute), erase},
 	{"status", "on the gateway: what it does, why, and what is next", localFlags(10 * time.Second), status},
+	{"open", "on the gateway: let phones find and provision it for a while (root)", openFlags, open},
+	{"close", "on the gateway: end that (root)", daemonFlags, closeWindow},
 	{"doctor", "on the gateway: what is wrong, and how to fix it", doctorFlags, examine},
 }
 
@@ -66,6 +70,17 @@ func localFlags(d time.Duration) func(*flag.FlagSet, *options) {
 		f.BoolVar(&o.json, "json", false, "print JSON, for programs")
 		f.DurationVar(&o.timeout, "timeout", d, "end after this `TIME`, such as 90s; 0: never")
 	}
+}
+
+// daemonFlags are of the commands that ask something of the daemon on this machine.
+func daemonFlags(f *flag.FlagSet, o *options) {
+	f.DurationVar(&o.timeout, "timeout", 10*time.Second, "end after this `TIME`, such as 90s; 0: never")
+}
+
+func openFlags(f *flag.FlagSet, o *options) {
+	daemonFlags(f, o)
+	f.DurationVar(&o.window, "for", 0, "keep it open for this `TIME`, 10s to 1h, such as 2m\n"+
+		"(default: bluetooth.window of the configuration)")
 }
 
 func doctorFlags(f *flag.FlagSet, o *options) {
@@ -148,9 +163,13 @@ func parseOptions(c *command, args []string) (options, error) {
 }
 
 func (o *options) check() error {
+	window := o.window
 	switch {
 	case o.timeout < 0:
 		return usagef("--timeout cannot be negative")
+	case window != 0 && (window < gateway.ShortestWindow || window > gateway.LongestWindow ||
+		window%time.Second != 0):
+		return usagef("--for is %s to %s, in whole seconds", gateway.ShortestWindow, gateway.LongestWindow)
 	case o.noPairing && o.passkeyFile != "":
 		return usagef("--no-pairing needs no --passkey-file")
 	case o.noPairing && o.forget:
@@ -174,7 +193,7 @@ func (o *options) check() error {
 
 func usage() string {
 	var b strings.Builder
-	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
+	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
 	for _, c := range commands {
 		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
 	}

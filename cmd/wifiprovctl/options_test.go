@@ -17,6 +17,7 @@ func TestParse(t *testing.T) {
 		{"scan", options{timeout: 5 * time.Second}},
 		{"scan --adapter hci1 --timeout 30s", options{adapter: "hci1", timeout: 30 * time.Second}},
 		{"watch", options{}},
+		{"open --for 2m", options{timeout: 10 * time.Second, window: 2 * time.Minute}},
 		{"erase --address aa:bb:cc:dd:ee:ff --forget", options{timeout: time.Minute, address: "AA:BB:CC:DD:EE:FF", forget: true}},
 		{"provision --ssid x", options{timeout: 5 * time.Minute, ssid: "x", security: wifi.AutoDetect}},
 		{"provision -ssid=x -security wpa3 --no-pairing", options{timeout: 5 * time.Minute, ssid: "x", security: wifi.WPA3SAE, noPairing: true}},
@@ -34,6 +35,9 @@ func TestParseMistakes(t *testing.T) {
 	for _, test := range []struct{ args, say string }{
 		{"", "no command"},
 		{"connect", `no command "connect"`},
+		{"open --for 9s", "--for is 10s to 1h"},
+		{"open --for 61m", "--for is 10s to 1h"},
+		{"open --for 10.5s", "whole seconds"},
 		{"provision --ssid " + strings.Repeat("x", 33), "33 bytes"},
 		{"provision --ssid x --security wep", "unknown security type"},
 		{"provision --ssid x --password hunter22", "-password"},

@@ -24,20 +24,35 @@ var errWrong = errors.New("something is wrong; each line above has the fix (as r
 // status shows what the daemon on this machine is doing.
 func status(ctx context.Context, j *job) error {
 	s, err := control.Read(ctx, j.bus)
-	if errors.Is(err, control.ErrNotRunning) {
-		if j.json {
-			_ = printJSON(j.stdout, map[string]any{"running": false})
-		}
-		return &hint{err, "Start it: 'systemctl start wifiprovd'. If that does not help: 'wifiprovctl doctor'"}
+	if errors.Is(err, control.ErrNotRunning) && j.json {
+		_ = printJSON(j.stdout, map[string]any{"running": false})
 	}
 	if err != nil {
-		return err
+		return withHint(err)
 	}
 	if j.json {
 		return printJSON(j.stdout, statusJSON(&s))
 	}
 	_, err = io.WriteString(j.stdout, j.inLines(&s))
 	return err
+}
+
+// withHint says what to do if the daemon does not run.
+func withHint(err error) error {
+	if errors.Is(err, control.ErrNotRunning) {
+		return &hint{err, "Start it: 'systemctl start wifiprovd'. If that does not help: 'wifiprovctl doctor'"}
+	}
+	return err
+}
+
+// open has the daemon on this machine open a window.
+func open(ctx context.Context, j *job) error {
+	return withHint(control.Open(ctx, j.bus, j.window))
+}
+
+// closeWindow has the daemon on this machine end the window.
+func closeWindow(ctx context.Context, j *job) error {
+	return withHint(control.Close(ctx, j.bus))
 }
 
 // statusJSON is what status --json prints of a daemon that runs.
@@ -85,6 +100,9 @@ func (j *job) inLines(s *control.Status) string {
 		line("Advertising", "on %s", s.Adapter)
 	} else {
 		line("Advertising", "no: %s", s.AdvertisingMessage)
+	}
+	if left := s.WindowLeft(); left > 0 {
+		line("Window", "open for another %s", left.Round(time.Second))
 	}
 	line("Version", "%s, security %s", s.Version, s.Security)
 	return b.String()

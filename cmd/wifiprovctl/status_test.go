@@ -23,8 +23,15 @@ import (
 // daemonOn puts a daemon's D-Bus interface on a bus of its own.
 func daemonOn(t *testing.T) (*control.Server, string) {
 	t.Helper()
+	return controlled(t, doorman{}, false)
+}
+
+// controlled is daemonOn with what the methods ask, if the caller may.
+func controlled(t *testing.T, c gateway.Control, may bool) (*control.Server, string) {
+	t.Helper()
 	bus := dbustest.Start(t)
-	s := control.NewServer(control.ServerConfig{Version: "1.2.3", Security: gatt.Encrypt, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Bus: bus})
+	s := control.NewServer(control.ServerConfig{Version: "1.2.3", Security: gatt.Encrypt, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Bus: bus,
+		Control: c, MayOperate: func(uint32) bool { return may }})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
@@ -50,6 +57,47 @@ func TestStatus(t *testing.T) {
 		"Network      \"Home\", not joined\n", "Phones       none connected\n", "Advertising  no: BlueZ is gone\n", "1.2.3, security encrypt\n"} {
 		if status != exitOK || !strings.Contains(stdout, want) {
 			t.Errorf("exit status %d, want %q in\n%s%s", status, want, stdout, stderr)
+		}
+	}
+}
+
+// doorman is a gateway that can only be opened and closed.
+type doorman struct {
+	gateway.Control
+	asked chan string
+}
+
+func (d doorman) Open(_ gateway.Requester, window time.Duration) error {
+	d.asked <- "open " + window.String()
+	return nil
+}
+
+func (d doorman) Close(gateway.Requester) error { d.asked <- "close"; return nil }
+
+func TestOpenAndClose(t *testing.T) {
+	t.Parallel()
+	d := doorman{asked: make(chan string, 8)}
+	s, bus := controlled(t, d, true)
+	for _, c := range []struct{ args, want string }{{"open", "open 0s"}, {"open --for 2m", "open 2m0s"}, {"close", "close"}} {
+		status, stdout, stderr := try(t, bus, strings.Fields(c.args)...)
+		if status != exitOK || stdout+stderr != "" {
+			t.Fatalf("%s: exit status %d: %s%s", c.args, status, stdout, stderr)
+		}
+		if got := <-d.asked; got != c.want {
+			t.Errorf("%s asks for %s", c.args, got)
+		}
+	}
+	s.Changed(&gateway.Snapshot{}, &gateway.Snapshot{Window: time.Now().Add(time.Minute)})
+	if _, stdout, _ := try(t, bus, "status"); !strings.Contains(stdout, "Window       open for another ") {
+		t.Errorf("it shows\n%s", stdout)
+	}
+	_, bus = daemonOn(t)
+	for _, command := range []string{"open", "close"} {
+		if status, _, stderr := try(t, bus, command); status != exitError || !strings.Contains(stderr, "use sudo") {
+			t.Errorf("%s: exit status %d: %s", command, status, stderr)
+		}
+		if status, _, stderr := try(t, dbustest.Start(t), command); status != exitNotRunning || !strings.Contains(stderr, "systemctl start wifiprovd") {
+			t.Errorf("%s without a daemon: exit status %d: %s", command, status, stderr)
 		}
 	}
 }

@@ -57,14 +57,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	c, files, broken := config.Load(*path)
 	switch {
-	case *check && broken != nil:
-		fmt.Fprintf(stderr, "wifiprovd: %v\n", broken)
-		return exConfig
 	case *check:
-		for _, file := range files {
-			fmt.Fprintf(stdout, "%s is valid\n", file)
-		}
-		return 0
+		return checked(c, files, broken, stdout, stderr)
 	case broken != nil:
 		c = config.Strict()
 	}
@@ -86,6 +80,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// checked is wifiprovd -check: it says what config.Load has returned, and returns the exit status.
+func checked(c config.Config, files []string, broken error, stdout, stderr io.Writer) int {
+	if broken != nil {
+		fmt.Fprintf(stderr, "wifiprovd: %v\n", broken)
+		return exConfig
+	}
+	for _, file := range files {
+		fmt.Fprintf(stdout, "%s is valid\n", file)
+	}
+	if c.Former != "" {
+		fmt.Fprintf(stdout, "%s; write that instead\n", c.Former)
+	}
+	return 0
+}
+
 // announce says at the start what whoever reads the journal has to know. files are those of the
 // configuration, the main one first. broken says what is wrong with it; nil: nothing.
 func announce(log *slog.Logger, c config.Config, files []string, broken error) {
@@ -98,6 +107,10 @@ func announce(log *slog.Logger, c config.Config, files []string, broken error) {
 		dropIns = ", with " + strings.Join(files[1:], ", ")
 	}
 	log.Info(fmt.Sprintf("wifiprovd %s starting, security: %s%s", version, c.Bluetooth.Security, dropIns), "event", "starting", "version", version, "security", c.Bluetooth.Security)
+	if c.Former != "" {
+		log.Warn("the configuration is of an earlier version: "+c.Former+"; write that instead",
+			"event", "configuration-former")
+	}
 	if c.Bluetooth.Security == gatt.NoPairing {
 		log.Warn("security none: credentials travel in plaintext; set bluetooth.security to encrypt or authenticated for anything but evaluation", "event", "plaintext")
 	}

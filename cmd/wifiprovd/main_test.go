@@ -36,6 +36,7 @@ func TestCommandLine(t *testing.T) {
 		{"version", []string{"-version"}, 0, "wifiprovd devel\n", ""},
 		{"help", []string{"-help"}, 0, "", "-check"},
 		{"valid", []string{"-check", "-config", good}, 0, "is valid", ""},
+		{"former", []string{"-check", "-config", file("old.yaml", "bluetooth:\n  keep_after_connect: false\n")}, 0, "has become bluetooth.access: offline", ""},
 		{"invalid", []string{"-check", "-config", bad}, 78, "", "bad.yaml:2"},
 		{"valid drop-in", []string{"-check", "-config", alone}, 0, "alone.yaml is valid\n" + alone + ".d/1.yaml is valid\n", ""},
 		{"invalid drop-in", []string{"-check", "-config", layered}, 78, "", "layered.yaml.d/2.yaml:2: unknown key"},

@@ -13,7 +13,6 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/journal"
 	"github.com/wifiprovd/wifiprovd/internal/netaddr"
 	"github.com/wifiprovd/wifiprovd/internal/profile"
-	"github.com/wifiprovd/wifiprovd/internal/profile/native"
 	"github.com/wifiprovd/wifiprovd/internal/systemd"
 	"github.com/wifiprovd/wifiprovd/internal/wpa"
 )
@@ -26,35 +25,31 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	networks, finder := backend(c, store, log)
 	peripheral := bluez.New(bluez.Config{Adapter: c.Bluetooth.Adapter, Name: c.Bluetooth.Name, Log: log, Passkey: lines.Passkey})
 	d := daemon.New(daemon.Config{
-		Log:             log,
-		Store:           store,
-		Networks:        networks,
-		Peripheral:      peripheral,
-		Pairing:         c.Bluetooth.Security,
-		ConnectTimeout:  c.Wifi.ConnectTimeout,
-		AddressTimeout:  c.Wifi.AddressTimeout,
-		KeepAdvertising: c.Bluetooth.KeepAfterConnect,
-		Country:         c.Wifi.Country,
-		Unblock:         unblock(c),
-		Watchdog:        systemd.Watchdog(log),
-		Alive:           notifier.Alive,
+		Log:            log,
+		Store:          store,
+		Networks:       networks,
+		Peripheral:     peripheral,
+		Pairing:        c.Bluetooth.Security,
+		ConnectTimeout: c.Wifi.ConnectTimeout,
+		AddressTimeout: c.Wifi.AddressTimeout,
+		Access:         c.Bluetooth.Access,
+		Window:         c.Bluetooth.Window,
+		Country:        c.Wifi.Country,
+		Unblock:        unblock(c),
+		Watchdog:       systemd.Watchdog(log),
+		Alive:          notifier.Alive,
 	})
-	phones := profile.Set{native.New(native.Config{
-		Control: d,
-		Device:  device("/sys", c),
-		Pairing: c.Bluetooth.Security,
-		Log:     log,
-	})}
+	phones := protocols(ctx, c, d, log)
 	operators := control.NewServer(control.ServerConfig{
-		Version: version, Security: c.Bluetooth.Security, Log: log, Control: d,
+		Version: version, Security: c.Bluetooth.Security, Access: c.Bluetooth.Access, Log: log, Control: d,
 	})
-	return runTasks(ctx, []task{
-		{"gateway", func(ctx context.Context) error {
-			return d.Run(ctx, lines, notifier, operators, phones, profile.NewAdvertiser(phones, peripheral.Advertise))
-		}},
+	signs, signTasks := boxSigns(c, log, d, finder.Name)
+	observers := append(signs, lines, notifier, operators, phones, profile.NewAdvertiser(phones, peripheral.Advertise))
+	return runTasks(ctx, append(signTasks, []task{
+		{"gateway", func(ctx context.Context) error { return d.Run(ctx, observers...) }},
 		{"Wi-Fi", func(ctx context.Context) error { return networks.Run(ctx, d.WifiUsable) }},
 		{"Bluetooth", func(ctx context.Context) error {
-			return peripheral.Run(ctx, bluez.Application{Services: phones.Services(), Gone: phones.Gone}, d)
+			return peripheral.Run(ctx, bluez.Application{Services: profile.Guarded(phones.Services(), door(d)), Gone: phones.Gone}, d)
 		}},
 		{"addresses", func(ctx context.Context) error {
 			return netaddr.Follow(ctx, finder.Name, log, d.Addresses)
@@ -62,7 +57,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		{"D-Bus interface", operators.Run},
 		{"systemd", notifier.Run},
 		{"runtime report", func(ctx context.Context) error { return reportRuntime(ctx, log) }},
-	})
+	}...))
 }
 
 // backend returns what joins networks, and what knows with which interface.

@@ -5,16 +5,51 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
-// adverts is what is to be advertised, and what BlueZ holds of it.
+// How long each advertisement stays where there is not room for all. BlueZ's interval is
+// 1.28 s, and a phone that listens now and then needs several. Where the kernel itself shows
+// one instance after the other, each for so long (net/bluetooth, HCI_DEFAULT_ADV_DURATION), a
+// turn lasts until it has shown those of other programs, too.
+const (
+	turnTime   = 5 * time.Second
+	kernelTime = 2 * time.Second
+)
+
+// adverts is what is to be advertised, and what BlueZ holds of it. A controller may have room
+// for fewer than are wanted (LEAdvertisingManager1.SupportedInstances, which other programs
+// share): then they take turns.
 type adverts struct {
 	wanted []gatt.Advert
+	room   int      // how many BlueZ takes at a time; 0: it has not refused one
+	turn   int      // counts the turns
 	list   []advert // advertisement0, 1, …
+}
+
+// crowded reports whether there is not room for all.
+func (a *adverts) crowded() bool { return a.room > 0 && a.room < len(a.wanted) }
+
+// due returns what is to be on the air now.
+func (a *adverts) due() []gatt.Advert {
+	if !a.crowded() {
+		return a.wanted
+	}
+	var due []gatt.Advert
+	for i := range a.room {
+		due = append(due, a.wanted[(a.turn+i)%len(a.wanted)])
+	}
+	return due
+}
+
+// refused: BlueZ has no room for the i-th, which is not the first.
+func (a *adverts) refused(i int) {
+	a.room, a.turn = i, 0
+	a.list[i].holding = absent
 }
 
 // advert is one advertisement that BlueZ was asked to hold.
@@ -40,15 +75,16 @@ func (a *adverts) at(path dbus.ObjectPath) *advert {
 // missing returns the first advertisement that BlueZ does not hold as it is wanted, or
 // holds although it is not wanted; -1 if there is none.
 func (a *adverts) missing() int {
-	for i := range max(len(a.wanted), len(a.list)) {
+	due := a.due()
+	for i := range max(len(due), len(a.list)) {
 		switch {
 		case i >= len(a.list):
 			return i
-		case i >= len(a.wanted):
+		case i >= len(due):
 			if a.list[i].holding != absent {
 				return i
 			}
-		case a.list[i].holding != held, !sameAdvert(a.list[i].data, a.wanted[i]):
+		case a.list[i].holding != held, !sameAdvert(a.list[i].data, due[i]):
 			return i
 		}
 	}
@@ -61,8 +97,9 @@ func (a *adverts) begin(i int) (was holding, wanted bool) {
 	if i == len(a.list) {
 		a.list = append(a.list, advert{})
 	}
-	if wanted = i < len(a.wanted); wanted {
-		a.list[i].data = a.wanted[i]
+	due := a.due()
+	if wanted = i < len(due); wanted {
+		a.list[i].data = due[i]
 	}
 	was = a.list[i].holding
 	a.list[i].begin()
@@ -96,8 +133,9 @@ func (a *adverts) renew() {
 	}
 }
 
-// lose: BlueZ no longer has them.
+// lose: BlueZ no longer has them, and may have room for more.
 func (a *adverts) lose() {
+	a.room = 0
 	for i := range a.list {
 		a.list[i].holding = absent
 	}

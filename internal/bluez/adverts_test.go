@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -114,6 +115,67 @@ func TestAdvertisementsComeBack(t *testing.T) {
 	r.expect("down BlueZ has released the advertisement", "up hci0")
 	r.advertisements(2)
 	r.quiet()
+}
+
+// Where there is room for one only, they take turns, and nobody hears of it. What changes in
+// its turn is on the air at once, and so is what is left alone.
+func TestAdvertisementsTakeTurns(t *testing.T) {
+	r := newRig(t, gatt.NoPairing)
+	r.bluez.Set("/org/bluez/hci0", advertisingManagerInterface, "SupportedInstances", byte(1))
+	r.p.Advertise([]gatt.Advert{testAdvert, other(1)})
+	named := func() bool {
+		list := r.bluez.Advertisements("hci0")
+		if len(list) > 1 {
+			t.Errorf("there are %d", len(list))
+		}
+		return len(list) == 1 && list[0]["LocalName"].Value() == "Test"
+	}
+	unnamed := func() bool { return len(r.bluez.Advertisements("hci0")) == 1 && !named() }
+	r.eventually("the second one's turn", unnamed)
+	begin := time.Now()
+	r.p.Advertise([]gatt.Advert{testAdvert, other(2)})
+	r.eventually("the second one has changed", func() bool {
+		list := r.bluez.Advertisements("hci0")
+		return len(list) == 1 && bytes.Equal(r.state(list[0]), []byte{2})
+	})
+	if took := time.Since(begin); took >= turnTime {
+		t.Errorf("the change came %s late, with the next turn", took)
+	}
+	r.eventually("the first one's turn", named)
+	r.p.Advertise([]gatt.Advert{other(3)})
+	r.eventually("one alone", unnamed)
+	registered := count(r.bluez.Requests(), "RegisterAdvertisement")
+	time.Sleep(turnTime + time.Second)
+	if count(r.bluez.Requests(), "RegisterAdvertisement") != registered {
+		t.Error("one alone takes turns")
+	}
+	r.quiet()
+}
+
+// A turn is a window on what is wanted.
+func TestTurns(t *testing.T) {
+	a := adverts{wanted: []gatt.Advert{other(0), other(1), other(2)}, list: make([]advert, 3)}
+	for room, want := range map[int][][]byte{
+		0: {{0, 1, 2}, {0, 1, 2}}, 1: {{0}, {1}, {2}, {0}}, 2: {{0, 1}, {1, 2}, {2, 0}, {0, 1}}, 3: {{0, 1, 2}, {0, 1, 2}},
+	} {
+		a.room, a.turn = room, 0
+		for _, w := range want {
+			var got []byte
+			for _, d := range a.due() {
+				got = append(got, d.ServiceData[otherUUID]...)
+			}
+			if !bytes.Equal(got, w) {
+				t.Errorf("room for %d, turn %d: %v, want %v", room, a.turn, got, w)
+			}
+			a.turn++
+		}
+	}
+	if a.refused(2); !a.crowded() {
+		t.Error("there is room")
+	}
+	if a.lose(); a.crowded() {
+		t.Error("there is no room after a restart")
+	}
 }
 
 // BlueZ still advertises what it could not unregister.

@@ -98,8 +98,8 @@ type Peripheral struct {
 func New(cfg Config) *Peripheral { return &Peripheral{cfg: cfg, loop: newLoop()} }
 
 // Advertise sets what is advertised; nothing is at first. Each advert is an
-// advertisement of its own, as far as the adapter has room, and must not be changed
-// afterwards; one that equals the present one stays as it is. The services stay, and
+// advertisement of its own; where the adapter has not room for all, they take turns. They must
+// not be changed afterwards; one that equals the present one stays as it is. The services stay, and
 // centrals stay connected. Advertise does not block, and may be called before Run.
 func (p *Peripheral) Advertise(adverts []gatt.Advert) {
 	p.loop.post(func() {
@@ -125,6 +125,11 @@ func (p *Peripheral) RemoveBond(ctx context.Context, b gatt.Bond) error {
 // it has subscribed to before this program started is not known to BlueZ any more. It does
 // not wait.
 func (p *Peripheral) Disconnect(b gatt.Bond) { p.loop.post(func() { p.bonds.disconnect(b) }) }
+
+// DisconnectAll disconnects the centrals that have used a service, and those that have
+// connected while the gateway was advertised. It does not wait. Others are some other
+// program's.
+func (p *Peripheral) DisconnectAll() { p.loop.post(func() { p.centrals.disconnect() }) }
 
 // Run serves app until ctx ends, and returns nil then, or until the message bus is
 // lost, and returns why. It may be called once.
@@ -180,12 +185,13 @@ func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	p.registrar = &registrar{
 		bus: b, world: p.world, chooser: p.chooser, troubles: p.troubles,
 		alias:   &alias{bus: b, world: p.world, log: log, wanted: p.cfg.Name},
-		handler: h, pairing: t.pairing,
+		handler: h, pairing: t.pairing, turns: alarm{loop: l},
 	}
 	guesses := &lockout{log: log, pause: alarm{loop: l}}
 	p.centrals = &centrals{
 		world: p.world, chooser: p.chooser, registrar: p.registrar, lockout: guesses,
 		handler: h, gone: app.Gone, pairing: t.pairing, least: t.least, all: map[dbus.ObjectPath]*central{},
+		bus: b, loop: l,
 	}
 	agent := &agent{
 		bus: b, loop: l, world: p.world, chooser: p.chooser, registrar: p.registrar,

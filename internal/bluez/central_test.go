@@ -254,3 +254,28 @@ func TestRemoveBondAsBluetoothdStarts(t *testing.T) {
 		t.Error("bluetoothd has the bond still")
 	}
 }
+
+// TestDisconnectAll: who came to us is disconnected, and whoever uses a service; what
+// another program has connected is left alone.
+func TestDisconnectAll(t *testing.T) {
+	const phone3 = "AA:BB:CC:00:00:03"
+	r := newRig(t, gatt.NoPairing)
+	r.p.Advertise(nil)
+	r.eventually("no advertisement", func() bool { return !r.bluez.Advertising("hci0") })
+	r.bluez.Connect("hci0", phone3) // another program's sensor
+	r.quiet()
+	r.p.Advertise([]gatt.Advert{testAdvert})
+	r.expect("connected "+phone3, "up hci0")
+	r.bluez.Connect("hci0", phone)
+	user := r.bluez.Connect("hci0", phone2)
+	r.expect("connected "+phone, "connected "+phone2)
+	r.writes(user)
+	r.p.Advertise(nil)
+	r.eventually("no advertisement", func() bool { return !r.bluez.Advertising("hci0") })
+	r.p.DisconnectAll()
+	got := map[string]bool{<-r.events: true, <-r.events: true}
+	if !got["disconnected "+phone] || !got["disconnected "+phone2] {
+		t.Errorf("got %v", got)
+	}
+	r.quiet()
+}

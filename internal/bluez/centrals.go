@@ -10,6 +10,7 @@ import (
 type central struct {
 	id       gatt.Central // as it was first seen; a bond may reveal the identity address
 	used     bool         // a service or the agent
+	came     bool         // while the gateway was advertised: no other program has connected it
 	reported bool         // to Handler.Bonded
 	passkey  string       // the last one shown, until it is typed
 }
@@ -26,22 +27,36 @@ type centrals struct {
 	pairing   gatt.Pairing       // that bonds are made with
 	least     gatt.Pairing       // what each service requires
 	all       map[dbus.ObjectPath]*central
+	waited    bool // the gateway was advertised when follow was called last
+	bus       *bus
+	loop      *loop
 }
 
 // follow brings the list up to date with the world.
 func (c *centrals) follow() {
-	if c.registrar.advertised() { // else another program has made the connection
+	advertised := c.registrar.advertised()
+	if advertised { // else another program has made the connection
 		for _, device := range c.world.devices(c.chooser.current) {
-			if c.world.connected(device) {
-				c.get(device)
+			if c.world.connected(device) && c.all[device] == nil {
+				c.get(device).came = c.waited
 			}
 		}
 	}
+	c.waited = advertised
 	for device, central := range c.all {
 		if c.world.connected(device) {
 			c.reportBond(device, central)
 		} else {
 			c.left(device, central)
+		}
+	}
+}
+
+// disconnect disconnects those that have come to us.
+func (c *centrals) disconnect() {
+	for device, central := range c.all {
+		if central.used || central.came {
+			c.loop.workers.Go(func() { _ = c.bus.disconnect(c.bus.ctx, device) })
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -55,7 +56,8 @@ type registrar struct {
 	agent       holding // as the default one
 	application holding
 	adverts     adverts
-	complete    bool // all adverts are on the air, and the handler knows
+	turns       alarm // for the next turn of the adverts
+	complete    bool  // all adverts are on the air, and the handler knows
 }
 
 // want sets what is to be advertised.
@@ -147,6 +149,11 @@ func (r *registrar) next() *step {
 		return r.changeAdvert(i)
 	}
 	r.troubles.over(adapterName(adapter))
+	if r.adverts.crowded() && !r.turns.set() {
+		others := max(0, now.active-r.adverts.onAir())
+		turn := turnTime + time.Duration(others)*kernelTime
+		r.turns.start(turn, func() { r.adverts.turn++ })
+	}
 	if !r.complete && len(r.adverts.wanted) > 0 {
 		r.complete = true
 		r.handler.OnAir(adapterName(adapter))
@@ -219,10 +226,11 @@ func (r *registrar) registerApplication() *step {
 }
 
 // changeAdvert makes BlueZ hold what is wanted of the i-th advertisement, which is
-// registered anew for that.
+// registered anew for that. That there is no room for another one is no failure.
 func (r *registrar) changeAdvert(i int) *step {
 	adapter, path := r.chooser.current, advertPath(i)
 	was, wanted := r.adverts.begin(i)
+	refused := false
 	return &step{
 		what: "register the advertisement",
 		do: func() error {
@@ -235,9 +243,19 @@ func (r *registrar) changeAdvert(i int) *step {
 			if !wanted {
 				return nil
 			}
-			return r.register(adapter, advertisingManagerInterface, "Advertisement", path)
+			err := r.register(adapter, advertisingManagerInterface, "Advertisement", path)
+			if refused = i > 0 && msgbus.IsError(err, bluezError+"NotPermitted"); refused {
+				return nil
+			}
+			return err
 		},
-		done: func() { r.adverts.end(i, wanted) },
+		done: func() {
+			if refused {
+				r.adverts.refused(i)
+			} else {
+				r.adverts.end(i, wanted)
+			}
+		},
 	}
 }
 

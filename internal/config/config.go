@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
@@ -26,18 +27,52 @@ const (
 // Config is what the files say, with the defaults for what they leave out.
 type Config struct {
 	Bluetooth Bluetooth
+	Button    Button
+	LED       LED
+	Improv    Improv
 	Wifi      Wifi
 	Radio     Radio
 	Store     Store
 	Log       Log
+
+	// Former names the keys that go, and what to write in their place; empty: none is used.
+	Former string
 }
 
 // Bluetooth is how phones see the gateway.
 type Bluetooth struct {
-	Adapter          string       // hci0, hci1 ..., or its address; empty (auto in the file): the first that can advertise
-	Name             string       // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
-	Security         gatt.Pairing // what a phone must do before it may provision
-	KeepAfterConnect bool         // advertise also while Wi-Fi is up
+	Adapter       string         // hci0, hci1 ..., or its address; empty (auto in the file): the first that can advertise
+	Name          string         // 1 to 29 bytes of UTF-8, what fits into a scan response; not blank
+	Security      gatt.Pairing   // what a phone must do before it may provision
+	Access        gateway.Access // when phones may find the gateway
+	AccessIgnores string         // interfaces that do not count, with spaces between; *: all but the Wi-Fi's
+	Window        time.Duration  // for how long a person opens the door; 10 s to 1 h
+	Protocols     Protocols      // that phones may speak; one at least
+}
+
+// Button is the input device's key that opens the door.
+type Button struct {
+	Key        uint16        // its code (linux/input-event-codes.h); 0: there is no button
+	Device     string        // the input device's name, or its path; empty: each that has the key
+	Hold       time.Duration // how long to press it until it opens; at most 4 s
+	EraseAfter time.Duration // how long to press it until everything is erased, 5 s to 1 min; 0: never
+}
+
+// LED is the lamp that shows the state.
+type LED struct {
+	Name string // of a folder in /sys/class/leds; empty: none
+}
+
+// Protocols are the phone protocols (docs/protocol.md).
+type Protocols struct {
+	Native bool
+	Improv bool
+}
+
+// Improv is how the gateway speaks Improv Wi-Fi.
+type Improv struct {
+	URL       string // that phones open after provisioning, {address} for the gateway's; empty: none
+	Authorize bool   // a person has to open the door before a phone may provision
 }
 
 // Wifi is the network to provision.
@@ -68,7 +103,8 @@ type Log struct {
 // Default returns what an empty file means.
 func Default() Config {
 	return Config{
-		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, KeepAfterConnect: true},
+		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, Window: 5 * time.Minute, Protocols: Protocols{Native: true}},
+		Button:    Button{EraseAfter: 10 * time.Second},
 		Wifi:      Wifi{Interface: "auto", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Radio:     Radio{Unblock: true},
 		Store:     Store{Dir: "/var/lib/wifiprovd"},

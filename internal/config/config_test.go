@@ -13,6 +13,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 )
 
@@ -67,7 +68,20 @@ bluetooth:
   adapter: hci1
   name: Küche "2" 🛜
   security: authenticated
-  keep_after_connect: false
+  access: offline
+  access_ignores: eth1  wwan0
+  window: 2m
+  protocols: [improv, native]
+button:
+  key: 529
+  device: gpio-keys
+  hold: 1s
+  erase_after: 15s
+led:
+  name: ACT
+improv:
+  url: http://{address}:8123/start?from=improv
+  authorize: true
 wifi:
   interface: wlx0123456789ab
   backend: networkmanager
@@ -83,7 +97,10 @@ log:
   level: debug
 `))
 	want := Config{
-		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, false},
+		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, gateway.AccessOffline, "eth1 wwan0", 2 * time.Minute, Protocols{true, true}},
+		Button:    Button{529, "gpio-keys", time.Second, 15 * time.Second},
+		LED:       LED{"ACT"},
+		Improv:    Improv{"http://{address}:8123/start?from=improv", true},
 		Wifi:      Wifi{"wlx0123456789ab", "networkmanager", 90 * time.Second, 10 * time.Second, "NO", false},
 		Radio:     Radio{false},
 		Store:     Store{"/data/wifiprovd"},
@@ -102,6 +119,19 @@ func TestValues(t *testing.T) {
 		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
 		"bluetooth.keep_after_connect": {[]string{"true", "false"},
 			[]string{"yes", "True", "1", "", "{a: b}"}},
+		"bluetooth.protocols": {[]string{"[native]", "[improv]", "[native, improv]", "native", `["improv", native]`},
+			[]string{"[]", "", "[native, native]", "[zephyr]", "[Native]", "{native: true}", "[[native]]", "[native, '']", "!!set {native}"}},
+		"improv.url": {[]string{`""`, "http://{address}/", "https://gateway.example/{address}/a?b=c", `"http://[::1]/"`, "http://{address}:80/" + strings.Repeat("x", 75)},
+			[]string{"{address}", "ftp://{address}/", "http://", "http:///x", "javascript:alert(1)", `"http://a b/"`, `"http://a/\u202e"`, "http://a/<b>", "http://{address}:80/" + strings.Repeat("x", 76)}},
+		"improv.authorize":         {[]string{"true", "false"}, []string{"yes", "1", ""}},
+		"bluetooth.access":         {[]string{"always", "offline", "window"}, []string{"", "never", "Always", "true", "[always]"}},
+		"bluetooth.access_ignores": {[]string{`""`, "eth1", "eth1 wwan0", `"*"`}, []string{"eth/1", "sixteen-bytes.00", "[eth1]", "a .."}},
+		"bluetooth.window":         {[]string{"10s", "5m", "1h"}, []string{"9s", "1h1s", "300", "", "-5m"}},
+		"button.key":               {[]string{`""`, "1", "529", "767"}, []string{"0", "768", "-1", "KEY_WPS_BUTTON", "1.5"}},
+		"button.device":            {[]string{`""`, "gpio-keys", `"My keyboard, really"`, "/dev/input/event0", "/dev/input/by-path/platform-button@11-event"}, []string{"/dev/sda", "/dev/input/../sda", `"a\x07"`, strings.Repeat("x", 256)}},
+		"button.hold":              {[]string{"0s", "1s", "4s"}, []string{"4.1s", "-1s", "1", ""}},
+		"button.erase_after":       {[]string{"0s", "5s", "10s", "1m"}, []string{"4s", "61s", "10", "", "never"}},
+		"led.name":                 {[]string{`""`, "ACT", "led0", "green:status"}, []string{"../x", "..", "a b", "a/b", `"\x1b"`}},
 		"wifi.interface": {[]string{"auto", "wlan0", "wlp3s0", "a", "fifteen-bytes.0"},
 			[]string{`""`, "sixteen-bytes.00", "a/b", "wlan 0", "wl:0", "..", "ü", `"\x07"`}},
 		"wifi.backend":         {[]string{"auto", "wpa_supplicant", "networkmanager"}, []string{"", "iwd", "Auto"}},
@@ -130,11 +160,11 @@ func TestValues(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for name, tt := range map[string]struct{ text, want string }{
-		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, wifi, radio, store, log`},
+		"section":          {"\nblutooth:\n  name: x", `2: unknown key "blutooth"; allowed are bluetooth, button, led, improv, wifi, radio, store, log`},
 		"key":              {"wifi:\n  interfaces: wlan0", `2: unknown key "interfaces" in wifi; allowed are interface, backend, connect_timeout, address_timeout, country`},
 		"key of another":   {"log:\n  dir: /data", `2: unknown key "dir" in log; allowed are level`},
 		"not a section":    {"wifi: wlan0", "1: wifi is not a mapping; allowed are the keys interface, backend, connect_timeout, address_timeout, country"},
-		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, wifi, radio, store, log"},
+		"a list":           {"- a\n- b", "1: the file is not a mapping; allowed are the keys bluetooth, button, led, improv, wifi, radio, store, log"},
 		"key twice":        {"log:\n  level: info\n  level: warn", `3: "log.level" is set again; allowed is once, as in line 2`},
 		"section twice":    {"log:\n  level: info\nlog:\n  level: warn", `3: "log" is set again; allowed is once, as in line 1`},
 		"second document":  {"log:\n  level: info\n---\nlog:\n  level: warn", "3: a second document starts here; allowed is one"},
@@ -147,10 +177,27 @@ func TestErrors(t *testing.T) {
 		"zero byte":        {"log:\n\n\x00", "3: not a line of text"},
 		"long value":       {"log:\n  level: " + strings.Repeat("x", 1000), `2: log.level is "` + strings.Repeat("x", 60) + `"; allowed: debug, info, warn, error`},
 		"too large":        {strings.Repeat("#", MaxSize+1), " larger than 65536 bytes"},
+		"old and new":      {"bluetooth:\n  keep_after_connect: true\n  access: always", "2: bluetooth.keep_after_connect has become bluetooth.access; allowed is one of them, and bluetooth.access is set in line 3"},
 	} {
 		_, err := Parse("/etc/f.yaml", []byte(tt.text))
 		if err == nil || !strings.HasPrefix(err.Error(), "/etc/f.yaml:"+tt.want) {
 			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+// TestFormer: a configuration of an earlier version goes on to do what it did.
+func TestFormer(t *testing.T) {
+	for value, want := range map[string]Bluetooth{
+		"true":  {Access: gateway.AccessAlways},
+		"false": {Access: gateway.AccessOffline, AccessIgnores: "*"},
+	} {
+		c, err := Parse("f", []byte("bluetooth:\n  keep_after_connect: "+value))
+		if err != nil || c.Bluetooth.Access != want.Access || c.Bluetooth.AccessIgnores != want.AccessIgnores {
+			t.Errorf("%s: %+v, %v", value, c.Bluetooth, err)
+		}
+		if !strings.Contains(c.Former, "keep_after_connect: "+value+" has become bluetooth.access: "+want.Access.String()) {
+			t.Errorf("%s: %q", value, c.Former)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -57,7 +58,22 @@ func (p *parser) parse(data []byte) error {
 	case !errors.Is(err, io.EOF):
 		return p.syntaxError(err)
 	}
-	return p.mapping(first.Content[0], "the file", "", p.section)
+	if err := p.mapping(first.Content[0], "the file", "", p.section); err != nil {
+		return err
+	}
+	return p.checkFormer()
+}
+
+// checkFormer refuses a key that goes beside the one in its place.
+func (p *parser) checkFormer() error {
+	line, former := p.lines["bluetooth.keep_after_connect"]
+	for _, name := range []string{"bluetooth.access", "bluetooth.access_ignores"} {
+		if other, set := p.lines[name]; former && set {
+			return p.errorf(line, "bluetooth.keep_after_connect has become bluetooth.access; "+
+				"allowed is one of them, and %s is set in line %d", name, other)
+		}
+	}
+	return nil
 }
 
 // checkText refuses what YAML refuses too, but with the line.
@@ -115,9 +131,12 @@ func (p *parser) section(name string, k, v *yaml.Node) error {
 }
 
 func (p *parser) value(section, name string, k, v *yaml.Node) error {
-	for _, known := range keys {
+	for _, known := range slices.Concat(keys, formerKeys) {
 		if known.section != section || known.name != name {
 			continue
+		}
+		if name == "protocols" {
+			v = joined(v)
 		}
 		if v.Kind != yaml.ScalarNode || v.Style&yaml.TaggedStyle != 0 {
 			return p.errorf(v.Line, "%s.%s is not a plain value; allowed: %s", section, name, known.allowed)
@@ -136,6 +155,21 @@ func (p *parser) value(section, name string, k, v *yaml.Node) error {
 		return nil
 	}
 	return p.errorf(k.Line, "unknown key %s in %s; allowed are %s", shorten(name), section, allowedKeys(section))
+}
+
+// joined returns a list of plain values as one plain value, with commas; what is none as it is.
+func joined(list *yaml.Node) *yaml.Node {
+	if list.Kind != yaml.SequenceNode || list.Style&yaml.TaggedStyle != 0 {
+		return list
+	}
+	var values []string
+	for _, v := range list.Content {
+		if v.Kind != yaml.ScalarNode || v.Style&yaml.TaggedStyle != 0 {
+			return list
+		}
+		values = append(values, v.Value)
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.Join(values, ","), Line: list.Line}
 }
 
 // cutByComment reports whether a # in an unquoted value began a comment that was hardly

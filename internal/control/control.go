@@ -1,6 +1,7 @@
 // Package control is wifiprovd's own interface on the system bus: what the daemon is
-// doing, as properties with change signals, and Erase. It has both sides: the daemon's
-// Server, and Read for programs that ask. docs/dbus.md describes it.
+// doing, as properties with change signals, and what root may ask for: Erase, Open, Close and
+// Identify. It has both sides: the daemon's Server, and Read, Open and Close for programs that
+// ask. docs/dbus.md describes it.
 package control
 
 import (
@@ -57,6 +58,10 @@ type Status struct {
 	Adapter            string
 	AdvertisingMessage string
 
+	Open   bool
+	Window uint64 // microseconds of CLOCK_MONOTONIC; 0: nobody has opened one
+	Access string
+
 	Version, Security string
 }
 
@@ -69,6 +74,15 @@ func (s *Status) SinceTime() time.Time { return time.UnixMicro(int64(s.Since)) }
 // For returns how long the status has lasted, whatever was done to the clock since.
 func (s *Status) For() time.Duration {
 	return max(0, monotonic()-time.Duration(s.SinceMonotonic)*time.Microsecond)
+}
+
+// WindowLeft returns how long the window stays open that a person has opened, 0 if there
+// is none.
+func (s *Status) WindowLeft() time.Duration {
+	if s.Window == 0 {
+		return 0
+	}
+	return max(0, time.Duration(s.Window)*time.Microsecond-monotonic())
 }
 
 // monotonic returns CLOCK_MONOTONIC, which all programs on the machine share.

@@ -191,7 +191,7 @@ func TestSignalsTellWhatChanged(t *testing.T) {
 	r.wantChange(false, map[string]any{
 		"Status": "CONNECTED", "BSSID": home.BSSID, "Frequency": uint32(2412), "Signal": int32(-40),
 		"AKM": "SAE", "Advertising": false, "Adapter": "",
-		"AdvertisingMessage": "switched off while connected (bluetooth.keep_after_connect)"})
+		"AdvertisingMessage": gateway.AccessOffline.Closed()})
 }
 
 // TestEachStatusIsSignalled: statuses that follow each other faster than the bus takes
@@ -287,7 +287,7 @@ func TestReadBack(t *testing.T) {
 		SSID: []byte(home.SSID), SSIDText: `ho\x1b[2Jme\xff`, BSSID: home.BSSID, Frequency: 2412,
 		Signal: -40, AKM: "SAE", IPv4: "192.0.2.7",
 		Centrals: []string{"A"}, AdvertisingMessage: "no adapter",
-		Version: "1.2.3", Security: "encrypt", Country: "DE",
+		Version: "1.2.3", Security: "encrypt", Country: "DE", Access: "always",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -330,7 +330,7 @@ func TestJSON(t *testing.T) {
 		Status: "s", Phase: "p", Message: "m", Next: "n", Since: 1, SinceMonotonic: 1,
 		Reason: "r", ReasonCode: 1, SSID: []byte{1}, SSIDText: "t", BSSID: "b", Frequency: 1, Signal: -1,
 		AKM: "a", IPv4: "4", IPv6: "6", Gateway: "g", WifiInterface: "i", WifiBackend: "w", Country: "c", Centrals: []string{"c"}, Advertising: true,
-		Adapter: "h", AdvertisingMessage: "d", Version: "v", Security: "y",
+		Adapter: "h", AdvertisingMessage: "d", Version: "v", Security: "y", Open: true, Access: "x",
 	}
 	if v := reflect.ValueOf(full); v.NumField() != len(properties) {
 		t.Errorf("%d fields for %d properties", v.NumField(), len(properties))
@@ -350,7 +350,7 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	none, err := json.Marshal((&Status{}).JSON())
-	const want = `{"advertising":false,"centrals":[],"for_seconds":0,"network":null,"reason_code":0}`
+	const want = `{"advertising":false,"centrals":[],"for_seconds":0,"network":null,"open":false,"reason_code":0,"window_seconds":0}`
 	if err != nil || string(none) != want {
 		t.Errorf("nothing known is %s, %v", none, err)
 	}
@@ -365,6 +365,9 @@ func (eraser) Snapshot() *gateway.Snapshot                       { panic("not as
 func (eraser) Busy(gateway.Requester) bool                       { panic("not asked for") }
 func (eraser) Connect(gateway.Requester, wifi.Credentials) error { panic("not asked for") }
 func (eraser) SetCountry(gateway.Requester, wifi.Country) error  { panic("not asked for") }
+func (eraser) Open(gateway.Requester, time.Duration) error       { panic("not asked for") }
+func (eraser) Close(gateway.Requester) error                     { panic("not asked for") }
+func (eraser) Identify(gateway.Requester) error                  { panic("not asked for") }
 func (eraser) Prepare(wifi.SSID)                                 { panic("not asked for") }
 func (eraser) Refresh()                                          { panic("not asked for") }
 func (eraser) Scan(context.Context) ([]wifi.Offer, error)        { panic("not asked for") }
@@ -385,7 +388,7 @@ func TestErase(t *testing.T) {
 			}
 			return gateway.ErrNobody
 		}),
-		MayErase: func(uid uint32) bool { return !denied.Load() && uid == uint32(os.Getuid()) },
+		MayOperate: func(uid uint32) bool { return !denied.Load() && uid == uint32(os.Getuid()) },
 	})
 	r.run()
 	r.up()
@@ -399,8 +402,67 @@ func TestErase(t *testing.T) {
 	if n := asked.Load(); n != 3 {
 		t.Errorf("asked %d times; one who may not has erased", n)
 	}
-	if s := NewServer(ServerConfig{}); s.cfg.MayErase(1000) || !s.cfg.MayErase(0) {
+	if s := NewServer(ServerConfig{}); s.cfg.MayOperate(1000) || !s.cfg.MayOperate(0) {
 		t.Error("not root alone may erase")
+	}
+}
+
+// doorman is a gateway that can only be asked for what belongs to its door.
+type doorman struct {
+	gateway.Control
+	asked chan string
+}
+
+func (d doorman) Open(r gateway.Requester, window time.Duration) error {
+	d.asked <- "open " + r.String() + " " + window.String()
+	return nil
+}
+
+func (d doorman) Close(r gateway.Requester) error { d.asked <- "close " + r.String(); return nil }
+
+func (d doorman) Identify(r gateway.Requester) error { d.asked <- "identify " + r.String(); return nil }
+
+// TestDoor: root opens, closes and has the gateway identified; nobody else does.
+func TestDoor(t *testing.T) {
+	var denied atomic.Bool
+	d := doorman{asked: make(chan string, 8)}
+	r := newRig(t, ServerConfig{Control: d, Access: gateway.AccessWindow, MayOperate: func(uint32) bool { return !denied.Load() }})
+	r.run()
+	r.up()
+	for _, c := range []struct {
+		method string
+		args   []any
+		want   string
+	}{
+		{"Open", []any{uint32(0)}, "open operator 0s"},
+		{"Open", []any{uint32(120)}, "open operator 2m0s"},
+		{"Close", nil, "close operator"},
+		{"Identify", nil, "identify operator"},
+	} {
+		if err := r.call(Interface+"."+c.method, c.args...).Err; err != nil {
+			t.Errorf("%s: %v", c.method, err)
+		} else if got := <-d.asked; got != c.want {
+			t.Errorf("%s asks for %q", c.method, got)
+		}
+	}
+	for _, seconds := range []uint32{1, 9, 3601, 1<<32 - 1} {
+		r.wantError(r.call(Interface+".Open", seconds), msgbus.ErrorPrefix+"InvalidArgs")
+	}
+	denied.Store(true)
+	r.wantError(r.call(Interface+".Open", uint32(60)), msgbus.ErrorPrefix+"AccessDenied")
+	r.wantError(r.call(Interface+".Close"), msgbus.ErrorPrefix+"AccessDenied")
+	r.wantError(r.call(Interface+".Identify"), msgbus.ErrorPrefix+"AccessDenied")
+	if len(d.asked) > 0 {
+		t.Errorf("asked for %s", <-d.asked)
+	}
+	r.change(func(s *gateway.Snapshot) { s.Open, s.Window = true, time.Now().Add(time.Minute) })
+	s, err := ask(t.Context(), r.client)
+	if err != nil || !s.Open || s.Access != "window" || s.WindowLeft() < 50*time.Second || s.WindowLeft() > time.Minute {
+		t.Errorf("%+v, %v", s, err)
+	}
+	r.change(func(s *gateway.Snapshot) { s.Open, s.Window = false, time.Time{} })
+	if s, err := ask(t.Context(), r.client); err != nil || s.Open || s.WindowLeft() != 0 {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
@@ -460,7 +522,7 @@ func TestStuckBus(t *testing.T) {
 
 // TestAdvertising: what is told of it.
 func TestAdvertising(t *testing.T) {
-	const off = "switched off while connected (bluetooth.keep_after_connect)"
+	off := gateway.AccessWindow.Closed()
 	for _, c := range []struct {
 		phase       gateway.Phase
 		advertising gateway.Advertising
@@ -474,7 +536,7 @@ func TestAdvertising(t *testing.T) {
 		// A registration was under way when advertising was switched off.
 		{gateway.Online, gateway.Advertising{Adapter: "hci0"}, off},
 	} {
-		k := known{Snapshot: &gateway.Snapshot{Phase: c.phase, Advertising: c.advertising}}
+		k := known{Snapshot: &gateway.Snapshot{Phase: c.phase, Advertising: c.advertising, Access: gateway.AccessWindow}}
 		got := decode(k.values())
 		if got.Advertising != (c.message == "") || got.AdvertisingMessage != c.message ||
 			(got.Adapter != "") != got.Advertising {

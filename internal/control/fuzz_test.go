@@ -98,7 +98,7 @@ func FuzzReplies(f *testing.F) {
 		erased := false
 		server := NewServer(ServerConfig{Log: slog.New(slog.DiscardHandler), Control: eraser(
 			func(gateway.Requester) error { erased = true; return nil })})
-		refused := server.erase(bus.Conn, ":1.7") != nil
+		refused := server.request(bus.Conn, ":1.7", "ERASE", "erase-requested", server.cfg.Control.Erase) != nil
 		root := failure == "" && len(body) == 1 && isZero(body[0])
 		if erased == refused || erased && !root {
 			t.Errorf("erased: %v, refused: %v; the bus answered %q %v", erased, refused, failure, body)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
@@ -16,7 +17,18 @@ import (
 func (s *Server) export(conn *dbus.Conn) error {
 	for name, methods := range map[string]map[string]any{
 		Interface: {
-			"Erase": func(sender dbus.Sender) *dbus.Error { return s.erase(conn, string(sender)) },
+			"Erase": func(sender dbus.Sender) *dbus.Error {
+				return s.request(conn, sender, "ERASE", "erase-requested", s.cfg.Control.Erase)
+			},
+			"Open": func(seconds uint32, sender dbus.Sender) *dbus.Error {
+				return s.open(conn, sender, seconds)
+			},
+			"Close": func(sender dbus.Sender) *dbus.Error {
+				return s.request(conn, sender, "closing of the window", "close-requested", s.cfg.Control.Close)
+			},
+			"Identify": func(sender dbus.Sender) *dbus.Error {
+				return s.request(conn, sender, "identification", "identify-requested", s.cfg.Control.Identify)
+			},
 		},
 		msgbus.Properties: {
 			"Get":    s.get,
@@ -61,21 +73,37 @@ func (s *Server) set(_, _ string, _ dbus.Variant) *dbus.Error {
 	return failure(msgbus.ErrorPrefix+"PropertyReadOnly", "all properties are read only")
 }
 
-// erase does for root what an ERASE of a phone does. The bus policy refuses everybody
-// else; a bus without that policy must not be the way around it.
-func (s *Server) erase(conn *dbus.Conn, sender string) *dbus.Error {
+// open opens a window for so many seconds, 0 for the configuration's.
+func (s *Server) open(conn *dbus.Conn, sender dbus.Sender, seconds uint32) *dbus.Error {
+	window := time.Duration(seconds) * time.Second
+	if window != 0 && (window < gateway.ShortestWindow || window > gateway.LongestWindow) {
+		return failure(msgbus.ErrorPrefix+"InvalidArgs",
+			fmt.Sprintf("a window of %s: it may be %s to %s, or 0 s for the configured one",
+				window, gateway.ShortestWindow, gateway.LongestWindow))
+	}
+	return s.request(conn, sender, "opening of a window", "open-requested", func(r gateway.Requester) error {
+		return s.cfg.Control.Open(r, window)
+	})
+}
+
+// request does for root what only root may ask for: an ERASE as a phone's, and what belongs
+// to a person at the gateway. The bus policy refuses everybody else; a bus without that
+// policy must not be the way around it.
+func (s *Server) request(
+	conn *dbus.Conn, sender dbus.Sender, what, event string, ask func(gateway.Requester) error,
+) *dbus.Error {
 	var uid uint32
 	err := theBus(conn).Call(context.Background(), msgbus.BusPath,
-		msgbus.BusName+".GetConnectionUnixUser", []any{sender}, &uid)
+		msgbus.BusName+".GetConnectionUnixUser", []any{string(sender)}, &uid)
 	switch {
 	case err != nil:
 		return failure(msgbus.ErrorPrefix+"AccessDenied", "the bus does not name the caller's user")
-	case !s.cfg.MayErase(uid):
-		s.cfg.Log.Warn("ERASE over D-Bus refused: the caller is not root", "uid", uid)
-		return failure(msgbus.ErrorPrefix+"AccessDenied", "only root may erase; use sudo")
+	case !s.cfg.MayOperate(uid):
+		s.cfg.Log.Warn(what+" over D-Bus refused: the caller is not root", "uid", uid)
+		return failure(msgbus.ErrorPrefix+"AccessDenied", "only root may ask for this; use sudo")
 	}
-	s.cfg.Log.Info("ERASE requested over D-Bus", "event", "erase-requested", "uid", uid)
-	switch err := s.cfg.Control.Erase(gateway.Operator()); {
+	s.cfg.Log.Info(what+" requested over D-Bus", "event", event, "uid", uid)
+	switch err := ask(gateway.Operator()); {
 	case errors.Is(err, gateway.ErrBusy):
 		return failure(errorBusy, "the daemon is starting or ending; try again")
 	case err != nil:

@@ -171,6 +171,21 @@ var properties = []property{
 		value: of((*known).advertisingMessage,
 			func(s *Status) *string { return &s.AdvertisingMessage })},
 
+	{name: "Open", json: "open",
+		doc: "whether phones may find and provision the gateway",
+		value: of(func(k *known) bool { return k.Open },
+			func(s *Status) *bool { return &s.Open })},
+	{name: "Window", json: "window_seconds",
+		doc: "until when a window stays open that a person has opened, in microseconds of `CLOCK_MONOTONIC`; 0: " +
+			"nobody has. The JSON has the seconds that are left",
+		value: of(func(k *known) uint64 { return uint64(max(0, k.closes.Microseconds())) },
+			func(s *Status) *uint64 { return &s.Window }),
+		show: func(s *Status) any { return s.WindowLeft().Round(time.Millisecond).Seconds() }},
+	{name: "Access", constant: true, json: "access",
+		doc: "when phones may find the gateway: `always`, `offline` or `window`, `bluetooth.access` of the configuration",
+		value: of(func(k *known) string { return k.access },
+			func(s *Status) *string { return &s.Access })},
+
 	{name: "Version", constant: true, json: "version",
 		doc: "the daemon's version",
 		value: of(func(k *known) string { return k.version },
@@ -184,8 +199,9 @@ var properties = []property{
 // known is all that the properties are made of.
 type known struct {
 	*gateway.Snapshot
-	began             time.Duration // when the turn began, by CLOCK_MONOTONIC
-	version, security string
+	began                     time.Duration // when the turn began, by CLOCK_MONOTONIC
+	closes                    time.Duration // when the window ends, by CLOCK_MONOTONIC; 0: there is none
+	version, security, access string
 }
 
 // network returns the joined network, the zero value if none is.
@@ -235,7 +251,7 @@ func (k *known) advertisingMessage() string {
 	case k.Advertising.Wanted, k.Phase == gateway.Starting:
 		return "not yet: starting"
 	}
-	return "switched off while connected (bluetooth.keep_after_connect)"
+	return k.Access.Closed()
 }
 
 // values returns k as the interface's properties.

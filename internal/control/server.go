@@ -37,24 +37,26 @@ type ServerConfig struct {
 	Version  string
 	Security gatt.Pairing // bluetooth.security of the configuration
 	Log      *slog.Logger
-	Control  gateway.Control // what Erase asks
+	Access   gateway.Access  // bluetooth.access of the configuration
+	Control  gateway.Control // what the methods ask
 	Bus      string          // the address of the message bus; empty: the system bus
 
-	// MayErase says whether a user may erase. Nil: root may.
-	MayErase func(uid uint32) bool
+	// MayOperate says whether a user may erase, open and close. Nil: root may.
+	MayOperate func(uid uint32) bool
 }
 
 // NewServer returns a Server that tells of a daemon that is starting.
 func NewServer(cfg ServerConfig) *Server {
-	if cfg.MayErase == nil {
-		cfg.MayErase = func(uid uint32) bool { return uid == 0 }
+	if cfg.MayOperate == nil {
+		cfg.MayOperate = func(uid uint32) bool { return uid == 0 }
 	}
 	s := &Server{cfg: cfg, retry: retryAfter, wake: make(chan struct{}, 1)}
 	s.known = known{
-		Snapshot: &gateway.Snapshot{Phase: gateway.Starting, Since: time.Now()},
+		Snapshot: &gateway.Snapshot{Phase: gateway.Starting, Since: time.Now(), Access: cfg.Access},
 		began:    monotonic(),
 		version:  cfg.Version,
 		security: cfg.Security.String(),
+		access:   cfg.Access.String(),
 	}
 	s.values = s.known.values()
 	return s
@@ -67,6 +69,12 @@ func (s *Server) Changed(_, now *gateway.Snapshot) {
 	defer s.mu.Unlock()
 	if shown := s.known.Snapshot; now.Turn != shown.Turn || !now.Since.Equal(shown.Since) {
 		s.known.began = monotonic() - time.Since(now.Since)
+	}
+	switch shown := s.known.Snapshot; {
+	case now.Window.IsZero():
+		s.known.closes = 0
+	case !now.Window.Equal(shown.Window):
+		s.known.closes = monotonic() + time.Until(now.Window)
 	}
 	s.known.Snapshot = now
 	values := s.known.values()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -104,9 +105,11 @@ func (l *link) change(f func(*wifi.Network)) {
 type radio struct {
 	removed chan gatt.Central
 	slow    time.Duration // that a removal takes
+	cut     atomic.Int32  // how often all were disconnected
 }
 
 func (r *radio) Check()               {}
+func (r *radio) DisconnectAll()       { r.cut.Add(1) }
 func (r *radio) Disconnect(gatt.Bond) {}
 func (r *radio) RemoveBond(_ context.Context, b gatt.Bond) error {
 	time.Sleep(r.slow)
@@ -165,14 +168,14 @@ func runWith(t *testing.T, store *memStore, prepare func(b *bench, c *Config), t
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, store)
 		config := Config{
-			Log:             slog.New(slog.NewTextHandler(io.MultiWriter(b.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug})),
-			Store:           store,
-			Networks:        b.air,
-			Peripheral:      b.radio,
-			AddressTimeout:  30 * time.Second,
-			ConnectTimeout:  time.Minute,
-			KeepAdvertising: true,
-			Pairing:         gatt.Encrypt,
+			Log:            slog.New(slog.NewTextHandler(io.MultiWriter(b.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Store:          store,
+			Networks:       b.air,
+			Peripheral:     b.radio,
+			AddressTimeout: 30 * time.Second,
+			ConnectTimeout: time.Minute,
+			Window:         5 * time.Minute,
+			Pairing:        gatt.Encrypt,
 		}
 		if prepare != nil {
 			prepare(b, &config)

@@ -26,7 +26,10 @@ func (a *attempts) startCountry(l *loop) {
 
 // setCountry takes a country from r. What is asked for later waits until it is in force.
 func (a *attempts) setCountry(l *loop, r gateway.Requester, c wifi.Country) error {
-	if a.behind() || l.Snapshot().Busy(r) {
+	switch {
+	case !admits(l, r):
+		return gateway.ErrShut
+	case a.behind() || l.Snapshot().Busy(r):
 		return gateway.ErrBusy
 	}
 	if l.draft.Country == c {

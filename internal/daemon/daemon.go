@@ -19,15 +19,16 @@ import (
 
 // Config is what a Daemon needs.
 type Config struct {
-	Log             *slog.Logger
-	Store           Store
-	Networks        Networks
-	Peripheral      Peripheral
-	Pairing         gatt.Pairing  // bonds that are weaker are removed
-	ConnectTimeout  time.Duration // for one attempt to join
-	AddressTimeout  time.Duration // for an IP address after that
-	KeepAdvertising bool          // after CONNECTED
-	Country         wifi.Country  // configured: phones cannot change it; empty: none
+	Log            *slog.Logger
+	Store          Store
+	Networks       Networks
+	Peripheral     Peripheral
+	Pairing        gatt.Pairing   // bonds that are weaker are removed
+	ConnectTimeout time.Duration  // for one attempt to join
+	AddressTimeout time.Duration  // for an IP address after that
+	Access         gateway.Access // when phones may find the gateway
+	Window         time.Duration  // for how long a person opens the door who does not say
+	Country        wifi.Country   // configured: phones cannot change it; empty: none
 
 	// Unblock lifts what keeps the radios from sending, now that the country is known. It
 	// may be nil.
@@ -61,7 +62,7 @@ func New(cfg Config) *Daemon {
 	d := &Daemon{cfg: cfg, inbox: make(chan func(*loop), inboxLen), links: make(chan wifi.Link, 1), done: make(chan struct{})}
 	d.latest.Store(&gateway.Snapshot{
 		Message: "wifiprovd starts", Next: "the store is read", Since: time.Now(),
-		WifiProblem: notYet, Advertising: gateway.Advertising{Problem: notYet},
+		WifiProblem: notYet, Advertising: gateway.Advertising{Problem: notYet}, Access: cfg.Access,
 	})
 	return d
 }
@@ -155,6 +156,11 @@ func (d *Daemon) Refresh() { d.post((*loop).refresh) }
 
 // Scan implements gateway.Control.
 func (d *Daemon) Scan(ctx context.Context) ([]wifi.Offer, error) { return d.cfg.Networks.Scan(ctx) }
+
+// OnlineElsewhere reports whether another interface than the Wi-Fi's has a network.
+func (d *Daemon) OnlineElsewhere(online bool) {
+	d.post(func(l *loop) { onlineElsewhere(l, online) })
+}
 
 // Connected reports a central. It has come to provision, most likely.
 func (d *Daemon) Connected(c gatt.Central) {

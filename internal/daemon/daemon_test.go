@@ -238,12 +238,12 @@ func TestNeighboursAreShown(t *testing.T) {
 }
 
 func TestAdvertisingEnds(t *testing.T) {
-	off := func(_ *bench, c *Config) { c.KeepAdvertising = false }
+	off := func(_ *bench, c *Config) { c.Access = gateway.AccessOffline }
 	runWith(t, proven("home"), off, func(b *bench) {
 		b.OnAir("hci0")
 		b.join(nil)
 		time.Sleep(time.Minute)
-		if now := b.settled(); now.Advertising != (gateway.Advertising{Problem: switchedOff}) {
+		if now := b.settled(); now.Advertising != (gateway.Advertising{Problem: gateway.AccessOffline.Closed()}) {
 			t.Errorf("while connected: %+v", now.Advertising)
 		}
 		b.air.link.lost <- "gone"

@@ -14,11 +14,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// Problems that are nobody's report.
-const (
-	notYet      = "not yet: starting"
-	switchedOff = "switched off while connected (bluetooth.keep_after_connect)"
-)
+// notYet is a problem that is nobody's report.
+const notYet = "not yet: starting"
 
 // loop owns the state and everything that follows from it. Only its goroutine, run,
 // touches it.
@@ -45,7 +42,7 @@ func newLoop(ctx context.Context, d *Daemon, observers []gateway.Observer) *loop
 		Daemon: d, ctx: ctx, observers: observers, attempts: newAttempts(d), bonds: newBonds(d.cfg),
 		draft: *d.Snapshot(), timers: map[fsm.TimerKind]*time.Timer{}, cancel: func() {},
 	}
-	l.state.Advertising.Keep = d.cfg.KeepAdvertising
+	l.state.Door.Access = d.cfg.Access
 	l.state.Address = fsm.Address{Timeout: d.cfg.AddressTimeout, Bound: true} // until the kernel says otherwise
 	return l
 }
@@ -115,6 +112,7 @@ func (l *loop) step(event fsm.Event) (accepted bool) {
 	if before.Attempt.Phase == gateway.Erasing && next.Shown.Status == gateway.Failed {
 		l.eraser = "" // nothing was erased
 	}
+	noteWindow(l, actions)
 	l.publish()
 	for _, action := range actions {
 		l.perform(action)
@@ -132,16 +130,10 @@ func (l *loop) publish() {
 	if shown.Status == gateway.Idle {
 		l.draft.Trying = gateway.Trying{}
 	}
-	switch a := &l.draft.Advertising; {
-	case !l.state.Advertising.On && attempt.Phase != gateway.Starting:
-		*a = gateway.Advertising{Problem: switchedOff}
-	case a.Problem == switchedOff:
-		a.Problem = notYet
-	}
+	draftDoor(l)
 	next := l.draft
 	next.Status, next.Phase, next.Turn = shown.Status, attempt.Phase, shown.Turn
 	next.Owner = attempt.Owner
-	next.Advertising.Wanted = l.state.Advertising.On
 	if shown.Turn > 0 {
 		next.Reason, next.Message, next.Next = shown.Reason, shown.Message, shown.Next
 	}
@@ -161,7 +153,10 @@ func (l *loop) publish() {
 
 // connect answers a CONNECT. What it does not take is the caller's to wipe.
 func (l *loop) connect(r gateway.Requester, c wifi.Credentials) error {
-	if l.attempts.behind() {
+	switch {
+	case !admits(l, r):
+		return gateway.ErrShut
+	case l.attempts.behind():
 		return gateway.ErrBusy
 	}
 	l.request = c
@@ -176,7 +171,10 @@ func (l *loop) connect(r gateway.Requester, c wifi.Credentials) error {
 
 // erase answers an ERASE.
 func (l *loop) erase(r gateway.Requester) error {
-	if l.attempts.behind() || !l.step(fsm.EraseRequested{By: r}) {
+	switch {
+	case !admits(l, r):
+		return gateway.ErrShut
+	case l.attempts.behind() || !l.step(fsm.EraseRequested{By: r}):
 		return gateway.ErrBusy
 	}
 	l.eraser = r.Central()
@@ -189,12 +187,14 @@ func (l *loop) centralConnected(c gatt.Central) {
 	}
 	l.draft.Centrals = append(slices.Clone(l.draft.Centrals), c)
 	l.publish()
+	l.step(fsm.PhoneCame{})
 }
 
 func (l *loop) centralDisconnected(c gatt.Central) {
 	l.draft.Centrals = slices.DeleteFunc(slices.Clone(l.draft.Centrals), func(other gatt.Central) bool { return other == c })
 	l.publish()
 	if len(l.draft.Centrals) == 0 {
+		l.step(fsm.PhonesLeft{})
 		go debug.FreeOSMemory() // the next one may come in a year
 	}
 }

@@ -35,6 +35,8 @@ func (l *loop) perform(action fsm.Action) {
 		l.attempts.erase(l.ctx, a.Attempt)
 	case fsm.ForgetBonds:
 		l.bonds.removeErasedAfter(l.ctx, eraseGrace)
+	case fsm.Disconnect:
+		l.cfg.Peripheral.DisconnectAll()
 	case fsm.StartTimer:
 		l.stopTimer(a.Kind)
 		l.timers[a.Kind] = time.AfterFunc(a.After, func() {

@@ -44,6 +44,9 @@ type Peripheral interface {
 	// Disconnect disconnects a bonded central, without waiting, if it is connected.
 	Disconnect(b gatt.Bond)
 
+	// DisconnectAll disconnects all centrals, without waiting.
+	DisconnectAll()
+
 	// Check finds out, without waiting, whether bluetoothd still answers.
 	Check()
 }

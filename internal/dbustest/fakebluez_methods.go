@@ -40,7 +40,7 @@ func (b *BlueZ) exportAdapter(conn *dbus.Conn, path dbus.ObjectPath) {
 func (b *BlueZ) exportAt(conn *dbus.Conn, path dbus.ObjectPath, iface string, methods ...string) {
 	o := object{b, path}
 	all := map[string]any{
-		"GetManagedObjects": o.getManagedObjects, "Set": o.set, "RemoveDevice": o.removeDevice,
+		"GetManagedObjects": o.getManagedObjects, "Set": o.set, "RemoveDevice": o.removeDevice, "Disconnect": o.disconnect,
 		"RegisterAgent": o.registerAgent, "RequestDefaultAgent": o.requestDefaultAgent,
 		"RegisterApplication": o.registerApplication, "UnregisterApplication": o.unregisterApplication,
 		"RegisterAdvertisement": o.registerAdvertisement, "UnregisterAdvertisement": o.unregisterAdvertisement,
@@ -101,6 +101,14 @@ func (o object) set(iface, property string, value dbus.Variant) *dbus.Error {
 	if block {
 		o.b.Disconnect(o.path)
 	}
+	return nil
+}
+
+func (o object) disconnect() *dbus.Error {
+	if err := o.b.begin("Disconnect"); err != nil {
+		return err
+	}
+	o.b.Disconnect(o.path)
 	return nil
 }
 
@@ -187,9 +195,14 @@ func (o object) registerAdvertisement(path dbus.ObjectPath, _ map[string]dbus.Va
 	a := advert{export: export{string(sender), path}}
 	o.b.mu.Lock()
 	registered, conn := o.index(a.export) >= 0, o.b.conn
+	supported, _ := o.b.objects[o.path][advMgr1]["SupportedInstances"].Value().(byte)
+	full := len(o.b.adverts[o.path]) >= int(supported)
 	o.b.mu.Unlock()
-	if registered {
+	switch {
+	case registered:
 		return bluezFailure(bluezErrors + "AlreadyExists")
+	case full: // src/advertising.c, register_advertisement
+		return bluezFailure(bluezErrors + "NotPermitted")
 	}
 	if conn == nil || askOn(conn, a.export, properties+".GetAll", advertisement1).Store(&a.properties) != nil {
 		return bluezFailure(bluezErrors + "Failed")

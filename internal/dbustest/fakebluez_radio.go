@@ -32,6 +32,7 @@ func (b *BlueZ) Connect(adapter, address string) dbus.ObjectPath {
 	if !known {
 		if conn != nil {
 			b.exportAt(conn, path, properties, "Set")
+			b.exportAt(conn, path, device1, "Disconnect")
 		}
 		b.add(path, map[string]map[string]dbus.Variant{device1: {
 			"Adapter": dbus.MakeVariant(owner), "Address": dbus.MakeVariant(address),

@@ -157,9 +157,9 @@ func (v *visit) advertising(ctx context.Context) Result {
 			"%s cannot advertise: it does not support Bluetooth LE", name)
 	case v.daemonErr == nil && v.daemon.Advertising:
 		return ok("on %s", v.daemon.Adapter)
-	case v.daemonErr == nil && !v.cfg.Bluetooth.KeepAfterConnect &&
-		v.daemon.Status == gateway.Connected.String():
-		return ok("off while connected, as bluetooth.keep_after_connect says")
+	case v.daemonErr == nil && v.cfg.Bluetooth.Access != gateway.AccessAlways &&
+		v.daemon.AdvertisingMessage == v.cfg.Bluetooth.Access.Closed():
+		return ok("off: %s", v.daemon.AdvertisingMessage)
 	case refusing.MatchString(kernel):
 		return wrong("upgrade the kernel: apt full-upgrade && reboot",
 			"kernel %s refuses to advertise", kernel)

@@ -39,6 +39,9 @@ type Result struct {
 	Fix     string  `json:"fix,omitempty"` // a command, or what else to do
 }
 
+// none is the result of a check of what is not configured: it is not told.
+var none = Result{}
+
 // Machine is what is examined.
 type Machine struct {
 	Config string // the configuration file
@@ -102,6 +105,8 @@ var checks = []struct {
 	{"bluetoothd", (*visit).bluetoothd, true},
 	{"adapter", (*visit).adapter, true},
 	{"advertising", (*visit).advertising, true},
+	{"button", theButton, false},
+	{"LED", theLED, true},
 	{"wpa_supplicant", (*visit).supplicant, true},
 	{"radios", radios, true},
 	{"interface", (*visit).wifiInterface, true},
@@ -135,7 +140,9 @@ func Examine(ctx context.Context, m Machine, starting func(check string)) []Resu
 		}
 		starting(c.name)
 		within, cancel := context.WithTimeout(ctx, checkTimeout)
-		results = append(results, c.run(v, within).of(c.name))
+		if result := c.run(v, within); result != none {
+			results = append(results, result.of(c.name))
+		}
 		cancel()
 	}
 	return results

@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -121,9 +123,12 @@ var changes = []struct {
 	{"kernel built by hand that refuses", "advertising", func(w *world) { stopped(w); w.file("/proc/sys/kernel/osrelease", "6.12.93-v8+") }, Wrong, "6.12.93", "full-upgrade"},
 	{"not advertising", "advertising", func(w *world) { w.on = func(s *gateway.Snapshot) { s.Advertising.Problem = "BlueZ refuses" } }, Wrong, "BlueZ refuses", "journalctl"},
 	{"not advertising by choice", "advertising", func(w *world) {
-		w.config += "bluetooth:\n  keep_after_connect: false\n"
-		w.on = func(s *gateway.Snapshot) { s.Status, s.Advertising = gateway.Connected, gateway.Advertising{} }
-	}, OK, "keep_after_connect", ""},
+		w.config += "bluetooth:\n  access: offline\n"
+		w.on = func(s *gateway.Snapshot) {
+			s.Status, s.Phase, s.Advertising = gateway.Connected, gateway.Online, gateway.Advertising{}
+		}
+	}, OK, "off: closed while the gateway is online (bluetooth.access", ""},
+	{"former configuration", "configuration", func(w *world) { w.config += "bluetooth:\n  keep_after_connect: true\n" }, OK, "has become bluetooth.access: always", ""},
 	{"free", "advertising", stopped, OK, "4 advertisements are free", ""},
 	{"no wpa_supplicant", "wpa_supplicant", gone(wpa), Wrong, "is not running", "systemctl enable --now wpa_supplicant"},
 	{"no interface", "interface", func(w *world) { w.config += "wifi:\n  interface: wlan7\n" }, Wrong, "no interface wlan7", "wifi.interface"},
@@ -173,7 +178,34 @@ var changes = []struct {
 	{"no DHCP client", "dhcp", gone(networkd), Wrong, "no DHCP client", "systemctl enable --now systemd-networkd"},
 	{"dhcpcd", "dhcp", func(w *world) { gone(networkd)(w); w.units["dhcpcd.service"] = properties{"ActiveState": "active"} }, OK, "dhcpcd", ""},
 	{"no file for the link", "dhcp", func(w *world) { w.link = "unmanaged" }, Wrong, "no file for wlan0", "80-wifiprovd"},
+	{"no button", "button", func(*world) {}, "", "", ""},
+	{"button", "button", func(w *world) {
+		w.config += "button:\n  key: 30\n"
+		w.file("/sys/class/input/event3/device/capabilities/key", "40000000\n")
+	}, OK, "key 30 of event3", ""},
+	{"button that is not there", "button", func(w *world) { w.config += "button:\n  key: 30\n" }, Wrong, "has the key 30", "button.device"},
+	{"LED that is not there", "LED", func(w *world) { w.config += "led:\n  name: ACT\n" }, Wrong, "no LED ACT", "ls /sys/class/leds"},
+	{"LED", "LED", lit("/sys/devices/platform/leds/leds/ACT"), OK, "can be written", ""},
+	{"LED elsewhere", "LED", lit("/sys/devices/virtual/leds/ACT"), Wrong, "does not let", "ReadWritePaths=/sys/class/leds/ACT"},
+	{"LED elsewhere, allowed", "LED", func(w *world) {
+		lit("/sys/devices/virtual/leds/ACT")(w)
+		w.units[unitName]["ReadWritePaths"] = []string{"-/var/lib/wifiprovd", "/sys/class/leds/ACT"}
+	}, OK, "can be written", ""},
 	{"no link", "dhcp", func(w *world) { w.link = "" }, Unknown, "does not say", "networkctl"},
+}
+
+// lit has an LED at path, which is configured, and the unit as it is installed.
+func lit(path string) func(*world) {
+	return func(w *world) {
+		w.config += "led:\n  name: ACT\n"
+		w.file(path+"/brightness", "0")
+		class := filepath.Join(w.machine.Root, "/sys/class/leds")
+		if err := errors.Join(os.MkdirAll(class, 0o755), os.Symlink(filepath.Join(w.machine.Root, path), class+"/ACT")); err != nil {
+			w.t.Fatal(err)
+		}
+		w.units[unitName]["ProtectKernelTunables"] = true
+		w.units[unitName]["ReadWritePaths"] = []string{"-/var/lib/wifiprovd", "-/sys/devices/platform/leds"}
+	}
 }
 
 func TestChecks(t *testing.T) {

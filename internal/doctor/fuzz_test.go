@@ -33,6 +33,9 @@ func FuzzReplies(f *testing.F) {
 			f.Fatal(err)
 		}
 	}
+	if err := os.MkdirAll(root+"/sys/class/leds/ACT", 0o700); err != nil {
+		f.Fatal(err)
+	}
 	written := map[string]string{}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v := dbustest.NewValues(data, foreign, "loaded", "masked", "active", "inactive", "failed", "enabled", "disabled", "unmanaged", "configured",
@@ -51,6 +54,7 @@ func FuzzReplies(f *testing.F) {
 		bus.Set(fuzzedAnswer(v))
 		visit := fuzzedVisit(v, root)
 		visit.conn = bus.Conn
+		visit.cfg.Button.Key, visit.cfg.LED.Name = 30, "ACT"
 		for _, c := range checks {
 			checkResult(t, c.name, c.run(visit, t.Context()))
 		}

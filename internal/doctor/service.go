@@ -22,6 +22,9 @@ func (v *visit) configuration(context.Context) Result {
 	if v.cfgErr != nil {
 		return wrong("wifiprovd -check -config "+v.Config+", then systemctl restart wifiprovd", "%v; until it is mended phones need the passkey from the journal", v.cfgErr)
 	}
+	if v.cfg.Former != "" {
+		return ok("%s is valid, but %s: write that instead", v.Config, v.cfg.Former)
+	}
 	if len(v.cfgFiles) > 1 {
 		return ok("%s is valid, with %s", v.Config, strings.Join(v.cfgFiles[1:], ", "))
 	}

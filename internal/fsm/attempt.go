@@ -70,7 +70,7 @@ func (a *Attempt) handle(event Event, out *output) {
 		a.wifiAvailable(out)
 	case TimerFired:
 		a.timerFired(e, out)
-	case AddressBound, AddressLost:
+	case AddressBound, AddressLost, WindowOpened, WindowClosed, OnlineElsewhere, OfflineElsewhere, PhoneCame, PhonesLeft:
 	default:
 		panic(fmt.Sprintf("internal error: fsm has no transition for %T", event))
 	}

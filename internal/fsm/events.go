@@ -55,6 +55,24 @@ type (
 	// AddressLost: it has none any more.
 	AddressLost struct{}
 
+	// WindowOpened: a person has opened the door for a while.
+	WindowOpened struct{ For time.Duration }
+
+	// WindowClosed: a person has closed it.
+	WindowClosed struct{}
+
+	// OnlineElsewhere: another interface than the Wi-Fi's has a network.
+	OnlineElsewhere struct{}
+
+	// OfflineElsewhere: none has any more.
+	OfflineElsewhere struct{}
+
+	// PhoneCame: a phone has connected.
+	PhoneCame struct{}
+
+	// PhonesLeft: no phone is connected any more.
+	PhonesLeft struct{}
+
 	// TimerFired: the timer that StartTimer started with this ID has run out.
 	TimerFired struct {
 		Kind TimerKind
@@ -71,6 +89,12 @@ func (LinkLost) event()         {}
 func (WifiAvailable) event()    {}
 func (AddressBound) event()     {}
 func (AddressLost) event()      {}
+func (WindowOpened) event()     {}
+func (WindowClosed) event()     {}
+func (OnlineElsewhere) event()  {}
+func (OfflineElsewhere) event() {}
+func (PhoneCame) event()        {}
+func (PhonesLeft) event()       {}
 func (TimerFired) event()       {}
 
 // Action is something to do. Actions are carried out in order; those that carry an
@@ -114,6 +138,9 @@ type (
 	// ForgetBonds removes the bonds made with this device.
 	ForgetBonds struct{}
 
+	// Disconnect disconnects all phones.
+	Disconnect struct{}
+
 	// StartTimer starts the timer of its kind anew.
 	StartTimer struct {
 		Kind  TimerKind
@@ -134,5 +161,6 @@ func (Remember) action()      {}
 func (DropCandidate) action() {}
 func (Erase) action()         {}
 func (ForgetBonds) action()   {}
+func (Disconnect) action()    {}
 func (StartTimer) action()    {}
 func (StopTimer) action()     {}

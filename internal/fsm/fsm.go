@@ -3,8 +3,8 @@
 // goroutine, no logger and no secret; time comes in as TimerFired, the outcome of a
 // slow action as an event that carries the attempt's number.
 //
-// Its regions do not know each other: the attempt decides what is shown; advertising
-// and the wait for an address follow what is shown.
+// Its regions do not know each other: the attempt decides what is shown; the door and the
+// wait for an address follow what is shown.
 package fsm
 
 import (
@@ -14,10 +14,10 @@ import (
 
 // State is all the machine knows. The zero State waits for Started.
 type State struct {
-	Shown       Shown
-	Attempt     Attempt
-	Advertising Advertising
-	Address     Address
+	Shown   Shown
+	Attempt Attempt
+	Door    Door
+	Address Address
 }
 
 // Shown is what phones and operators are told. One step shows at most one status.
@@ -36,9 +36,12 @@ func (s State) BusyFor(r gateway.Requester) bool { return s.Attempt.busyFor(r) }
 func Step(s State, event Event) (State, []Action) {
 	before := s.Shown
 	out := &output{Shown: before}
+	owned := s.Attempt.Owner.Known()
 	s.Attempt.handle(event, out)
-	s.Advertising.handle(event, before)
-	s.Advertising.follow(before.Status, out)
+	s.Door.handle(event, attempted{
+		started: out.Turn > 0 && before.Turn == 0, before: before.Status, now: out.Status,
+		owned: s.Attempt.Owner.Known(), ended: owned && !s.Attempt.Owner.Known(), joined: s.Attempt.Phase == gateway.Online,
+	}, out)
 	s.Address.handle(event, before, out)
 	s.Shown = out.Shown
 	return s, out.actions

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
@@ -35,11 +36,13 @@ var alphabet = []happening{
 	ended(wifi.FailureNone), ended(wifi.FailureInternal), ended(wifi.FailureNone), ended(wifi.FailureInternal),
 	event(LinkLost{"gone"}), event(WifiAvailable{}),
 	func(s State) Event { return TimerFired{RetryTimer, s.Attempt.Timer.ID} },
-	func(s State) Event { return TimerFired{AdvertisingTimer, s.Advertising.Timer.ID} },
+	func(s State) Event { return TimerFired{AdvertisingTimer, s.Door.Timer.ID} },
 	func(s State) Event { return TimerFired{AddressTimer, s.Address.Timer.ID} },
 	event(AddressBound{}), event(AddressLost{}),
 	event(Saved{Attempt: 1 << 60, ID: 3}), event(Ended{Attempt: 1 << 60}), event(ConnectRequested{}), event(EraseRequested{}),
 	event(TimerFired{RetryTimer, 1 << 60}),
+	event(WindowOpened{time.Minute}), event(WindowClosed{}), event(OnlineElsewhere{}), event(OfflineElsewhere{}), event(PhoneCame{}), event(PhonesLeft{}),
+	func(s State) Event { return TimerFired{WindowTimer, s.Door.WindowTimer.ID} },
 }
 
 // check fails if a step breaks what must hold whatever happens.
@@ -51,7 +54,7 @@ func check(t *testing.T, before, after State, event Event, actions []Action) {
 }
 
 func broken(before, after State, event Event, actions []Action) string {
-	for _, test := range []func(State, State, Event, []Action) string{brokenActions, brokenShown, brokenAttempt, brokenWait} {
+	for _, test := range []func(State, State, Event, []Action) string{brokenActions, brokenShown, brokenAttempt, brokenWait, brokenDoor} {
 		if problem := test(before, after, event, actions); problem != "" {
 			return problem
 		}
@@ -142,8 +145,35 @@ func brokenWait(_, after State, _ Event, _ []Action) string {
 		return fmt.Sprintf("nothing ends phase %s", after.Attempt.Phase)
 	case lacks && !after.Address.Timer.Runs:
 		return "nothing ends the wait for an address"
-	case !after.Advertising.Keep && !after.Advertising.On && after.Attempt.Phase == gateway.Resting && after.Shown.Status == gateway.Idle:
+	}
+	return ""
+}
+
+func brokenDoor(before, after State, event Event, actions []Action) string {
+	d := after.Door
+	idle := after.Attempt.Phase == gateway.Resting && after.Shown.Status == gateway.Idle
+	_, isOpened := event.(WindowOpened)
+	held := before.Door.Stage == d.Stage && before.Door.Final && slices.ContainsFunc(actions, func(a Action) bool {
+		t, ok := a.(StartTimer)
+		return ok && t.Kind == WindowTimer
+	})
+	switch {
+	case d.Access == gateway.AccessAlways && !d.Advertising && after.Shown.Turn > 0:
+		return "phones cannot find the gateway, and always may"
+	case d.Access == gateway.AccessOffline && !d.Advertising && idle && !d.Elsewhere && !d.Timer.Runs:
 		return "IDLE, and phones cannot find the gateway"
+	case d.Access == gateway.AccessWindow && d.Advertising != (d.Stage == Opened):
+		return "phones find the gateway without a window"
+	case (d.Stage == Opened || d.Stage == Ending) && !d.WindowTimer.Runs:
+		return fmt.Sprintf("nothing ends the stage %s", d.Stage)
+	case d.Stage == Leaving && !after.Attempt.Owner.Known() && !d.WindowTimer.Runs:
+		return "nothing ends the stage leaving"
+	case d.Stage < before.Door.Stage && d.Stage != Shut && !isOpened:
+		return fmt.Sprintf("the window goes from stage %s back to %s", before.Door.Stage, d.Stage)
+	case held && !isOpened:
+		return "a phone puts the end of a stage off twice"
+	case d.Access == gateway.AccessWindow && before.Door.Stage != Shut && d.Stage == Shut && d.Phones && !slices.Contains(actions, Action(Disconnect{})):
+		return "the window is over, and phones stay connected"
 	}
 	return ""
 }
@@ -157,7 +187,7 @@ func FuzzInvariants(f *testing.F) {
 			return
 		}
 		start := Started{Stored: Stored{Proven: wifi.ID(script[0] & 1), Candidate: wifi.ID(script[0] & 2)}}
-		s, _ := Step(State{Advertising: Advertising{Keep: script[0]&4 != 0}}, start)
+		s, _ := Step(State{Door: Door{Access: gateway.Access(script[0] >> 2 % 3)}}, start)
 		for _, b := range script[1:] {
 			e := alphabet[int(b)%len(alphabet)](s)
 			next, actions := Step(s, e)
@@ -180,12 +210,12 @@ type edge struct {
 func explore(t *testing.T) map[edge]bool {
 	key := func(s State) State {
 		s.Attempt.Number, s.Shown.Turn = 0, 0
-		s.Attempt.Timer.ID, s.Advertising.Timer.ID, s.Address.Timer.ID = 0, 0, 0
+		s.Attempt.Timer.ID, s.Door.Timer.ID, s.Door.WindowTimer.ID, s.Address.Timer.ID = 0, 0, 0, 0
 		s.Attempt.Tries = min(s.Attempt.Tries, 2)
 		return s
 	}
 	edges, seen := map[edge]bool{}, map[State]bool{}
-	queue := []State{{Advertising: Advertising{Keep: true}}, {}}
+	queue := []State{{}, {Door: Door{Access: gateway.AccessOffline}}, {Door: Door{Access: gateway.AccessWindow}}}
 	events := append([]happening{event(Started{}), event(Started{Stored: Stored{Proven: 1}}), event(Started{Stored: Stored{Candidate: 2}}),
 		event(Started{Stored: Stored{Proven: 1, Candidate: 2}}), event(Started{Problem: "problem"})}, alphabet...)
 	for len(queue) > 0 {
@@ -213,14 +243,23 @@ func leads(before, after State, e Event, actions []Action) (string, bool) {
 	case slices.Contains(actions, Action(Refuse{})):
 		_, known := isRequest(e)
 		return "In Progress", known
-	case before.Attempt.Phase == after.Attempt.Phase && before.Shown == after.Shown && before.Advertising.On == after.Advertising.On:
+	case before.Attempt.Phase == after.Attempt.Phase && before.Shown == after.Shown &&
+		before.Door.Advertising == after.Door.Advertising && before.Door.Stage == after.Door.Stage:
 		return "", false
 	}
 	to := fmt.Sprintf("%s (%s)", after.Attempt.Phase, after.Shown.Status)
-	if before.Advertising.On != after.Advertising.On && before.Attempt.Phase == after.Attempt.Phase && before.Shown == after.Shown {
-		to = map[bool]string{true: "advertising on", false: "advertising off"}[after.Advertising.On]
+	if before.Attempt.Phase == after.Attempt.Phase && before.Shown == after.Shown {
+		to = doorLeads(before.Door, after.Door)
 	}
 	return to, true
+}
+
+// doorLeads says what a step changed of the door alone.
+func doorLeads(before, after Door) string {
+	if before.Stage != after.Stage {
+		return "window " + after.Stage.String()
+	}
+	return map[bool]string{true: "advertising on", false: "advertising off"}[after.Advertising]
 }
 
 // label names an event as a reader would.

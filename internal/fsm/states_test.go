@@ -26,6 +26,10 @@ Generated from ` + "`internal/fsm`" + ` by its test (` + "`go test ./internal/fs
 in parentheses is what a phone reads. "In Progress" is the answer to a request that has to wait. Events that nobody would
 notice have no row.
 
+The door is beside the phases: "advertising on" and "off" say whether phones find the gateway. A window that a person has opened is
+"opened", then "ending" (its time is over: phones that are connected may finish), "leaving" (nothing is taken any more, a phone
+learns how its attempt ends) and "shut"; any of them may be skipped, and none comes back without a person.
+
 An ERASE, from every phase but the first, leads to erasing; the picture leaves that out, and what stays in its phase.
 `
 

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TimerKind tells the machine's timers apart: each region has one.
+// TimerKind tells the machine's timers apart.
 type TimerKind uint8
 
 // The timers.
@@ -13,9 +13,10 @@ const (
 	RetryTimer       TimerKind = 0 // ends Holding and Waiting
 	AdvertisingTimer TimerKind = 1 // switches advertising off or on
 	AddressTimer     TimerKind = 2 // ends the wait for an IP address
+	WindowTimer      TimerKind = 3 // ends a stage of the window that a person has opened
 )
 
-var timerNames = [...]string{"retry", "advertising", "address"}
+var timerNames = [...]string{"retry", "advertising", "address", "window"}
 
 func (k TimerKind) String() string {
 	if int(k) < len(timerNames) {

@@ -40,7 +40,7 @@ func TestTranscripts(t *testing.T) {
 func play(t *testing.T, text string) string {
 	t.Helper()
 	var out strings.Builder
-	s := State{Advertising: Advertising{Keep: true}, Address: Address{Timeout: 30 * time.Second}}
+	s := State{Address: Address{Timeout: 30 * time.Second}}
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "#") {
 			out.WriteString(line)
@@ -50,8 +50,12 @@ func play(t *testing.T, text string) string {
 			continue
 		}
 		out.WriteString(line)
-		if strings.TrimSpace(command) == "keep_after_connect: false" {
-			s.Advertising.Keep = false
+		if name, ok := strings.CutPrefix(strings.TrimSpace(command), "access: "); ok {
+			access, err := gateway.ParseAccess(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Door.Access = access
 			continue
 		}
 		event, err := parseEvent(s, strings.TrimSpace(command))
@@ -77,8 +81,11 @@ func difference(before, after State, actions []Action) string {
 	case shown != before.Shown:
 		fmt.Fprintf(&out, "  still %s (%s): %s; next: %s\n", shown.Status, shown.Reason, shown.Message, shown.Next)
 	}
-	if after.Advertising.On != before.Advertising.On {
-		fmt.Fprintf(&out, "  advertising: %v\n", after.Advertising.On)
+	if after.Door.Advertising != before.Door.Advertising {
+		fmt.Fprintf(&out, "  advertising: %v\n", after.Door.Advertising)
+	}
+	if after.Door.Stage != before.Door.Stage {
+		fmt.Fprintf(&out, "  window: %s\n", after.Door.Stage)
 	}
 	fmt.Fprintf(&out, "  = %s\n", after.Attempt.Phase)
 	return out.String()
@@ -92,7 +99,8 @@ func parseEvent(s State, line string) (Event, error) {
 	number := s.Attempt.Number
 	timers := map[string]TimerFired{
 		"retry":       {RetryTimer, s.Attempt.Timer.ID},
-		"advertising": {AdvertisingTimer, s.Advertising.Timer.ID},
+		"advertising": {AdvertisingTimer, s.Door.Timer.ID},
+		"window":      {WindowTimer, s.Door.WindowTimer.ID},
 		"address":     {AddressTimer, s.Address.Timer.ID},
 	}
 	if !late {
@@ -127,6 +135,19 @@ func parseWord(word, rest string, number uint64, timers map[string]TimerFired) (
 		return AddressBound{}, nil
 	case "unbound":
 		return AddressLost{}, nil
+	case "open":
+		d, err := time.ParseDuration(rest)
+		return WindowOpened{For: d}, err
+	case "close":
+		return WindowClosed{}, nil
+	case "elsewhere":
+		return OnlineElsewhere{}, nil
+	case "nowhere":
+		return OfflineElsewhere{}, nil
+	case "phones":
+		return PhoneCame{}, nil
+	case "no-phones":
+		return PhonesLeft{}, nil
 	case "timer":
 		if fired, ok := timers[rest]; ok {
 			return fired, nil

@@ -38,6 +38,13 @@ type Snapshot struct {
 	WifiProblem   string // why no network can be joined, and what to do; empty: one can
 	Advertising   Advertising
 	Centrals      []gatt.Central // that are connected, oldest first
+
+	Access  Access    // the configuration's, which never changes
+	Open    bool      // Open says that phones may find and provision the gateway now.
+	Window  time.Time // Window is until when the door that a person has opened stays open; zero: nobody has.
+	Leaving bool      // the door is closed, and a phone may still read how its attempt ends
+
+	Identify bool // the gateway is to show which one it is, for a person who looks for it
 }
 
 // Busy reports whether a request of r has to wait for somebody else's attempt.
@@ -76,6 +83,12 @@ var ErrConfigured = errors.New("the configuration says otherwise")
 // ErrNobody is the answer to a request whose requester is not known.
 var ErrNobody = errors.New("the requester is not known")
 
+// ErrShut is the answer to a phone that asks for anything while the door is shut.
+var ErrShut = errors.New("the door is shut")
+
+// ErrNotAllowed is the answer to a request that only root on the gateway may make.
+var ErrNotAllowed = errors.New("only an operator may ask for this")
+
 // Control is what can be asked of the gateway. Its methods may be called from any
 // goroutine; all but Scan return at once.
 type Control interface {
@@ -88,18 +101,32 @@ type Control interface {
 
 	// Connect starts an attempt with c, which is the gateway's from now on and is
 	// wiped. Credentials that no network can have are accepted, and fail. It
-	// returns ErrBusy or ErrNobody if the request is refused.
+	// returns ErrBusy, ErrShut or ErrNobody if the request is refused.
 	Connect(r Requester, c wifi.Credentials) error
 
 	// Erase starts to erase everything: stored credentials, the network, the bonds.
-	// An operator's ends every attempt. It returns ErrBusy or ErrNobody if the
-	// request is refused.
+	// An operator's ends every attempt. It returns ErrBusy, ErrShut or ErrNobody if
+	// the request is refused.
 	Erase(r Requester) error
 
 	// SetCountry has the radio work by the rules of a country, also after a restart. It
-	// returns ErrConfigured if the configuration names another one, ErrBusy or ErrNobody
-	// if the request is refused.
+	// returns ErrConfigured if the configuration names another one, ErrBusy, ErrShut or
+	// ErrNobody if the request is refused.
 	SetCountry(r Requester, c wifi.Country) error
+
+	// Open opens a window for d, which is ShortestWindow to LongestWindow, or 0 for the
+	// configuration's: phones may find and provision the gateway, whatever the access. A
+	// window that is open ends d from now. It returns ErrNotAllowed unless r is an
+	// operator, ErrBusy while the daemon is starting or ending.
+	Open(r Requester, d time.Duration) error
+
+	// Close ends the window; one that is not open is no error. A phone whose attempt runs
+	// still learns how it ends. The errors are those of Open.
+	Close(r Requester) error
+
+	// Identify has the gateway show for a while which one it is, by its LED and
+	// wifiprovd-identify.target. It returns ErrNobody or ErrBusy if the request is refused.
+	Identify(r Requester) error
 
 	// Prepare says that a Connect to ssid is likely to come.
 	Prepare(ssid wifi.SSID)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
@@ -27,7 +28,8 @@ func (o Observer) Changed(before, now *gateway.Snapshot) {
 	o.status(before, now)
 	o.trying(before.Trying, now.Trying)
 	o.addresses(before, now)
-	o.advertising(before.Advertising, now.Advertising)
+	o.window(before, now)
+	o.advertising(before, now)
 }
 
 func (o Observer) centrals(before, now []gatt.Central) {
@@ -163,10 +165,30 @@ func inWords(a wifi.Addresses) string {
 	return strings.Join(words, ", ")
 }
 
-func (o Observer) advertising(before, now gateway.Advertising) {
+// window logs the window that a person has opened.
+func (o Observer) window(before, now *gateway.Snapshot) {
+	until := now.Window.Format(time.TimeOnly)
+	switch {
+	case now.Window.Equal(before.Window):
+	case now.Window.IsZero() && now.Leaving:
+		o.Log.Info("the window is closed; the phone whose attempt runs learns how it ends", Event, "window-closed")
+	case now.Window.IsZero():
+		o.Log.Info("the window is closed", Event, "window-closed")
+	case before.Window.IsZero():
+		o.Log.Info("a window is open until "+until+": phones may find and provision the gateway", Event, "window-opened")
+	case before.Advertising.Wanted && !now.Advertising.Wanted:
+		o.Log.Info("the time of the window is over; the phones that are connected may go on until "+until,
+			Event, "window-ending")
+	default:
+		o.Log.Info("the window is open until "+until, Event, "window-opened")
+	}
+}
+
+func (o Observer) advertising(was, is *gateway.Snapshot) {
+	before, now := was.Advertising, is.Advertising
 	switch {
 	case before.Wanted && !now.Wanted:
-		o.Log.Info("advertising ends: the network is joined and bluetooth.keep_after_connect is false; it comes back with an erase or a lost link")
+		o.Log.Info("advertising ends: " + is.Access.Closed())
 	case !now.Wanted, now == before:
 	case now.Adapter != "" && now.Adapter != before.Adapter:
 		o.Log.Info(fmt.Sprintf("advertising as %q on %s", o.Name, now.Adapter), Event, "advertising", "adapter", now.Adapter, "name", o.Name)

@@ -39,6 +39,7 @@ func TestObserver(t *testing.T) {
 	home := &wifi.Network{SSID: "home", BSSID: "02:00:00:00:00:01", FrequencyMHz: 2412, SignalDBm: -40, AKM: wifi.AKMPSK}
 	roamed := *home
 	roamed.BSSID = "02:00:00:00:00:02"
+	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.Local)
 	weaker := roamed
 	weaker.SignalDBm = -70
 	now := gateway.Snapshot{WifiProblem: "not yet", Advertising: gateway.Advertising{Problem: "not yet"}}
@@ -82,7 +83,7 @@ func TestObserver(t *testing.T) {
 		{func(s *gateway.Snapshot) { s.Network = &weaker }, nil},
 		{func(s *gateway.Snapshot) { s.Addresses = wifi.Addresses{} }, []string{"INFO address the Wi-Fi interface has no address any more"}},
 		{func(s *gateway.Snapshot) { s.Advertising = gateway.Advertising{Problem: "switched off"} },
-			[]string{"INFO - advertising ends: the network is joined and bluetooth.keep_after_connect is false; it comes back with an erase or a lost link"}},
+			[]string{"INFO - advertising ends: closed while the gateway is online (bluetooth.access: offline)"}},
 		{func(s *gateway.Snapshot) { s.Phase = gateway.Erasing }, nil},
 		{func(s *gateway.Snapshot) {
 			s.Turn, s.Phase, s.Status, s.Reason, s.Message, s.Network = 5, gateway.Resting, gateway.Idle, wifi.FailureNone, "everything was erased", nil
@@ -90,6 +91,16 @@ func TestObserver(t *testing.T) {
 			"INFO status status -> IDLE (0): everything was erased; next: the link stays"}},
 		{func(s *gateway.Snapshot) { s.Advertising = gateway.Advertising{Wanted: true, Problem: "not yet"} }, nil},
 		{func(s *gateway.Snapshot) { s.Advertising.Problem = "no adapter" }, []string{"WARN not-advertising not advertising: no adapter"}},
+		{func(s *gateway.Snapshot) { s.Window = noon }, []string{"INFO window-opened a window is open until 12:00:00: phones may find and provision the gateway"}},
+		{func(s *gateway.Snapshot) { s.Window = noon.Add(time.Minute) }, []string{"INFO window-opened the window is open until 12:01:00"}},
+		{func(s *gateway.Snapshot) {
+			s.Window, s.Access, s.Advertising = noon.Add(2*time.Minute), gateway.AccessWindow, gateway.Advertising{Problem: "closed"}
+		}, []string{"INFO window-ending the time of the window is over; the phones that are connected may go on until 12:02:00",
+			"INFO - advertising ends: " + gateway.AccessWindow.Closed()}},
+		{func(s *gateway.Snapshot) { s.Window, s.Leaving = time.Time{}, true }, []string{"INFO window-closed the window is closed; the phone whose attempt runs learns how it ends"}},
+		{func(s *gateway.Snapshot) { s.Leaving = false }, nil},
+		{func(s *gateway.Snapshot) { s.Window = noon }, []string{"INFO window-opened a window is open until 12:00:00: phones may find and provision the gateway"}},
+		{func(s *gateway.Snapshot) { s.Window = time.Time{} }, []string{"INFO window-closed the window is closed"}},
 		{func(s *gateway.Snapshot) { s.WifiProblem = "blocked" }, []string{"WARN wifi-unusable Wi-Fi cannot be used: blocked; waiting until it can"}},
 	}
 	out := &lines{}

@@ -170,9 +170,9 @@ func (f *following) another(t *testing.T) {
 	becomes("wlan0", "down", "192.0.2.7")
 }
 
-// followInNamespace runs TestFollow in a process that has a network namespace.
+// followInNamespace runs the test in a process that has a network namespace.
 func followInNamespace(t *testing.T) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestFollow$", "-test.v")
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), "NETADDR_CHILD=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,

@@ -1,5 +1,5 @@
-// Package systemd tells the service manager how the daemon is (sd_notify(3)). Without
-// systemd it does nothing.
+// Package systemd tells the service manager how the daemon is (sd_notify(3)), and has it
+// start and stop the targets of the gateway's states. Without systemd it does nothing.
 package systemd
 
 import (
@@ -22,7 +22,7 @@ const readyAtLatest = 20 * time.Second
 // when phones can find the gateway.
 type Notifier struct {
 	log   *slog.Logger
-	ready chan struct{} // closed when the gateway is advertised for the first time
+	ready chan struct{} // closed when the gateway is advertised for the first time, or is not meant to be
 	once  sync.Once
 }
 
@@ -34,7 +34,8 @@ func (n *Notifier) Changed(before, now *gateway.Snapshot) {
 	if now.Turn != before.Turn || now.Message != before.Message {
 		n.send(fmt.Sprintf("STATUS=%s: %s; next: %s", now.Status, now.Message, now.Next))
 	}
-	if now.Advertising.Adapter != "" {
+	shut := !now.Advertising.Wanted && now.Phase != gateway.Starting // as bluetooth.access says
+	if now.Advertising.Adapter != "" || shut {
 		n.once.Do(func() { close(n.ready) })
 	}
 }

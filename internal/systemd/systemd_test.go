@@ -48,6 +48,21 @@ func (m *manager) hears(want string) {
 	}
 }
 
+// TestReadyWhileShut: a gateway that is not meant to be found is ready all the same.
+func TestReadyWhileShut(t *testing.T) {
+	m := newManager(t)
+	n := New(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	n.Changed(&gateway.Snapshot{}, &gateway.Snapshot{Phase: gateway.Resting, Access: gateway.AccessWindow})
+	m.hears("READY=1")
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNotifier(t *testing.T) {
 	m := newManager(t)
 	n := New(slog.New(slog.NewTextHandler(io.Discard, nil)))
@@ -55,7 +70,7 @@ func TestNotifier(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- n.Run(ctx) }()
 	first := &gateway.Snapshot{}
-	idle := &gateway.Snapshot{Turn: 1, Message: "no stored credentials", Next: "waiting for a phone"}
+	idle := &gateway.Snapshot{Turn: 1, Message: "no stored credentials", Next: "waiting for a phone", Phase: gateway.Resting, Advertising: gateway.Advertising{Wanted: true}}
 	n.Changed(first, idle)
 	m.hears("STATUS=IDLE: no stored credentials; next: waiting for a phone")
 	n.Alive()

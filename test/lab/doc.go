@@ -9,4 +9,7 @@
 // Most phones here are BlueZ as well, on a controller of its own. One is not:
 // noble, a host stack in JavaScript (noble_test.go, noble/phone.js). run.sh gets
 // it from npm.
+//
+// A browser's tests run on the host, and drive a machine: web.sh, remote, and
+// web/lab.
 package lab

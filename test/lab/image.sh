@@ -9,6 +9,7 @@
 #   base.cpio   the root file system, as an initial RAM file system
 #   node.cpio   what Node.js adds to it: half as much again, and only some runs need it
 #   dpkg.cpio   what dpkg needs to install a package: Perl for the maintainer scripts, and the lists of what is installed
+#   python.cpio the same of Python, with Home Assistant's client of Improv; bookworm has none
 # LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days. Those of other
 # versions of this script, which other working trees may be using, stay for as long.
 # Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
@@ -18,9 +19,12 @@ set -euo pipefail
 
 packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager,nodejs
 
+# What bookworm does not have: Home Assistant's client of Improv.
+newer=python3-py-improv-ble-client
+
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci hci_uart bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
-	virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
+	uinput evdev input_leds dummy virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
 
 # customise ROOT OUT TOOLS: turns a freshly installed ROOT into the image's files in OUT. TOOLS-objcopy is its objcopy.
 customise() {
@@ -56,6 +60,12 @@ customise() {
 		node=(usr/bin/node* usr/share/nodejs usr/lib/*/libnode.so* usr/lib/*/libicu*)
 		find "${node[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/node.cpio"
 		rm -rf "${node[@]}"
+		rm -rf usr/share/javascript
+		if [ -e usr/bin/python3 ]; then
+			python=(usr/bin/python3* usr/bin/py3* usr/share/python3 usr/lib/python3*)
+			find "${python[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/python.cpio"
+			rm -rf "${python[@]}"
+		fi
 		find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet >"$out/base.cpio"
 	)
 }
@@ -109,6 +119,7 @@ build() {
 		/usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
 	[ "$(id -u)" -eq 0 ] || need newuidmap=uidmap
 	[ "$arch" = "$(dpkg --print-architecture)" ] || emulate "$arch"
+	if [ "$suite" != bookworm ]; then packages+=,$newer; fi
 	mapfile -t sources < <(mirrors "$suite")
 	if apt-config dump Acquire::Check-Valid-Until | grep -q '"false"'; then
 		options+=(--aptopt='Acquire::Check-Valid-Until "false"') # as this machine has it, for the same mirror

@@ -14,11 +14,12 @@
 #   LAB_PACKAGES  a folder with packages: they are in the machine, in /usr/lib/lab/packages, and this tree is not installed
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 3600)
+#   LAB_FORWARD   ports of 127.0.0.1 that lead to ports of the machine: "40000-:7000 40001-:7001" (web.sh)
 #   LAB_CACHE     where image.sh keeps its images, and this script what npm gave it
 #
 # Without KVM, time in the machine is counted, not measured: each instruction takes 2 ns, 500 million a second,
 # and while the machine waits, its clock goes to what it waits for. So a busy host slows the run down, but nothing that
-# a test sees, and waiting costs nothing.
+# a test sees, and waiting costs nothing. With LAB_FORWARD it waits as long as it says: what is outside has another clock.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
@@ -77,6 +78,14 @@ needs_node() {
 	grep -q '^TestNoble' <<<"$selected"
 }
 
+# needs_python FOLDER COMMAND ...: whether the run has a test that needs Python, and the suite has what the test is about.
+needs_python() {
+	local dir=$1
+	shift
+	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] && [ -e "$image/python.cpio" ] || return
+	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -q '^TestHomeAssistant'
+}
+
 # noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and
 # of that what noble loads on Linux. Its native part comes built.
 noble() {
@@ -125,7 +134,7 @@ overlay() {
 		cd "$top"
 		export CGO_ENABLED=0 GOARCH=$arch
 		go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab
-		go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/rescan" ./test/lab/rescan
+		for helper in rescan remote; do go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/$helper" "./test/lab/$helper"; done
 	)
 	{
 		printf 'export RUN=%q LAB_FULL=%q LAB_BACKEND=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_BACKEND:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
@@ -142,7 +151,7 @@ overlay() {
 # norandmaps: qemu translates code by its virtual address, so where each process has addresses of its own, it translates the
 # same libraries again and again (seen: 1.4 million blocks in the first minute, 0.4 million without).
 boot() {
-	timeout --foreground -k 5 "$deadline" "${qemu[@]}" -m 2048 -smp 1 -display none -vga none -serial stdio -no-reboot -nic none \
+	timeout --foreground -k 5 "$deadline" "${qemu[@]}" -m 2048 -smp 1 -display none -vga none -serial stdio -no-reboot -nic "$nic" \
 		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" -device virtio-rng-pci \
 		-drive "file=$tmp/disk,format=raw,if=virtio,cache=unsafe" \
 		-virtfs "local,path=$out,mount_tag=out,security_model=none" \
@@ -150,7 +159,12 @@ boot() {
 		</dev/null | sed -u 's/\r$//' | tee -a "$out/console.txt"
 }
 
-if kvm_works; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -icount "shift=1,sleep=off" -rtc clock=vm); fi
+nic=none sleep=off
+if [ -n "${LAB_FORWARD:-}" ]; then
+	nic=user,model=virtio-net-pci,restrict=on sleep=on
+	for pair in $LAB_FORWARD; do nic+=,hostfwd=tcp:127.0.0.1:$pair; done
+fi
+if kvm_works; then qemu+=(-accel kvm -cpu host); else qemu+=(-accel tcg -icount "shift=1,sleep=$sleep" -rtc clock=vm); fi
 mkdir "$tmp/overlay"
 overlay "$tmp/overlay" "$@"
 cp "$image/base.cpio" "$tmp/initrd"
@@ -159,6 +173,10 @@ if needs_node "$tmp/overlay" "$@"; then
 	cat "$image/node.cpio" >>"$tmp/initrd"
 fi
 if [ -n "${LAB_PACKAGES:-}" ]; then cat "$image/dpkg.cpio" >>"$tmp/initrd"; fi
+if needs_python "$tmp/overlay" "$@"; then
+	install -D -m 0644 "$here/homeassistant/phone.py" -t "$tmp/overlay/usr/lib/lab/homeassistant"
+	cat "$image/python.cpio" >>"$tmp/initrd"
+fi
 (cd "$tmp/overlay" && find . -print0 | cpio --null -o -H newc --owner=0:0 --quiet) >>"$tmp/initrd"
 truncate -s 512M "$tmp/disk"
 

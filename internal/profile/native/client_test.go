@@ -107,11 +107,13 @@ type client struct {
 
 func newClient(t testing.TB) *client {
 	c := &client{t: t, control: &recorder{ends: make(chan scanned)}, now: &gateway.Snapshot{}}
+	log := slog.New(slog.NewTextHandler(&c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.profile = New(Config{
 		Control: c.control,
+		Scans:   profile.NewScanner(c.control.Scan, log),
 		Device:  Device{Name: "a \"gateway\"", Model: "board\x00\x1b", Version: "v1", Security: "encrypt"},
 		Pairing: gatt.Encrypt,
-		Log:     slog.New(slog.NewTextHandler(&c.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:     log,
 	})
 	for _, ch := range c.characteristics() {
 		if ch.Notify != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/profile"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -31,5 +32,5 @@ func (p *Profile) writeCountry(r gateway.Requester, value []byte) error {
 	if errors.Is(err, gateway.ErrConfigured) {
 		return ErrConfiguredCountry
 	}
-	return answer(err)
+	return profile.Answer(err)
 }

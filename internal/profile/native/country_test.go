@@ -22,6 +22,7 @@ func TestCountry(t *testing.T) {
 	for err, want := range map[error]error{
 		gateway.ErrConfigured: gatt.ApplicationError(0x85),
 		gateway.ErrBusy:       gatt.ErrInProgress,
+		gateway.ErrShut:       gatt.ErrNotPermitted,
 	} {
 		c.control.answer = err
 		if err := c.write(phone, CountryUUID, "GB"); !errors.Is(err, want) {

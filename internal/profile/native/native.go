@@ -48,6 +48,7 @@ const (
 // Config is what the protocol needs.
 type Config struct {
 	Control gateway.Control
+	Scans   *profile.Scanner
 	Device  Device       // its Name is what is advertised
 	Pairing gatt.Pairing // for both services
 	Log     *slog.Logger
@@ -64,11 +65,11 @@ type Profile struct {
 	// Control.Snapshot: no read is ahead of the notifications, or of another read.
 	latest atomic.Pointer[gateway.Snapshot]
 
-	statusChanged, reasonChanged, networkChanged gatt.Notifier
+	statusChanged, reasonChanged, networkChanged, scanChanged gatt.Notifier
 
 	staged *profile.PerCentral[wifi.Credentials] // written since the central's last CONNECT
 	views  *profile.PerCentral[view]
-	scan   scanner
+	scans  *profile.Scanner
 }
 
 // view is what one central is reading, piece by piece: it stays the same until the
@@ -88,9 +89,10 @@ func New(cfg Config) *Profile {
 		staged: profile.NewPerCentral(maxCentrals, stageTimeout, unstaged,
 			func(c *wifi.Credentials) { c.Wipe() }),
 		views: profile.NewPerCentral(maxCentrals, viewTimeout, func() view { return view{} }, nil),
-		scan:  scanner{scan: cfg.Control.Scan, log: cfg.Log},
+		scans: cfg.Scans,
 	}
 	p.latest.Store(&gateway.Snapshot{})
+	p.scans.Follow(p.scanned)
 	p.services = p.declare(cfg.Pairing, cfg.Device.encode())
 	return p
 }
@@ -109,7 +111,7 @@ func (p *Profile) declare(pairing gatt.Pairing, device []byte) []gatt.Service {
 		{UUID: DetailsUUID, Pairing: pairing, Characteristics: []*gatt.Characteristic{
 			{UUID: ReasonUUID, Read: p.readReason, Notify: &p.reasonChanged},
 			{UUID: NetworkUUID, Read: p.readNetwork, Notify: &p.networkChanged},
-			{UUID: ScanUUID, Write: p.scan.write, Notify: &p.scan.changed},
+			{UUID: ScanUUID, Write: p.writeScan, Notify: &p.scanChanged},
 			{UUID: ScanPageUUID, Write: p.writePage, Read: p.readPage},
 			{UUID: DeviceUUID, Read: func(gatt.Request) ([]byte, error) { return device, nil }},
 			{UUID: CountryUUID, Read: p.readCountry, Write: p.guarded(p.writeCountry)},

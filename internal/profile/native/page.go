@@ -22,7 +22,7 @@ func (p *Profile) writePage(r gatt.Request, value []byte) error {
 		return gatt.ErrInvalidLength
 	}
 	n := int(value[0])
-	found, joined := p.scan.latest(), p.latest.Load().Network
+	found, joined := p.scans.Latest(), p.latest.Load().Network
 	p.views.Update(r.Central, func(v *view) {
 		if n == 0 || v.pages == nil {
 			v.pages = encodePages(found, joined)

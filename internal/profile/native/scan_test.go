@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/profile"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -61,7 +62,7 @@ func TestScan(t *testing.T) {
 			t.Errorf("2 bytes as a page: %v", err)
 		}
 
-		sleep(scanPause - 1)
+		sleep(profile.ScanPause - 1)
 		c.ok(phone, ScanUUID, start)
 		c.scans(1)
 		sleep(1)
@@ -79,7 +80,7 @@ func TestScanFails(t *testing.T) {
 		c.ok(phone, ScanUUID, start)
 		c.scanned([]wifi.Offer{{SSID: "a", SignalDBm: -30, Joinable: true}}, nil)
 		c.told(scan(ScanRunning, 0), scan(ScanDone, 1))
-		sleep(scanPause)
+		sleep(profile.ScanPause)
 		for scans := range 2 {
 			c.ok(phone, ScanUUID, start)
 			c.scans(scans + 2)
@@ -87,7 +88,7 @@ func TestScanFails(t *testing.T) {
 			c.ok(phone, ScanUUID, start) // a moment later
 			c.scans(scans + 2)
 			c.told(scan(ScanRunning, 0), scan(ScanFailed, 0), scan(ScanFailed, 0))
-			sleep(failedPause)
+			sleep(profile.FailedPause)
 		}
 		c.ok(phone, ScanPageUUID, "\x00")
 		if got := c.read(phone, ScanPageUUID); string(got) != "\xe2\x00\x00\x01a" {
@@ -104,11 +105,11 @@ func TestScanHasADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t)
 		c.ok(phone, ScanUUID, start)
-		sleep(scanTimeout - 1)
+		sleep(profile.ScanTimeout - 1)
 		c.told(scan(ScanRunning, 0))
 		sleep(1)
 		c.told(scan(ScanFailed, 0))
-		sleep(failedPause)
+		sleep(profile.FailedPause)
 		c.ok(phone, ScanUUID, start)
 		c.scans(2)
 		c.scanned(nil, nil)
@@ -138,14 +139,14 @@ func TestPages(t *testing.T) {
 		}
 		c.ok(phone, ScanUUID, start)
 		c.scanned(offers(100, "a"), nil)
-		c.told(scan(ScanRunning, 0), scan(ScanDone, maxNetworks))
+		c.told(scan(ScanRunning, 0), scan(ScanDone, profile.MaxNetworks))
 		page := func(central gatt.Central, n byte) []byte {
 			t.Helper()
 			c.ok(central, ScanPageUUID, string([]byte{n}))
 			return c.read(central, ScanPageUUID)
 		}
 		all := page(phone, 0)
-		sleep(scanPause)
+		sleep(profile.ScanPause)
 		c.ok(phone2, ScanUUID, start)
 		c.scanned(offers(1, "b"), nil)
 		for n := byte(1); ; n++ {
@@ -155,10 +156,10 @@ func TestPages(t *testing.T) {
 			}
 			all = append(all, more...)
 		}
-		if len(all) != maxNetworks*36 || bytes.ContainsRune(all, 'b') {
+		if len(all) != profile.MaxNetworks*36 || bytes.ContainsRune(all, 'b') {
 			t.Errorf("%d bytes of records", len(all))
 		}
-		for i := range maxNetworks {
+		for i := range profile.MaxNetworks {
 			if r := all[36*i:]; int8(r[0]) != int8(-i) || r[3] != 32 {
 				t.Errorf("record %d is % x", i, r[:36])
 			}

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/wifiprovd/wifiprovd/internal/profile"
 )
 
 // text is a JSON string in which everything invisible is escaped, so that an SSID, which
@@ -34,19 +35,7 @@ func (t text) MarshalJSON() ([]byte, error) {
 }
 
 // cut returns the printable characters of s, at most n bytes.
-func cut(s string, n int) text {
-	s = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
-	for len(s) > n {
-		_, size := utf8.DecodeLastRuneInString(s)
-		s = s[:len(s)-size]
-	}
-	return text(s)
-}
+func cut(s string, n int) text { return text(profile.Printable(s, n)) }
 
 // encode returns the JSON of a struct of this package. It does not escape <, > and & for
 // HTML, as six bytes each: the whole might not fit into gatt.MaxValue.

@@ -1,10 +1,9 @@
 package native
 
 import (
-	"errors"
-
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/profile"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -28,18 +27,14 @@ func unstaged() wifi.Credentials { return wifi.Credentials{Security: wifi.AutoDe
 
 type writer func(r gateway.Requester, value []byte) error
 
-// guarded refuses writes of nobody, whose values would mix with those of the next
-// nobody, and writes while another central's attempt runs. It wipes the value
+// guarded refuses writes of those who may not ask for anything now. It wipes the value
 // afterwards, which may be a secret.
 func (p *Profile) guarded(write writer) func(gatt.Request, []byte) error {
 	return func(request gatt.Request, value []byte) error {
 		defer clear(value)
 		r := gateway.Phone(request.Central)
-		switch {
-		case !r.Known():
-			return gateway.ErrNobody
-		case p.control.Busy(r):
-			return gatt.ErrInProgress
+		if err := profile.MayAsk(p.control, r); err != nil {
+			return err
 		}
 		return write(r, value)
 	}
@@ -106,7 +101,7 @@ func (p *Profile) connect(r gateway.Requester) error {
 	}
 	if err := p.control.Connect(r, credentials); err != nil {
 		credentials.Wipe()
-		return answer(err)
+		return profile.Answer(err)
 	}
 	p.staged.Drop(r.Central())
 	return nil
@@ -114,16 +109,8 @@ func (p *Profile) connect(r gateway.Requester) error {
 
 func (p *Profile) erase(r gateway.Requester) error {
 	if err := p.control.Erase(r); err != nil {
-		return answer(err)
+		return profile.Answer(err)
 	}
 	p.staged.Drop(r.Central())
 	return nil
-}
-
-// answer returns what a phone is answered for an error of Control.
-func answer(err error) error {
-	if errors.Is(err, gateway.ErrBusy) {
-		return gatt.ErrInProgress
-	}
-	return err
 }

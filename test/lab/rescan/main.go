@@ -6,12 +6,15 @@
 // the adapter's scan off and on for as long as bluetoothd says that it discovers, and afterwards while
 // a connection waits for an advertisement: a switch that met the kernel's own can have cost it the report.
 //
-// Usage: rescan ADAPTER
+// Usage: rescan [-always] ADAPTER
+//
+// With -always it looks for connections that wait all the time: those of a phone that comes back without discovering first.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strconv"
@@ -44,16 +47,18 @@ var (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: rescan ADAPTER")
+	always := flag.Bool("always", false, "look for connections that wait all the time")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: rescan [-always] ADAPTER")
 		os.Exit(64)
 	}
-	fmt.Fprintln(os.Stderr, run(os.Args[1]))
+	fmt.Fprintln(os.Stderr, run(flag.Arg(0), *always))
 	os.Exit(1) // systemd starts it again
 }
 
 // run does it until the connection to the bus ends.
-func run(adapter string) error {
+func run(adapter string, always bool) error {
 	index, err := strconv.ParseUint(strings.TrimPrefix(adapter, "hci"), 10, 16)
 	if err != nil {
 		return fmt.Errorf("adapter %q has no number", adapter)
@@ -78,7 +83,7 @@ func run(adapter string) error {
 	discovering, connecting := msgbus.Value[bool](values, "Discovering"), false
 	for {
 		var tick <-chan time.Time
-		if discovering || connecting {
+		if discovering || connecting || always {
 			tick = time.After(interval)
 		}
 		select {

@@ -41,6 +41,12 @@ FILES:${PN} = " \
     ${nonarch_libdir}/udev/rules.d/90-wifiprovd-radio.rules \
     ${systemd_system_unitdir}/bluetooth.service.d/50-wifiprovd.conf \
     ${systemd_system_unitdir}/bluetooth.service.d/51-wifiprovd.conf \
+    ${systemd_system_unitdir}/wifiprovd-connected.target \
+    ${systemd_system_unitdir}/wifiprovd-erased.target \
+    ${systemd_system_unitdir}/wifiprovd-failed.target \
+    ${systemd_system_unitdir}/wifiprovd-identify.target \
+    ${systemd_system_unitdir}/wifiprovd-open.service \
+    ${systemd_system_unitdir}/wifiprovd-open.target \
     ${systemd_system_unitdir}/wifiprovd-radio.service \
     ${systemd_system_unitdir}/wifiprovd.service \
     ${systemd_system_unitdir}/wpa_supplicant.service.d/50-wifiprovd.conf \
@@ -51,6 +57,9 @@ FILES:${PN}-bash-completion = " \
 FILES:${PN}-doc = " \
     ${docdir}/wifiprovd/examples/80-wifiprovd-wlan0.network \
     ${docdir}/wifiprovd/examples/follow-status.py \
+    ${docdir}/wifiprovd/examples/units/display.service \
+    ${docdir}/wifiprovd/examples/units/lamp.service \
+    ${docdir}/wifiprovd/examples/units/mqtt.service \
     ${docdir}/wifiprovd/examples/wait-online.sh \
     ${docdir}/wifiprovd/examples/wifiprovd.conf \
     ${mandir}/man1/wifiprovctl.1 \

@@ -1,0 +1,45 @@
+package profile
+
+import "github.com/wifiprovd/wifiprovd/internal/gatt"
+
+// Door is whether phones are served; it is asked at each request. Both may be called from
+// any goroutine.
+type Door struct {
+	MayRead, MayWrite func() bool
+}
+
+// Guarded returns services that answer Not Permitted to every read and write for which the
+// door is shut, and that wipe what was written, whatever the protocol. Subscriptions stay:
+// what is notified afterwards is for phones that are about to be disconnected.
+func Guarded(services []gatt.Service, door Door) []gatt.Service {
+	guarded := make([]gatt.Service, len(services))
+	for i, s := range services {
+		guarded[i] = s
+		guarded[i].Characteristics = make([]*gatt.Characteristic, len(s.Characteristics))
+		for j, c := range s.Characteristics {
+			guarded[i].Characteristics[j] = guard(*c, door)
+		}
+	}
+	return guarded
+}
+
+func guard(c gatt.Characteristic, door Door) *gatt.Characteristic {
+	if read := c.Read; read != nil {
+		c.Read = func(r gatt.Request) ([]byte, error) {
+			if !door.MayRead() {
+				return nil, gatt.ErrNotPermitted
+			}
+			return read(r)
+		}
+	}
+	if write := c.Write; write != nil {
+		c.Write = func(r gatt.Request, value []byte) error {
+			if !door.MayWrite() {
+				clear(value)
+				return gatt.ErrNotPermitted
+			}
+			return write(r, value)
+		}
+	}
+	return &c
+}

@@ -1,0 +1,268 @@
+import { Attempt, type Step } from './attempt.js';
+import type { BluetoothLike, DeviceLike } from './bluetooth.js';
+import { control, reasonOf, securityBytes, services, statusOf, type Reason, type Security, type Status } from './contract.js';
+import { parseDevice, parseNetwork, parseRecords, type CurrentNetwork, type DeviceInfo, type Network } from './details.js';
+import { GatewayError, nameOf } from './errors.js';
+import { Inbox } from './inbox.js';
+import { ConnectionLost, Link } from './link.js';
+import { ssidOf } from './names.js';
+import { usualTimes, type Times } from './time.js';
+
+/** Options of {@link Gateway.request}. */
+export interface RequestOptions {
+  /** In place of the browser's `navigator.bluetooth`. */
+  readonly bluetooth?: BluetoothLike;
+  /** Only gateways whose name starts so. */
+  readonly namePrefix?: string;
+  /** Other times than the usual ones. */
+  readonly times?: Partial<Times>;
+}
+
+/** What a gateway is doing. */
+export interface GatewayState {
+  readonly status: Status;
+  /** Why its last attempt failed, `none` if it did not; `no-address` while it is connected without an address. */
+  readonly reason: Reason;
+  /** The network it is on. */
+  readonly network: CurrentNetwork | undefined;
+}
+
+/** A network's name and password. */
+export interface Credentials {
+  /** The network's name: 1 to 32 bytes, or text. */
+  readonly ssid: Uint8Array | string;
+  /**
+   * 8 to 63 bytes, or 64 hexadecimal digits of a raw key; empty or left out for an open network. The library wipes its own
+   * copy. A string stays in memory for as long as the browser likes; bytes of your own you can wipe when provisioning ends.
+   */
+  readonly password?: Uint8Array | string;
+  /** `auto` if left out. */
+  readonly security?: Security;
+}
+
+/** A gateway that runs wifiprovd, or Zephyr's sample "Wi-Fi provisioning over BLE". */
+export class Gateway {
+  readonly #device: DeviceLike;
+  readonly #link: Link;
+  readonly #times: Times;
+
+  /**
+   * @param device A device that the user has chosen; {@link Gateway.request} has one chosen.
+   * @param times Other times than the usual ones.
+   */
+  constructor(device: DeviceLike, times: Partial<Times> = {}) {
+    this.#device = device;
+    this.#times = { ...usualTimes, ...times };
+    this.#link = new Link(device, this.#times);
+  }
+
+  /**
+   * Has the user choose a gateway in the browser's chooser. To be called from a click.
+   *
+   * @throws GatewayError `no-bluetooth`, `bluetooth-off`, `cancelled` or `not-allowed`.
+   */
+  static async request(options: RequestOptions = {}): Promise<Gateway> {
+    const bluetooth = options.bluetooth ?? (globalThis.navigator as { bluetooth?: BluetoothLike } | undefined)?.bluetooth;
+    if (!bluetooth) throw new GatewayError('no-bluetooth', 'there is no Web Bluetooth here');
+    const name = options.namePrefix === undefined ? {} : { namePrefix: options.namePrefix };
+    try {
+      const device = await bluetooth.requestDevice({
+        filters: [{ services: [services.provisioning], ...name }],
+        optionalServices: [services.details],
+      });
+      return new Gateway(device, options.times);
+    } catch (error) {
+      throw await notChosen(bluetooth, error);
+    }
+  }
+
+  /** The name it advertises: whatever bytes somebody in range chose. Empty if the browser tells none. */
+  get name(): string { return this.#device.name ?? ''; }
+
+  /** Whether there is a connection. Each method connects by itself if there is none. */
+  get connected(): boolean { return this.#link.isOpen; }
+
+  /** Connects. The user may be asked to pair, for a passkey that the gateway shows, or for nothing. */
+  async connect(): Promise<void> { await this.#link.open(); }
+
+  /** Ends the connection. */
+  disconnect(): void { this.#link.close(); }
+
+  /** What the gateway is doing now. */
+  async status(): Promise<GatewayState> {
+    const reason = await this.#readReason();
+    return { status: await this.#readStatus(), reason, network: await this.#readNetwork() };
+  }
+
+  /** What the gateway is; undefined if it does not tell. */
+  async device(): Promise<DeviceInfo | undefined> {
+    return await this.#link.has('device') ? parseDevice(await this.#link.read('device')) : undefined;
+  }
+
+  /** The country whose radio rules its Wi-Fi obeys: two letters, empty if it does not know one, undefined if it does not tell. */
+  async country(): Promise<string | undefined> {
+    return await this.#link.has('country') ? new TextDecoder().decode(await this.#link.read('country')) : undefined;
+  }
+
+  /**
+   * Tells the gateway its country, best before {@link scan}.
+   *
+   * @param code Two letters of ISO 3166-1, such as `DE`.
+   * @throws GatewayError `unsupported`, or `rejected` if it is no country's code or the gateway's configuration names another.
+   */
+  async setCountry(code: string): Promise<void> {
+    await this.#link.write('country', ssidOf(code.toUpperCase()));
+  }
+
+  /**
+   * The networks that the gateway hears, strongest first. Those that hide their name are not among them.
+   *
+   * @throws GatewayError `unsupported`, or `scan-failed`.
+   */
+  async scan(): Promise<Network[]> {
+    await this.#link.subscribe('scan');
+    const inbox = new Inbox(this.#link);
+    try {
+      const count = await this.#awaitScan(inbox);
+      const networks: Network[] = [];
+      for (let page = 0; networks.length < count; page++) {
+        await this.#link.write('page', Uint8Array.of(page));
+        const records = parseRecords(await this.#link.read('page'));
+        if (records.length === 0) break;
+        networks.push(...records);
+      }
+      return networks;
+    } finally {
+      inbox.close();
+    }
+  }
+
+  /**
+   * Has the gateway join a network, and tells how that goes, step by step. The last step is `connected` or `failed`. What a
+   * browser knows before the gateway does, such as a password that no network can have, is a `failed` step, too.
+   *
+   * Breaking out of the loop does not stop the gateway; another call replaces its attempt.
+   *
+   * @throws GatewayError if the gateway cannot be talked to.
+   */
+  async *provision(credentials: Credentials): AsyncGenerator<Step, void, undefined> {
+    const ssid = bytesOf(credentials.ssid);
+    const password = bytesOf(credentials.password ?? '');
+    const security = credentials.security ?? 'auto';
+    const attempt = new Attempt(this.#link, {
+      reason: () => this.#readReason(), status: () => this.#readStatus(), network: () => this.#readNetwork(),
+    }, ssid, this.#times);
+    try {
+      if (!isValid(ssid, password, security)) {
+        yield { kind: 'failed', reason: 'not-valid' };
+        return;
+      }
+      if (!this.connected) yield { kind: 'opening' };
+      await this.#link.open();
+      yield { kind: 'sending' };
+      await this.#send(ssid, password, security, attempt);
+      password.fill(0);
+      yield* attempt.steps();
+    } finally {
+      password.fill(0);
+      attempt.close();
+    }
+  }
+
+  /**
+   * Has the gateway forget its networks and its phones. It ends the connection of a phone that was paired. The user should
+   * forget the gateway in the Bluetooth settings, too: no page can.
+   */
+  async erase(): Promise<void> {
+    await this.#link.open();
+    const inbox = new Inbox(this.#link);
+    try {
+      await this.#link.write('control', Uint8Array.of(control.erase));
+      const end = Date.now() + this.#times.answer;
+      while (Date.now() < end) {
+        const event = await inbox.next(end - Date.now());
+        if (event === 'lost') return; // it was accepted
+        if (event?.from === 'status' && statusOf(event.value[0]) === 'idle') return;
+      }
+      if (await this.#readStatus() !== 'idle') throw new GatewayError('no-answer', 'the gateway does not erase');
+    } finally {
+      inbox.close();
+    }
+  }
+
+  async #awaitScan(inbox: Inbox): Promise<number> {
+    const end = Date.now() + this.#times.scan;
+    // Refused while a scan runs; its end is told all the same.
+    let refused: GatewayError | undefined;
+    const started = this.#link.write('scan', Uint8Array.of(1)).catch((error: unknown) => {
+      if (!(error instanceof GatewayError)) throw error;
+      refused = error;
+    });
+    while (Date.now() < end) {
+      const event = await inbox.next(end - Date.now());
+      if (event === 'lost') throw new GatewayError('unreachable', 'the connection ended during the scan');
+      if (event?.from !== 'scan') continue;
+      const [state, count = 0] = event.value;
+      if (state === 2 || state === 3) await started; // one request at a time
+      if (state === 2) return count;
+      if (state === 3) throw new GatewayError('scan-failed', 'the gateway could not scan');
+    }
+    await started;
+    throw refused ?? new GatewayError('no-answer', 'the scan does not end');
+  }
+
+  /** Stages the credentials and writes CONNECT, all in one connection. */
+  async #send(ssid: Uint8Array<ArrayBuffer>, password: Uint8Array<ArrayBuffer>, security: Security, attempt: Attempt): Promise<void> {
+    const tries = 3;
+    for (let n = 1; ; n++) {
+      const connection = await this.#link.open();
+      try {
+        await this.#link.write('ssid', ssid, connection);
+        await this.#link.write('password', password, connection);
+        await this.#link.write('security', Uint8Array.of(securityBytes[security]), connection);
+        attempt.begin();
+        await this.#link.write('control', Uint8Array.of(control.connect), connection);
+        return;
+      } catch (error) {
+        if (!(error instanceof ConnectionLost)) throw error;
+        if (n === tries) throw new GatewayError('unreachable', 'the connection ends again and again', error);
+      }
+    }
+  }
+
+  async #readStatus(): Promise<Status> { return statusOf((await this.#link.read('status'))[0]); }
+
+  async #readReason(): Promise<Reason> {
+    return await this.#link.has('reason') ? reasonOf((await this.#link.read('reason'))[0]) : 'none';
+  }
+
+  async #readNetwork(): Promise<CurrentNetwork | undefined> {
+    return await this.#link.has('network') ? parseNetwork(await this.#link.read('network')) : undefined;
+  }
+}
+
+/** A copy, to be wiped. */
+function bytesOf(value: Uint8Array | string): Uint8Array<ArrayBuffer> {
+  return typeof value === 'string' ? ssidOf(value) : Uint8Array.from(value);
+}
+
+/** Whether a network can have these, as docs/protocol.md says under CONNECT. */
+function isValid(ssid: Uint8Array, password: Uint8Array, security: Security): boolean {
+  if (ssid.length < 1 || ssid.length > 32 || password.length > 64 || password.includes(0)) return false;
+  if (security === 'open') return true;
+  if (password.length === 64) return security !== 'wpa3' && password.every(isHexDigit);
+  return password.length >= 8 || (password.length === 0 && security === 'auto');
+}
+
+const isHexDigit = (byte: number): boolean => /[0-9a-f]/i.test(String.fromCharCode(byte));
+
+async function notChosen(bluetooth: BluetoothLike, error: unknown): Promise<GatewayError> {
+  if (await bluetooth.getAvailability?.().catch(() => true) === false) {
+    return new GatewayError('bluetooth-off', 'there is no Bluetooth adapter that is on', error);
+  }
+  switch (nameOf(error)) {
+    case 'NotFoundError': return new GatewayError('cancelled', 'no gateway was chosen', error);
+    case 'NotSupportedError': case 'TypeError': return new GatewayError('no-bluetooth', 'Web Bluetooth does not work here', error);
+    default: return new GatewayError('not-allowed', 'the browser does not allow it', error);
+  }
+}
