@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
@@ -19,6 +21,7 @@ const (
 
 // cure is wifiprovd -radio: it unblocks the radios, and returns the exit status.
 func cure(c config.Config, log *slog.Logger) int {
+	signal.Ignore(syscall.SIGTERM) // udev's restart for the next radio waits: what was done is also told
 	ctx, cancel := context.WithTimeout(context.Background(), cureTimeout)
 	defer cancel()
 	country, source := c.Wifi.Country, "wifi.country"
