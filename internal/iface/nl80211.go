@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
+
+// askTimeout bounds how long the kernel may take to answer.
+const askTimeout = 5 * time.Second
 
 // list asks the kernel for the interfaces of all radios. sysfs does not tell a station from an
 // access point; nl80211 does, to everybody (net/wireless/nl80211.c, NL80211_CMD_GET_INTERFACE
@@ -19,6 +23,9 @@ func list() ([]device, error) {
 		return nil, err
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
+		return nil, err
+	}
 	family, err := conn.GetFamily(unix.NL80211_GENL_NAME)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil // no driver of a Wi-Fi radio is loaded

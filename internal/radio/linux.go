@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -54,7 +55,7 @@ func (Linux) SetCountry(country wifi.Country) error {
 
 // ready returns an error that is os.ErrNotExist until cfg80211 is ready to be asked about its rules.
 // nl80211 is there before: NL80211_CMD_GET_REG then has Linux 6.12 stop for good (net/wireless/core.c,
-// cfg80211_init calls nl80211_init before regulatory_init; seen, a null pointer in nl80211_get_reg).
+// cfg80211_init calls nl80211_init before regulatory_init; seen, a null pointer in nl80211_put_regdom).
 func ready(root string) error {
 	const module = "/sys/module/cfg80211"
 	if _, err := os.Stat(root + module); err != nil {
@@ -70,6 +71,9 @@ func ready(root string) error {
 	return err
 }
 
+// askTimeout bounds how long the kernel may take to answer.
+const askTimeout = 5 * time.Second
+
 func ask(command uint8, flags netlink.HeaderFlags, data []byte) ([]genetlink.Message, error) {
 	if err := ready(""); err != nil {
 		return nil, err
@@ -79,6 +83,9 @@ func ask(command uint8, flags netlink.HeaderFlags, data []byte) ([]genetlink.Mes
 		return nil, fmt.Errorf("connect to nl80211: %w", err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(askTimeout)); err != nil {
+		return nil, fmt.Errorf("connect to nl80211: %w", err)
+	}
 	family, err := conn.GetFamily(unix.NL80211_GENL_NAME) // os.ErrNotExist: there is no Wi-Fi
 	if err != nil {
 		return nil, fmt.Errorf("look for nl80211: %w", err)
