@@ -196,7 +196,9 @@ func packagedUpgrade(t *testing.T, g *gateway) {
 	if mainPID(t, bluetoothd) != radio {
 		t.Error("an upgrade has restarted bluetoothd")
 	}
+	restarted := g.from
 	g.event("advertising", "WIFIPROVD_NAME=Boiler room")
+	g.from = restarted // CONNECTED may come first
 	g.back()
 	managerOn(t, "wifiprovd")
 }
