@@ -114,7 +114,7 @@ repo: ## the files of an apt repository from build/packages in DIR, signed with 
 
 test: build ## everything: lint, unit tests, and the lab on bookworm and on trixie (SUITE=bookworm|trixie|sid: on that one)
 	$(MAKE) -j3 checks $(suites:%=image-%)
-	$(MAKE) -k -j2 $(suites:%=lab-%) $(if $(RUN),,$(suites:%=packages-%)) || \
+	LAB_ONCE=$(if $(RUN)$(filter-out file,$(origin SUITE)),,yes) $(MAKE) -k -j2 $(suites:%=lab-%) $(if $(RUN),,web-lab $(suites:%=packages-%)) || \
 		{ test/lab/failed.sh $(suites:%=%-$(ARCH)) $(suites:%=packages-%-$(ARCH)); exit 1; }
 
 checks:
@@ -127,7 +127,9 @@ packages-%:
 	+GO='$(GO)' test/lab/packages.sh $* $(ARCH) 2>&1 | sed -u 's/^/packages, $*: /'
 
 lab-%:
-	+RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
+	+LAB_ONCE=$${LAB_ONCE:+$*} RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
+
+web-lab: test-web-lab
 
 test-unit: ## unit tests with the race detector, fuzz corpora, tests on a private message bus
 	@$(need) gcc=gcc /usr/include/stdlib.h=libc6-dev dbus-daemon=dbus-daemon busctl=systemd /usr/lib/python3/dist-packages/dbus=python3-dbus /usr/lib/python3/dist-packages/gi=python3-gi

@@ -11,6 +11,7 @@
 #   LAB_BACKEND   networkmanager: NetworkManager manages the interface in every test
 #   LAB_LONG      1: the long form of the attacks (make attack)
 #   LAB_SEED      the seed of what is random, which the tests that have one print; empty: another one each time
+#   LAB_ONCE      a suite: not the tests that are played on another (machine/usr/lib/lab/once); empty: all
 #   LAB_PACKAGES  a folder with packages: they are in the machine, in /usr/lib/lab/packages, and this tree is not installed
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 3600)
@@ -137,7 +138,7 @@ overlay() {
 		for helper in rescan remote; do go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/$helper" "./test/lab/$helper"; done
 	)
 	{
-		printf 'export RUN=%q LAB_FULL=%q LAB_BACKEND=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_BACKEND:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
+		printf 'export RUN=%q LAB_FULL=%q LAB_BACKEND=%q LAB_LONG=%q LAB_SEED=%q LAB_ONCE=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_BACKEND:-}" "${LAB_LONG:-}" "${LAB_SEED:-}" "${LAB_ONCE:-}"
 		printf '%q ' "$@"
 	} >"$dir/usr/lib/lab/command"
 	if [ -n "${LAB_OVERLAY:-}" ]; then cp -r "$LAB_OVERLAY/." "$dir"; fi
