@@ -33,6 +33,9 @@ func (a *attempts) setCountry(l *loop, r gateway.Requester, c wifi.Country) erro
 		return gateway.ErrBusy
 	}
 	if l.draft.Country == c {
+		if l.draft.WifiProblem != "" { // it did not help the first time, or somebody blocked the radio since
+			a.work.do(func() { a.unblock(l.ctx) })
+		}
 		return nil
 	}
 	countryIs(l, c)

@@ -53,8 +53,21 @@ func TestCountryOfAPhone(t *testing.T) {
 		}
 		b.air.out <- nil
 		b.expect(gateway.Connecting, gateway.Connected)
+		b.WifiUsable("wlan0", "wpa_supplicant", "")
 		if err := b.SetCountry(gateway.Phone("A"), "DE"); err != nil { // nothing new
 			t.Error(err)
+		}
+		b.inForce("DE", "DE", "DE")
+		if unblocked != 1 {
+			t.Errorf("the radios were unblocked %d times", unblocked)
+		}
+		b.WifiUsable("wlan0", "wpa_supplicant", "blocked")
+		if err := b.SetCountry(gateway.Phone("A"), "DE"); err != nil { // as the owner who tries again
+			t.Error(err)
+		}
+		b.inForce("DE", "DE", "DE")
+		if unblocked != 2 {
+			t.Errorf("the radios were unblocked %d times", unblocked)
 		}
 		if err := b.Erase(gateway.Phone("A")); err != nil {
 			t.Fatal(err)
