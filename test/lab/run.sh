@@ -135,6 +135,7 @@ overlay() {
 		export CGO_ENABLED=0 GOARCH=$arch
 		go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab
 		for helper in rescan remote; do go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/$helper" "./test/lab/$helper"; done
+		go build -ldflags '-s -w' -o "$dir/usr/lib/lab/claim-token" ./examples/claim-token
 	)
 	{
 		printf 'export RUN=%q LAB_FULL=%q LAB_BACKEND=%q LAB_LONG=%q LAB_SEED=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_BACKEND:-}" "${LAB_LONG:-}" "${LAB_SEED:-}"
