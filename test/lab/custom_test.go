@@ -48,7 +48,7 @@ func (r *rawATT) sends(name string, data []byte) {
 	r.t.Helper()
 	is(r.t, "begin", r.custom(announced(name, data)), nil)
 	for at := 0; at < len(data); {
-		piece := data[at:min(len(data), at+r.mtu-6)]
+		piece := data[at:min(len(data), at+r.mtu-6, at+509)] // a value has at most 512 bytes
 		is(r.t, "piece", r.custom(append(binary.LittleEndian.AppendUint16([]byte{2}, uint16(at)), piece...)), nil)
 		at += len(piece)
 	}
@@ -241,6 +241,14 @@ func TestCustomUnanswered(t *testing.T) {
 
 // TestClaimToken runs the example in Go with the example's unit, also when the daemon starts again.
 func TestClaimToken(t *testing.T) { testClaimToken(t, "/usr/lib/lab/claim-token") }
+
+// TestClaimTokenInPython runs it in Python, where the image has that.
+func TestClaimTokenInPython(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skip("no Python in this image")
+	}
+	testClaimToken(t, "/usr/share/doc/wifiprovd/examples/claim-token/claim-token.py")
+}
 
 const claimToken = "claim-token.service"
 

@@ -83,7 +83,7 @@ needs_python() {
 	local dir=$1
 	shift
 	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] && [ -e "$image/python.cpio" ] || return
-	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -q '^TestHomeAssistant'
+	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -qE '^Test(HomeAssistant|ClaimTokenInPython)'
 }
 
 # noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and
