@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/godbus/dbus/v5"
 
@@ -17,9 +18,6 @@ const (
 	errorNotClaimed = Name + ".Error.NotClaimed"
 	errorNotAsked   = Name + ".Error.NotAsked"
 )
-
-// maxEnds is how many ends of programs wait to be dealt with: more than can have claimed.
-const maxEnds = 2 * custom.MaxClaims
 
 // claim has sender get what phones send to name, until it leaves the bus.
 func (s *Server) claim(conn *dbus.Conn, sender dbus.Sender, name string) *dbus.Error {
@@ -96,14 +94,22 @@ func endOf(by string) []dbus.MatchOption {
 	}
 }
 
-// follow takes what the bus signals: that a program has left it.
-func (s *Server) follow(conn *dbus.Conn, signal *dbus.Signal) {
-	if signal == nil || signal.Sender != msgbus.BusName || signal.Name != msgbus.NameOwnerChanged {
+// ends hears that programs have left the bus.
+type ends struct {
+	server *Server
+	conn   atomic.Pointer[dbus.Conn] // nil: it does not stand yet, and nothing is claimed by it
+}
+
+// DeliverSignal implements dbus.SignalHandler. Every program may send signals here, as many as
+// it likes: each is dealt with at once, and none is kept.
+func (e *ends) DeliverSignal(_, _ string, signal *dbus.Signal) {
+	conn := e.conn.Load()
+	if conn == nil || signal.Sender != msgbus.BusName || signal.Name != msgbus.NameOwnerChanged {
 		return
 	}
 	var name, before, now string
 	if dbus.Store(signal.Body, &name, &before, &now) == nil && now == "" {
-		s.ended(conn, name)
+		e.server.ended(conn, name)
 	}
 }
 

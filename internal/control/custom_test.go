@@ -154,6 +154,34 @@ func TestClaimsEnd(t *testing.T) {
 	p.ok("Claim", "one")
 }
 
+// TestForgedEnd: only the bus says who has left it.
+func TestForgedEnd(t *testing.T) {
+	r := newRig(t, ServerConfig{MayOperate: func(uint32) bool { return true }})
+	r.run()
+	r.up()
+	p, other := r.program(), r.program()
+	p.ok("Claim", "token")
+	by := p.conn.Names()[0]
+	other.conn.Send(&dbus.Message{
+		Type: dbus.TypeSignal,
+		Headers: map[dbus.HeaderField]dbus.Variant{
+			dbus.FieldDestination: dbus.MakeVariant(Name),
+			dbus.FieldPath:        dbus.MakeVariant(msgbus.BusPath),
+			dbus.FieldInterface:   dbus.MakeVariant(msgbus.BusName),
+			dbus.FieldMember:      dbus.MakeVariant("NameOwnerChanged"),
+			dbus.FieldSignature:   dbus.MakeVariant(dbus.SignatureOf("", "", "")),
+		},
+		Body: []any{by, by, ""},
+	}, nil)
+	r.wantError(other.call("Claim", "token"), errorClaimed) // after the signal, by the same connection
+	ended := r.deliver("token", token)
+	p.gets("token", token)
+	p.ok("Reply", "token", []byte(answer))
+	if o := <-ended; o.reply != answer {
+		t.Errorf("answered %q, %v", o.reply, o.err)
+	}
+}
+
 func TestManyClaims(t *testing.T) {
 	var denied atomic.Bool
 	r := newRig(t, ServerConfig{MayOperate: func(uint32) bool { return !denied.Load() }})

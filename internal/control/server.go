@@ -128,14 +128,14 @@ func (s *Server) Run(ctx context.Context) error {
 
 // serve connects to the bus, takes the name and signals changes until the bus or ctx ends.
 func (s *Server) serve(ctx context.Context, ready func()) error {
-	conn, err := msgbus.Dial(ctx, s.cfg.Bus)
+	gone := &ends{server: s}
+	conn, err := msgbus.Dial(ctx, s.cfg.Bus, dbus.WithSignalHandler(gone))
 	if err != nil {
 		return err
 	}
 	defer s.cfg.Custom.Clear() // once nobody can claim by this connection any more
 	defer func() { _ = conn.Close() }()
-	ends := make(chan *dbus.Signal, maxEnds)
-	conn.Signal(ends)
+	gone.conn.Store(conn)
 	s.mu.Lock()
 	s.pending = nil // nobody has read the values that these would change
 	s.mu.Unlock()
@@ -152,8 +152,6 @@ func (s *Server) serve(ctx context.Context, ready func()) error {
 			return ctx.Err()
 		case <-conn.Context().Done():
 			return msgbus.ErrLost
-		case signal := <-ends:
-			s.follow(conn, signal)
 		case <-s.wake:
 			if err := s.signal(conn); err != nil {
 				return err

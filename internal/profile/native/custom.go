@@ -117,7 +117,8 @@ func (t *transfer) begin(rest []byte) (*transfer, error) {
 	case len(rest) <= fixed || len(rest) > fixed+custom.MaxName:
 		return nil, gatt.ErrInvalidLength
 	}
-	begun := &transfer{state: CustomReceives, length: int(binary.LittleEndian.Uint16(rest)), name: string(rest[fixed:])}
+	begun := &transfer{state: CustomReceives, name: string(rest[fixed:])}
+	begun.length = int(binary.LittleEndian.Uint16(rest))
 	copy(begun.sum[:], rest[2:])
 	if begun.length > custom.MaxData || !custom.ValidName(begun.name) {
 		return nil, ErrCustomUnknown
