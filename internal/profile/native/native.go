@@ -1,7 +1,8 @@
 // Package native is the phone protocol of docs/protocol.md. Its provisioning service is
 // the GATT contract of the Zephyr sample "Wi-Fi provisioning over BLE", to the byte. Its
 // details service tells what that one cannot: why an attempt failed, which network is
-// joined and with which address, what networks are around, and what the gateway is.
+// joined and with which address, what networks are around, and what the gateway is. It
+// also carries a maker's own data between a phone and a program on the gateway.
 package native
 
 import (
