@@ -28,6 +28,10 @@ const (
 	customNoAnswer = 4
 )
 
+// longestPiece is how much data a piece may have: BlueZ 5.66 refuses a Write Request with a value of 512 bytes, the
+// longest that there is, by itself.
+const longestPiece = 500
+
 // announced returns the first write of data for the program that has claimed name.
 func announced(name string, data []byte) []byte {
 	sum := sha256.Sum256(data)
@@ -48,7 +52,7 @@ func (r *rawATT) sends(name string, data []byte) {
 	r.t.Helper()
 	is(r.t, "begin", r.custom(announced(name, data)), nil)
 	for at := 0; at < len(data); {
-		piece := data[at:min(len(data), at+r.mtu-6, at+509)] // a value has at most 512 bytes
+		piece := data[at:min(len(data), at+r.mtu-6, at+longestPiece)]
 		is(r.t, "piece", r.custom(append(binary.LittleEndian.AppendUint16([]byte{2}, uint16(at)), piece...)), nil)
 		at += len(piece)
 	}
