@@ -84,6 +84,8 @@ install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples' packaging/systemd/80-wifiprovd-wlan0.network packaging/networkmanager/wifiprovd.conf
 	install -D -m 0755 -t '$(DESTDIR)$(docdir)/examples' examples/*.py examples/*.sh
 	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples/units' examples/units/*
+	install -D -m 0644 -t '$(DESTDIR)$(docdir)/examples/claim-token' examples/claim-token/*
+	chmod 0755 '$(DESTDIR)$(docdir)/examples/claim-token/claim-token.py'
 	install -D -m 0644 -t '$(DESTDIR)$(datadir)' configs/wifiprovd.yaml packaging/empty.yaml
 	install -d -m 0755 '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml.d'
 	[ -e '$(DESTDIR)$(sysconfdir)/wifiprovd/wifiprovd.yaml' ] || \

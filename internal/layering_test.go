@@ -30,21 +30,22 @@ var mayUse = map[string][]string{
 	"internal/netaddr":  {},
 	"internal/button":   {},
 	"internal/led":      {},
+	"internal/custom":   {},
 
 	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
 	"internal/daemon":         {"internal/fsm"},
 	"internal/hostname":       {"internal/msgbus"},
 	"internal/profile":        {},
-	"internal/profile/native": {"internal/profile"},
+	"internal/profile/native": {"internal/custom", "internal/profile"},
 	"internal/profile/improv": {"internal/profile"},
 	"internal/bluez":          {"internal/msgbus", "internal/rfkill"},
 	"internal/nm":             {"internal/msgbus"},
 	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
 	"internal/radio":          {"internal/rfkill"},
 	"internal/central":        {"internal/msgbus"},
-	"internal/control":        {"internal/msgbus"},
-	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
+	"internal/control":        {"internal/custom", "internal/msgbus"},
+	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/custom", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
 }
 
 // A leaf may use those before it.
@@ -56,7 +57,7 @@ func mayUseLeaf(pkg, leaf string) bool {
 // owners names the packages that may import a library: its types stay in them.
 var owners = map[string][]string{
 	"github.com/godbus/dbus/v5": {"internal/msgbus", "internal/bluez", "internal/hostname", "internal/nm", "internal/wpa", "internal/central", "internal/control",
-		"internal/doctor", "internal/dbustest"},
+		"internal/doctor", "internal/dbustest", "examples/claim-token"},
 	"github.com/muka/go-bluetooth":             {"internal/bluez"},
 	"github.com/mdlayher/netlink":              {"internal/netaddr", "internal/iface", "internal/radio"},
 	"github.com/mdlayher/genetlink":            {"internal/iface", "internal/radio"},

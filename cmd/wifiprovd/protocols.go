@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/custom"
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/hostname"
 	"github.com/wifiprovd/wifiprovd/internal/profile"
@@ -15,13 +16,14 @@ import (
 
 // protocols returns the phone protocols that are configured, in the order of their handles.
 func protocols(
-	ctx context.Context, c config.Config, control gateway.Control, log *slog.Logger,
+	ctx context.Context, c config.Config, control gateway.Control, exchange *custom.Exchange, log *slog.Logger,
 ) (phones profile.Set) {
 	about := device("/sys", c)
 	scans := profile.NewScanner(control.Scan, log)
 	if c.Bluetooth.Protocols.Native {
 		phones = append(phones, native.New(native.Config{
 			Control: control, Scans: scans, Device: about, Pairing: c.Bluetooth.Security, Log: log,
+			Deliver: exchange.Deliver,
 		}))
 	}
 	if c.Bluetooth.Protocols.Improv {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/custom"
 	"github.com/wifiprovd/wifiprovd/internal/daemon"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/profile/improv"
@@ -32,7 +33,8 @@ func TestProtocols(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		phones := protocols(t.Context(), c, d, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		log := slog.New(slog.NewTextHandler(io.Discard, nil))
+		phones := protocols(t.Context(), c, d, custom.NewExchange(log), log)
 		for _, s := range phones.Services() {
 			got = append(got, s.UUID)
 			if s.Pairing != gatt.Authenticated {

@@ -8,6 +8,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
+	"github.com/wifiprovd/wifiprovd/internal/custom"
 	"github.com/wifiprovd/wifiprovd/internal/daemon"
 	"github.com/wifiprovd/wifiprovd/internal/iface"
 	"github.com/wifiprovd/wifiprovd/internal/journal"
@@ -39,9 +40,10 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Watchdog:       systemd.Watchdog(log),
 		Alive:          notifier.Alive,
 	})
-	phones := protocols(ctx, c, d, log)
+	exchange := custom.NewExchange(log)
+	phones := protocols(ctx, c, d, exchange, log)
 	operators := control.NewServer(control.ServerConfig{
-		Version: version, Security: c.Bluetooth.Security, Access: c.Bluetooth.Access, Log: log, Control: d,
+		Version: version, Security: c.Bluetooth.Security, Access: c.Bluetooth.Access, Log: log, Control: d, Custom: exchange,
 	})
 	signs, signTasks := boxSigns(c, log, d, finder.Name)
 	observers := append(signs, lines, notifier, operators, phones, profile.NewAdvertiser(phones, peripheral.Advertise))

@@ -24,6 +24,7 @@ const (
 	ScanPageUUID       = "8b840104-f6fa-4e33-9a0c-e14d9f35f201"
 	DeviceUUID         = "8b840105-f6fa-4e33-9a0c-e14d9f35f201"
 	CountryUUID        = "8b840106-f6fa-4e33-9a0c-e14d9f35f201"
+	CustomUUID         = "8b840107-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
 // characteristicNames are the contract's, for error texts.
@@ -31,6 +32,7 @@ var characteristicNames = map[string]string{
 	SSIDUUID: "SSID", PasswordUUID: "Password", SecurityUUID: "Security",
 	ControlUUID: "Control", StatusUUID: "Status", ReasonUUID: "Reason",
 	NetworkUUID: "Network", ScanUUID: "Scan", ScanPageUUID: "Scan page", DeviceUUID: "Device", CountryUUID: "Country",
+	CustomUUID: "Custom",
 }
 
 func characteristicName(uuid string) string {

@@ -1,7 +1,7 @@
 // Package control is wifiprovd's own interface on the system bus: what the daemon is
 // doing, as properties with change signals, and what root may ask for: Erase, Open, Close and
-// Identify. It has both sides: the daemon's Server, and Read, Open and Close for programs that
-// ask. docs/dbus.md describes it.
+// Identify, and Claim and Reply for programs that answer phones. It has both sides: the
+// daemon's Server, and Read, Open and Close for programs that ask. docs/dbus.md describes it.
 package control
 
 import (

@@ -18,6 +18,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/custom"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
@@ -63,6 +64,7 @@ func newRig(t *testing.T, cfg ServerConfig) *rig {
 	r := &rig{t: t, address: dbustest.Start(t), log: &lockedBuffer{}, now: &gateway.Snapshot{}}
 	cfg.Version, cfg.Security, cfg.Bus = "1.2.3", gatt.Encrypt, r.address
 	cfg.Log = slog.New(slog.NewTextHandler(r.log, nil))
+	cfg.Custom = custom.NewExchange(cfg.Log)
 	r.Server = NewServer(cfg)
 	r.client = dbustest.Connect(t, r.address)
 	r.signals = make(chan *dbus.Signal, 1000)

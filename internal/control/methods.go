@@ -29,6 +29,10 @@ func (s *Server) export(conn *dbus.Conn) error {
 			"Identify": func(sender dbus.Sender) *dbus.Error {
 				return s.request(conn, sender, "identification", "identify-requested", s.cfg.Control.Identify)
 			},
+			"Claim": func(name string, sender dbus.Sender) *dbus.Error { return s.claim(conn, sender, name) },
+			"Reply": func(name string, data []byte, sender dbus.Sender) *dbus.Error {
+				return s.reply(sender, name, data)
+			},
 		},
 		msgbus.Properties: {
 			"Get":    s.get,
@@ -87,20 +91,13 @@ func (s *Server) open(conn *dbus.Conn, sender dbus.Sender, seconds uint32) *dbus
 }
 
 // request does for root what only root may ask for: an ERASE as a phone's, and what belongs
-// to a person at the gateway. The bus policy refuses everybody else; a bus without that
-// policy must not be the way around it.
+// to a person at the gateway.
 func (s *Server) request(
 	conn *dbus.Conn, sender dbus.Sender, what, event string, ask func(gateway.Requester) error,
 ) *dbus.Error {
-	var uid uint32
-	err := theBus(conn).Call(context.Background(), msgbus.BusPath,
-		msgbus.BusName+".GetConnectionUnixUser", []any{string(sender)}, &uid)
-	switch {
-	case err != nil:
-		return failure(msgbus.ErrorPrefix+"AccessDenied", "the bus does not name the caller's user")
-	case !s.cfg.MayOperate(uid):
-		s.cfg.Log.Warn(what+" over D-Bus refused: the caller is not root", "uid", uid)
-		return failure(msgbus.ErrorPrefix+"AccessDenied", "only root may ask for this; use sudo")
+	uid, refusal := s.operator(conn, sender, what)
+	if refusal != nil {
+		return refusal
 	}
 	s.cfg.Log.Info(what+" requested over D-Bus", "event", event, "uid", uid)
 	switch err := ask(gateway.Operator()); {
@@ -110,6 +107,22 @@ func (s *Server) request(
 		return failure(msgbus.ErrorPrefix+"Failed", err.Error())
 	}
 	return nil
+}
+
+// operator returns the user of a caller who may operate the gateway, and refuses all others.
+// The bus policy does, too; a bus without that policy must not be the way around it.
+func (s *Server) operator(conn *dbus.Conn, sender dbus.Sender, what string) (uint32, *dbus.Error) {
+	var uid uint32
+	err := theBus(conn).Call(context.Background(), msgbus.BusPath,
+		msgbus.BusName+".GetConnectionUnixUser", []any{string(sender)}, &uid)
+	switch {
+	case err != nil:
+		return 0, failure(msgbus.ErrorPrefix+"AccessDenied", "the bus does not name the caller's user")
+	case !s.cfg.MayOperate(uid):
+		s.cfg.Log.Warn(what+" over D-Bus refused: the caller is not root", "uid", uid)
+		return 0, failure(msgbus.ErrorPrefix+"AccessDenied", "only root may ask for this; use sudo")
+	}
+	return uid, nil
 }
 
 // theBus returns the bus itself as a program to call.

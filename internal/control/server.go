@@ -10,6 +10,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/custom"
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/msgbus"
@@ -37,9 +38,10 @@ type ServerConfig struct {
 	Version  string
 	Security gatt.Pairing // bluetooth.security of the configuration
 	Log      *slog.Logger
-	Access   gateway.Access  // bluetooth.access of the configuration
-	Control  gateway.Control // what the methods ask
-	Bus      string          // the address of the message bus; empty: the system bus
+	Access   gateway.Access   // bluetooth.access of the configuration
+	Control  gateway.Control  // what the methods ask
+	Custom   *custom.Exchange // where programs meet phones; nil: one without phones
+	Bus      string           // the address of the message bus; empty: the system bus
 
 	// MayOperate says whether a user may erase, open and close. Nil: root may.
 	MayOperate func(uid uint32) bool
@@ -49,6 +51,9 @@ type ServerConfig struct {
 func NewServer(cfg ServerConfig) *Server {
 	if cfg.MayOperate == nil {
 		cfg.MayOperate = func(uid uint32) bool { return uid == 0 }
+	}
+	if cfg.Custom == nil {
+		cfg.Custom = custom.NewExchange(cfg.Log)
 	}
 	s := &Server{cfg: cfg, retry: retryAfter, wake: make(chan struct{}, 1)}
 	s.known = known{
@@ -123,11 +128,14 @@ func (s *Server) Run(ctx context.Context) error {
 
 // serve connects to the bus, takes the name and signals changes until the bus or ctx ends.
 func (s *Server) serve(ctx context.Context, ready func()) error {
-	conn, err := msgbus.Dial(ctx, s.cfg.Bus)
+	gone := &ends{server: s}
+	conn, err := msgbus.Dial(ctx, s.cfg.Bus, dbus.WithSignalHandler(gone))
 	if err != nil {
 		return err
 	}
+	defer s.cfg.Custom.Clear() // once nobody can claim by this connection any more
 	defer func() { _ = conn.Close() }()
+	gone.conn.Store(conn)
 	s.mu.Lock()
 	s.pending = nil // nobody has read the values that these would change
 	s.mu.Unlock()

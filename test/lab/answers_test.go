@@ -25,6 +25,9 @@ const (
 	attUnknownScan       central.ATTError = 0x83
 	attUnknownCountry    central.ATTError = 0x84
 	attConfiguredCountry central.ATTError = 0x85
+	attUnknownCustom     central.ATTError = 0x86
+	attCustomOrder       central.ATTError = 0x87
+	attCustomHash        central.ATTError = 0x88
 	attBusy              central.ATTError = 0xFE
 )
 
@@ -66,6 +69,14 @@ var writeAnswers = []struct {
 	{"a Scan page of 0 bytes", central.ScanPageUUID, nil, attInvalidLength},
 	{"a Scan page of 2 bytes", central.ScanPageUUID, []byte{0, 0}, attInvalidLength},
 	{"a Scan page past the end", central.ScanPageUUID, []byte{255}, nil},
+	{"a Custom of 0 bytes", central.CustomUUID, nil, attInvalidLength},
+	{"a Custom without an operation", central.CustomUUID, []byte{0}, attUnknownCustom},
+	{"a Custom that begins nothing", central.CustomUUID, []byte{1}, attInvalidLength},
+	{"a Custom of a name that is none", central.CustomUUID, announced("A", nil), attUnknownCustom},
+	{"a Custom of 4097 bytes", central.CustomUUID, announced("a", make([]byte, 4097)), attUnknownCustom},
+	{"a Custom's piece of nothing", central.CustomUUID, []byte{2, 0, 0, 1}, attCustomOrder},
+	{"a Custom's commit of nothing", central.CustomUUID, []byte{3}, attCustomOrder},
+	{"a Custom's page of nothing", central.CustomUUID, []byte{4, 0, 0}, attCustomOrder},
 }
 
 // TestAnswers writes what the contract allows and what it does not.

@@ -5,6 +5,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -112,6 +113,9 @@ func search(t *testing.T, f *finder, found func(where string, secret []byte, aro
 				return nil // gone, or of a kind that cannot be read
 			}
 			files, total = files+1, total+len(data)
+			if path == busFile {
+				data = withoutData(data)
+			}
 			look(path, data)
 			return nil
 		})
@@ -120,6 +124,42 @@ func search(t *testing.T, f *finder, found func(where string, secret []byte, aro
 		}
 	}
 	t.Logf("searched %d bytes of journal, %d files of %d bytes", len(text), files, total)
+}
+
+// withoutData leaves the daemon's signals Data to one program out of what was monitored on the bus: they are how a maker's
+// program gets what may be a secret. What is behind a message that is cut off, by a power cut, stays as it is.
+func withoutData(stream []byte) (kept []byte) {
+	for len(stream) > 0 {
+		size, header := messageSize(stream)
+		if size == 0 {
+			return append(kept, stream...)
+		}
+		message := stream[:size]
+		stream = stream[size:]
+		if bytes.Contains(header, []byte(controlInterface+"\x00")) && bytes.Contains(header, []byte("Data\x00")) {
+			m, err := dbus.DecodeMessage(bytes.NewReader(message))
+			if err == nil && m.Headers[dbus.FieldMember].Value() == "Data" && m.Headers[dbus.FieldDestination].Value() != nil {
+				continue
+			}
+		}
+		kept = append(kept, message...)
+	}
+	return kept
+}
+
+// messageSize returns how long the message is that a stream begins with, and its header; 0 if it is not whole (D-Bus
+// specification, "Message Format").
+func messageSize(stream []byte) (int, []byte) {
+	const fixed, little = 16, 'l'
+	if len(stream) < fixed || stream[0] != little {
+		return 0, nil
+	}
+	body, fields := binary.LittleEndian.Uint32(stream[4:]), binary.LittleEndian.Uint32(stream[12:])
+	header := fixed + (int(fields)+7)/8*8
+	if size := header + int(body); body < 1<<27 && fields < 1<<26 && size <= len(stream) {
+		return size, stream[:header]
+	}
+	return 0, nil
 }
 
 // exempt reports whether a file may hold secrets: the daemon's store, the access points'

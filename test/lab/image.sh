@@ -9,7 +9,7 @@
 #   base.cpio   the root file system, as an initial RAM file system
 #   node.cpio   what Node.js adds to it: half as much again, and only some runs need it
 #   dpkg.cpio   what dpkg needs to install a package: Perl for the maintainer scripts, and the lists of what is installed
-#   python.cpio the same of Python, with Home Assistant's client of Improv; bookworm has none
+#   python.cpio the same of Python, with Home Assistant's client of Improv, and D-Bus; bookworm has none
 # LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days. Those of other
 # versions of this script, which other working trees may be using, stay for as long.
 # Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
@@ -19,8 +19,8 @@ set -euo pipefail
 
 packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpasupplicant,hostapd,iw,wireless-regdb,dnsmasq-base,socat,network-manager,nodejs
 
-# What bookworm does not have: Home Assistant's client of Improv.
-newer=python3-py-improv-ble-client
+# What bookworm does not have, Home Assistant's client of Improv, and what examples in Python use.
+newer=python3-py-improv-ble-client,python3-dbus,python3-gi
 
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci hci_uart bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
@@ -62,7 +62,7 @@ customise() {
 		rm -rf "${node[@]}"
 		rm -rf usr/share/javascript
 		if [ -e usr/bin/python3 ]; then
-			python=(usr/bin/python3* usr/bin/py3* usr/share/python3 usr/lib/python3*)
+			python=(usr/bin/python3* usr/bin/py3* usr/share/python3 usr/lib/python3* usr/lib/*/girepository-1.0 usr/lib/*/libgirepository*)
 			find "${python[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/python.cpio"
 			rm -rf "${python[@]}"
 		fi

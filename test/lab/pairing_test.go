@@ -24,7 +24,7 @@ const (
 var (
 	written = []string{central.SSIDUUID, central.PasswordUUID, central.SecurityUUID, central.ControlUUID}
 	shown   = []string{central.StatusUUID, central.ReasonUUID, central.NetworkUUID}
-	others  = []string{central.ScanUUID, central.ScanPageUUID, central.DeviceUUID, central.CountryUUID}
+	others  = []string{central.ScanUUID, central.ScanPageUUID, central.DeviceUUID, central.CountryUUID, central.CustomUUID}
 )
 
 // refusedAll checks that each access is refused.
@@ -36,7 +36,7 @@ func (r *rawATT) refusedAll(want central.ATTError) {
 			r.t.Errorf("%s %s: %v, want %v", what, uuid, err, want)
 		}
 	}
-	for _, uuid := range append([]string{central.ScanUUID, central.ScanPageUUID, central.CountryUUID}, written...) {
+	for _, uuid := range append([]string{central.ScanUUID, central.ScanPageUUID, central.CountryUUID, central.CustomUUID}, written...) {
 		check("write", uuid, r.write(uuid, 1))
 		check("prepare a write of", uuid, r.writeLong(uuid, 0, []byte{1}))
 	}
@@ -45,7 +45,7 @@ func (r *rawATT) refusedAll(want central.ATTError) {
 		check("read", uuid, err)
 		check("subscribe to", uuid, r.subscribe(uuid))
 	}
-	for _, uuid := range []string{central.ScanPageUUID, central.DeviceUUID, central.CountryUUID} {
+	for _, uuid := range []string{central.ScanPageUUID, central.DeviceUUID, central.CountryUUID, central.CustomUUID} {
 		_, err := r.read(uuid)
 		check("read", uuid, err)
 	}

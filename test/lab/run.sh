@@ -84,7 +84,7 @@ needs_python() {
 	local dir=$1
 	shift
 	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] && [ -e "$image/python.cpio" ] || return
-	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -q '^TestHomeAssistant'
+	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -qE '^Test(HomeAssistant|ClaimTokenInPython)'
 }
 
 # noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and
@@ -136,6 +136,7 @@ overlay() {
 		export CGO_ENABLED=0 GOARCH=$arch
 		go test -c -tags lab -o "$dir/usr/lib/lab/lab.test" ./test/lab
 		for helper in rescan remote; do go build -tags lab -ldflags '-s -w' -o "$dir/usr/lib/lab/$helper" "./test/lab/$helper"; done
+		go build -ldflags '-s -w' -o "$dir/usr/lib/lab/claim-token" ./examples/claim-token
 	)
 	{
 		printf 'export RUN=%q LAB_FULL=%q LAB_BACKEND=%q LAB_LONG=%q LAB_SEED=%q LAB_ONCE=%q\n' "${RUN:-}" "${LAB_FULL:-}" "${LAB_BACKEND:-}" "${LAB_LONG:-}" "${LAB_SEED:-}" "${LAB_ONCE:-}"

@@ -95,11 +95,12 @@ type notification struct {
 
 // client writes and reads as phones do, and is subscribed to everything.
 type client struct {
-	t       testing.TB
-	control *recorder
-	profile *Profile
-	log     bytes.Buffer
-	now     *gateway.Snapshot
+	t        testing.TB
+	control  *recorder
+	programs *programs
+	profile  *Profile
+	log      bytes.Buffer
+	now      *gateway.Snapshot
 
 	mu       sync.Mutex
 	notified []notification
@@ -107,6 +108,7 @@ type client struct {
 
 func newClient(t testing.TB) *client {
 	c := &client{t: t, control: &recorder{ends: make(chan scanned)}, now: &gateway.Snapshot{}}
+	c.programs = &programs{answers: make(chan programAnswer)}
 	log := slog.New(slog.NewTextHandler(&c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.profile = New(Config{
 		Control: c.control,
@@ -114,6 +116,7 @@ func newClient(t testing.TB) *client {
 		Device:  Device{Name: "a \"gateway\"", Model: "board\x00\x1b", Version: "v1", Security: "encrypt"},
 		Pairing: gatt.Encrypt,
 		Log:     log,
+		Deliver: c.programs.deliver,
 	})
 	for _, ch := range c.characteristics() {
 		if ch.Notify != nil {

@@ -1,10 +1,12 @@
 // Package native is the phone protocol of docs/protocol.md. Its provisioning service is
 // the GATT contract of the Zephyr sample "Wi-Fi provisioning over BLE", to the byte. Its
 // details service tells what that one cannot: why an attempt failed, which network is
-// joined and with which address, what networks are around, and what the gateway is.
+// joined and with which address, what networks are around, and what the gateway is. It
+// also carries a maker's own data between a phone and a program on the gateway.
 package native
 
 import (
+	"context"
 	"encoding/binary"
 	"log/slog"
 	"sync/atomic"
@@ -35,6 +37,7 @@ const (
 	ScanPageUUID = "8b840104-f6fa-4e33-9a0c-e14d9f35f201"
 	DeviceUUID   = "8b840105-f6fa-4e33-9a0c-e14d9f35f201"
 	CountryUUID  = "8b840106-f6fa-4e33-9a0c-e14d9f35f201"
+	CustomUUID   = "8b840107-f6fa-4e33-9a0c-e14d9f35f201"
 )
 
 // What is kept for each central is bounded, whether BlueZ says that one has gone or not: a
@@ -52,6 +55,10 @@ type Config struct {
 	Device  Device       // its Name is what is advertised
 	Pairing gatt.Pairing // for both services
 	Log     *slog.Logger
+
+	// Deliver hands what a phone sends to the program that has claimed its name, and
+	// returns the reply: that of custom.Exchange. Both are wiped afterwards.
+	Deliver func(ctx context.Context, r gateway.Requester, name string, data []byte) ([]byte, error)
 }
 
 // Profile is the protocol: it implements profile.Profile.
@@ -70,6 +77,7 @@ type Profile struct {
 	staged *profile.PerCentral[wifi.Credentials] // written since the central's last CONNECT
 	views  *profile.PerCentral[view]
 	scans  *profile.Scanner
+	custom *transfers
 }
 
 // view is what one central is reading, piece by piece: it stays the same until the
@@ -88,8 +96,9 @@ func New(cfg Config) *Profile {
 		name:    cfg.Device.Name,
 		staged: profile.NewPerCentral(maxCentrals, stageTimeout, unstaged,
 			func(c *wifi.Credentials) { c.Wipe() }),
-		views: profile.NewPerCentral(maxCentrals, viewTimeout, func() view { return view{} }, nil),
-		scans: cfg.Scans,
+		views:  profile.NewPerCentral(maxCentrals, viewTimeout, func() view { return view{} }, nil),
+		scans:  cfg.Scans,
+		custom: newTransfers(cfg.Deliver),
 	}
 	p.latest.Store(&gateway.Snapshot{})
 	p.scans.Follow(p.scanned)
@@ -115,6 +124,7 @@ func (p *Profile) declare(pairing gatt.Pairing, device []byte) []gatt.Service {
 			{UUID: ScanPageUUID, Write: p.writePage, Read: p.readPage},
 			{UUID: DeviceUUID, Read: func(gatt.Request) ([]byte, error) { return device, nil }},
 			{UUID: CountryUUID, Read: p.readCountry, Write: p.guarded(p.writeCountry)},
+			{UUID: CustomUUID, Read: p.custom.read, Write: p.guarded(p.custom.write)},
 		}},
 	}
 }
@@ -127,9 +137,10 @@ func (p *Profile) Adverts(*gateway.Snapshot) []gatt.Advert {
 	return []gatt.Advert{{ServiceUUIDs: []string{ServiceUUID}, Name: p.name}}
 }
 
-// Gone implements profile.Profile: what c has staged is wiped.
+// Gone implements profile.Profile: what c has staged or sent is wiped.
 func (p *Profile) Gone(c gatt.Central) {
 	p.staged.Drop(c)
+	p.custom.kept.Drop(c)
 	p.views.Drop(c)
 }
 

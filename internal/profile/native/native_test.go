@@ -34,7 +34,7 @@ func TestServices(t *testing.T) {
 		"8b840001-f6fa-4e33-9a0c-e14d9f35f201 encrypt",
 		"0002 write", "0003 write", "0004 write", "0005 write", "0006 read notify",
 		"8b840100-f6fa-4e33-9a0c-e14d9f35f201 encrypt",
-		"0101 read notify", "0102 read notify", "0103 write notify", "0104 write read", "0105 read", "0106 write read",
+		"0101 read notify", "0102 read notify", "0103 write notify", "0104 write read", "0105 read", "0106 write read", "0107 write read",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

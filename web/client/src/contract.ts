@@ -11,7 +11,7 @@ export const services = /* @__PURE__ */ Object.freeze({
 /** A characteristic's name here. */
 export type CharacteristicName =
   | 'ssid' | 'password' | 'security' | 'control' | 'status'
-  | 'reason' | 'network' | 'scan' | 'page' | 'device' | 'country';
+  | 'reason' | 'network' | 'scan' | 'page' | 'device' | 'country' | 'custom';
 
 interface Place { readonly service: string; readonly uuid: string }
 
@@ -31,6 +31,7 @@ export const characteristics: Readonly<Record<CharacteristicName, Place>> = {
   page: details('0104'),
   device: details('0105'),
   country: details('0106'),
+  custom: details('0107'),
 };
 
 /** What is written to Control. */

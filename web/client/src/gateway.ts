@@ -1,6 +1,7 @@
 import { Attempt, type Step } from './attempt.js';
 import type { BluetoothLike, DeviceLike } from './bluetooth.js';
 import { control, reasonOf, securityBytes, services, statusOf, type Reason, type Security, type Status } from './contract.js';
+import { sendCustom } from './custom.js';
 import { parseDevice, parseNetwork, parseRecords, type CurrentNetwork, type DeviceInfo, type Network } from './details.js';
 import { GatewayError, nameOf } from './errors.js';
 import { Inbox } from './inbox.js';
@@ -187,6 +188,22 @@ export class Gateway {
       if (await this.#readStatus() !== 'idle') throw new GatewayError('no-answer', 'the gateway does not erase');
     } finally {
       inbox.close();
+    }
+  }
+
+  /**
+   * Sends data of yours to the program on the gateway that has claimed a name, and returns its reply.
+   *
+   * @param name 1 to 32 of `a` to `z`, `0` to `9`, `.`, `_` and `-`.
+   * @param data At most 4096 bytes, or text. If the connection ends the data is sent again: the program may get it twice.
+   * @throws GatewayError `unsupported`; `no-answer` if nobody answers to that name, or not in time; `rejected`.
+   */
+  async sendCustom(name: string, data: Uint8Array | string): Promise<Uint8Array<ArrayBuffer>> {
+    const copy = bytesOf(data);
+    try {
+      return await sendCustom(this.#link, name, copy);
+    } finally {
+      copy.fill(0);
     }
   }
 

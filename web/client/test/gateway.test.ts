@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { explain, Gateway, GatewayError, type Credentials, type ErrorCode, type Step } from '../src/index.js';
 import { bytes, domError, FakeGateway, utf8 } from './fake.js';
@@ -248,6 +249,82 @@ void describe('the link', () => {
     await gateway.connect();
     silent.answer = () => new Promise(() => undefined);
     await fails('no-answer', gateway.status());
+  });
+});
+
+/** A program on the gateway that answers with what was sent, backwards. */
+class Program {
+  got: Uint8Array[] = [];
+  #expected = bytes();
+  #data: number[] = [];
+  #reply = bytes();
+
+  constructor(readonly fake: FakeGateway, readonly answered = 3) {
+    fake.onWrite = (short, value) => { if (short === '0107') this.#write(value); };
+  }
+
+  #write(value: Uint8Array<ArrayBuffer>): void {
+    const offset = (value[1] ?? 0) + 256 * (value[2] ?? 0);
+    switch (value[0]) {
+      case 1: this.#expected = value; this.#data = []; break;
+      case 2:
+        assert.equal(offset, this.#data.length);
+        this.#data.push(...value.subarray(3));
+        break;
+      case 3: this.#commit(); break;
+      case 4: this.fake.values.set('0107', this.#reply.slice(offset, offset + 512)); break;
+    }
+  }
+
+  #commit(): void {
+    const data = Uint8Array.from(this.#data);
+    const announced = this.#expected;
+    assert.equal((announced[1] ?? 0) + 256 * (announced[2] ?? 0), data.length);
+    assert.deepEqual(announced.slice(3, 35), bytes(...createHash('sha256').update(data).digest()));
+    assert.deepEqual(announced.slice(35), utf8('token'));
+    this.got.push(data);
+    this.#reply = data.slice().reverse();
+    this.fake.values.set('0107', bytes(2));
+    const header = bytes(this.answered, data.length & 0xff, data.length >> 8, ...createHash('sha256').update(this.#reply).digest());
+    setTimeout(() => { this.fake.values.set('0107', this.answered === 3 ? header : bytes(this.answered)); }, 20);
+  }
+}
+
+void describe('sendCustom', () => {
+  void it('sends data and reads the reply', async () => {
+    const fake = new FakeGateway();
+    const program = new Program(fake);
+    const gateway = await opened(fake);
+    for (const length of [0, 1, 480, 481, 4096]) {
+      const data = Uint8Array.from({ length }, (_, i) => i % 251);
+      assert.deepEqual(await gateway.sendCustom('token', data), data.slice().reverse());
+      assert.deepEqual(program.got.at(-1), data);
+    }
+    assert.deepEqual(await gateway.sendCustom('token', 'text'), utf8('txet'));
+  });
+
+  void it('begins again if the connection ends', async () => {
+    const fake = new FakeGateway();
+    const program = new Program(fake);
+    fake.failures.push({ match: /^write 0107 02e001/, error: domError('NetworkError'), drop: true });
+    const data = new Uint8Array(1000).fill(7);
+    assert.deepEqual(await (await opened(fake)).sendCustom('token', data), data);
+    assert.equal(program.got.length, 1);
+    assert.equal(fake.count(/^write 0107 01/), 2);
+  });
+
+  void it('says that nobody answers, and what cannot be', async () => {
+    for (const answered of [4, 5, 0]) {
+      const fake = new FakeGateway();
+      new Program(fake, answered);
+      await fails('no-answer', (await opened(fake)).sendCustom('token', 'x'));
+    }
+    const fake = new FakeGateway();
+    const gateway = await opened(fake);
+    await fails('rejected', gateway.sendCustom('No Name', 'x'));
+    await fails('rejected', gateway.sendCustom('token', new Uint8Array(4097)));
+    fake.missing.add('0107');
+    await fails('unsupported', gateway.sendCustom('token', 'x'));
   });
 });
 

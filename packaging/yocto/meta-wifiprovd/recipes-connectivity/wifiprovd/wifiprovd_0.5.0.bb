@@ -56,6 +56,9 @@ FILES:${PN}-bash-completion = " \
 "
 FILES:${PN}-doc = " \
     ${docdir}/wifiprovd/examples/80-wifiprovd-wlan0.network \
+    ${docdir}/wifiprovd/examples/claim-token/claim-token.py \
+    ${docdir}/wifiprovd/examples/claim-token/claim-token.service \
+    ${docdir}/wifiprovd/examples/claim-token/main.go \
     ${docdir}/wifiprovd/examples/follow-status.py \
     ${docdir}/wifiprovd/examples/units/display.service \
     ${docdir}/wifiprovd/examples/units/lamp.service \
