@@ -120,6 +120,9 @@ func TestInterfaceAuto(t *testing.T) {
 func TestInterfaceAutoManaged(t *testing.T) {
 	home := AP{SSID: "found and managed", Security: wifi.WPA2PSK, Passphrase: "passphrase found and managed"}
 	manager.use(t)
+	if managedRun {
+		t.Cleanup(func() { manager.leave(t) }) // for the next test it is to manage what it did
+	}
 	g := start(t, situation{aps: []AP{home}, stopped: true})
 	if err := os.WriteFile(managerConf, []byte("[keyfile]\nunmanaged-devices=*,except:interface-name:wl?3,except:interface-name:wlan3\n"), 0o644); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@
 #   LAB_OVERLAY   a folder of more files for the machine
 #   LAB_DEADLINE  seconds after which a boot that is not done is killed (default 3600)
 #   LAB_FORWARD   ports of 127.0.0.1 that lead to ports of the machine: "40000-:7000 40001-:7001" (web.sh)
+#   LAB_CLIENTS   1: noble and Home Assistant's library are in the machine, whatever runs there
 #   LAB_CACHE     where image.sh keeps its images, and this script what npm gave it
 #
 # Without KVM, time in the machine is counted, not measured: each instruction takes 2 ns, 500 million a second,
@@ -74,6 +75,7 @@ kvm_works() {
 needs_node() {
 	local dir=$1 selected
 	shift
+	[ -z "${LAB_CLIENTS:-}" ] || return 0
 	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] || return
 	selected=$("$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}") || return 0 # not of this machine's architecture
 	grep -q '^TestNoble' <<<"$selected"
@@ -83,6 +85,7 @@ needs_node() {
 needs_python() {
 	local dir=$1
 	shift
+	[ -z "${LAB_CLIENTS:-}" ] || [ ! -e "$image/python.cpio" ] || return 0
 	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] && [ -e "$image/python.cpio" ] || return
 	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -qE '^Test(HomeAssistant|ClaimTokenInPython)'
 }

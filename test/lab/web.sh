@@ -26,7 +26,7 @@ machine=
 # A session of its own, so that its qemu ends with it.
 end() { [ -z "$machine" ] || { kill -- "-$machine" && wait "$machine"; } 2>/dev/null || true; }
 trap end EXIT
-LAB_OVERLAY=$here/web LAB_FORWARD="$bus-:7000 $scripts-:7001" setsid "$here/run.sh" "$suite" "$arch" -- /usr/lib/lab/remote </dev/null &
+LAB_OVERLAY=$here/web LAB_CLIENTS=1 LAB_FORWARD="$bus-:7000 $scripts-:7001" setsid "$here/run.sh" "$suite" "$arch" -- /usr/lib/lab/remote </dev/null &
 machine=$!
 
 # shellcheck disable=SC2086 # several options

@@ -154,6 +154,36 @@ void describe('the page', { timeout: 900_000 }, () => {
   });
 });
 
+const networks = [{ ssid: home, password }];
+
+/** Clients that are no browser: what starts one in the machine, where the phones' adapter is hci0, and its task. */
+const others = {
+  "Home Assistant's library": { starts: 'python3 /usr/lib/lab/homeassistant/phone.py', adapter: 'hci0' },
+  'nRF Connect, by hand': { starts: 'python3 /usr/lib/lab/phones/writes.py', adapter: 'hci0' },
+  noble: { starts: 'bluetoothctl power off >/dev/null; node /usr/lib/lab/noble/phone.js', adapter: 0 },
+};
+
+void describe('every client', { timeout: 600_000 }, () => {
+  void it('provisions the same gateway', async () => {
+    await run(`sed -i 's/^bluetooth:/&\\n  protocols: [native, improv]/' ${config}`);
+    await fresh('none');
+    const page = await toNetworks();
+    await click(page, home);
+    await typePassword(page, password);
+    await shows(page, 'Your gateway is on Wi-Fi');
+    await online();
+    await browser.close();
+    const gatewayAddress = (await run("busctl get-property org.bluez /org/bluez/hci1 org.bluez.Adapter1 Address | cut -d '\"' -f 2")).trim();
+    for (const [client, { starts, adapter }] of Object.entries(others)) {
+      await run(`${forget}; sleep 3; systemctl start wifiprovd`); // bluetoothd's 2 s, as above
+      const task = JSON.stringify({ adapter, address: gatewayAddress, networks });
+      const said = await run(`{ ${starts}; } <<<'${task}'`);
+      await online().catch((error: unknown) => { throw new Error(`${client}: ${said}: ${String(error)}`); });
+    }
+    browser = await launch();
+  });
+});
+
 /** Presses Tab until what has a text has the focus, and then Enter. */
 async function press(page: Page, text: string): Promise<void> {
   const seen: string[] = [];
