@@ -30,6 +30,7 @@ var mayUse = map[string][]string{
 	"internal/netaddr":  {},
 	"internal/button":   {},
 	"internal/led":      {},
+	"internal/srp":      {},
 
 	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
@@ -64,6 +65,7 @@ var owners = map[string][]string{
 	"github.com/coreos/go-systemd/v22/dbus":    {"internal/systemd"},
 	"github.com/coreos/go-systemd/v22/journal": {"internal/journal"},
 	"gopkg.in/yaml.v3":                         {"internal/config"},
+	"filippo.io/bigmod":                        {"internal/srp"},
 	module + "internal/dbustest":               {}, // for tests only
 }
 
