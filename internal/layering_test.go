@@ -32,6 +32,8 @@ var mayUse = map[string][]string{
 	"internal/led":      {},
 	"internal/srp":      {},
 
+	"internal/protocomm": {},
+
 	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
 	"internal/daemon":         {"internal/fsm"},
