@@ -33,6 +33,7 @@ var mayUse = map[string][]string{
 	"internal/srp":      {},
 
 	"internal/protocomm": {},
+	"internal/code":      {"internal/srp"},
 
 	"internal/systemd":        {"internal/msgbus"},
 	"internal/credstore":      {},
