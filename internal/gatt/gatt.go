@@ -37,6 +37,10 @@ type Characteristic struct {
 	// calls Read again. Nil: cannot be read.
 	Read func(r Request) ([]byte, error)
 
+	// ReadLater is Read for a value that may take a while to come: it returns at once, and
+	// answer is called once, from any goroutine, within 20 s. Nil: there is Read, or none.
+	ReadLater func(r Request, answer func(value []byte, err error))
+
 	// Notify is where the values to notify come from. Nil: cannot be subscribed to.
 	// Every program on the gateway can see what is notified.
 	Notify *Notifier

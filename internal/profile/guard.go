@@ -32,6 +32,15 @@ func guard(c gatt.Characteristic, door Door) *gatt.Characteristic {
 			return read(r)
 		}
 	}
+	if read := c.ReadLater; read != nil {
+		c.ReadLater = func(r gatt.Request, answer func([]byte, error)) {
+			if !door.MayRead() {
+				answer(nil, gatt.ErrNotPermitted)
+				return
+			}
+			read(r, answer)
+		}
+	}
 	if write := c.Write; write != nil {
 		c.Write = func(r gatt.Request, value []byte) error {
 			if !door.MayWrite() {
