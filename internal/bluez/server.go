@@ -29,6 +29,7 @@ type server struct {
 var (
 	errCaller   = dbus.NewError(msgbus.ErrorPrefix+"AccessDenied", []any{"only BlueZ may call this"})
 	errMethod   = dbus.NewError(msgbus.ErrorPrefix+"UnknownMethod", []any{"no such method"})
+	errUnlikely = dbus.NewError(msgbus.ErrorPrefix+"Failed", []any{gatt.ErrUnlikely.Error()})
 	errInternal = dbus.NewError(msgbus.ErrorPrefix+"Failed", []any{"internal error"})
 )
 
@@ -157,6 +158,9 @@ func (s *server) attError(what, uuid string, err error) *dbus.Error {
 	if errors.As(err, &code) {
 		// BlueZ makes a number of the message from 5.66 on; before, it is 0x80.
 		return dbus.NewError(bluezError+"Failed", []any{fmt.Sprintf("0x%02x", byte(code))})
+	}
+	if errors.Is(err, gatt.ErrUnlikely) {
+		return errUnlikely
 	}
 	for target, name := range attErrors {
 		if errors.Is(err, target) {
