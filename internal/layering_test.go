@@ -47,7 +47,7 @@ var mayUse = map[string][]string{
 	"internal/nm":                {"internal/msgbus"},
 	"internal/wpa":               {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
 	"internal/radio":             {"internal/rfkill"},
-	"internal/central":           {"internal/msgbus"},
+	"internal/central":           {"internal/msgbus", "internal/protocomm", "internal/srp"},
 	"internal/control":           {"internal/msgbus"},
 	"internal/doctor":            {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
 }

@@ -85,12 +85,12 @@ func (p *Profile) declare() gatt.Service {
 func (p *Profile) Services() []gatt.Service { return p.services }
 
 // Adverts implements profile.Profile. The apps take the first service that they hear for that of
-// the protocol, so there is no other one in it.
+// the protocol, so there is no other one in it, and they listen for five seconds.
 func (p *Profile) Adverts(*gateway.Snapshot) []gatt.Advert {
 	if p.sessions.verifier() == nil {
 		return nil
 	}
-	return []gatt.Advert{{ServiceUUIDs: []string{protocomm.ServiceUUID}, Name: p.name}}
+	return []gatt.Advert{{ServiceUUIDs: []string{protocomm.ServiceUUID}, Often: true, Name: p.name}}
 }
 
 // Changed implements gateway.Observer.
