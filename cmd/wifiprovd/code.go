@@ -58,7 +58,7 @@ func (d *codeDoor) tell(code bool, broken error) {
 	case code && d.prover == nil:
 		log(d.log.Warn, "code", "there is a code, which nothing asks for: bluetooth.protocols does not have espressif")
 	case !code && d.rule == "true":
-		log(d.log.Warn, "code", "nobody can provision the gateway: bluetooth.require_code is true, and there is no code; wifiprovctl code new")
+		log(d.log.Warn, "code-none", "nobody can provision the gateway: bluetooth.require_code is true, and there is no code; wifiprovctl code new")
 	case code && d.shut() && shut != "":
 		log(d.log.Info, "code", "there is a code: phones must prove it by Espressif's protocol; without that these take no writes, and are not advertised: "+shut)
 	case code && shut != "":
@@ -66,6 +66,6 @@ func (d *codeDoor) tell(code bool, broken error) {
 	case code:
 		log(d.log.Info, "code", "there is a code: phones must prove it by Espressif's protocol")
 	case d.prover != nil:
-		log(d.log.Info, "code", "there is no code, so Espressif's protocol is off: wifiprovctl code new")
+		log(d.log.Info, "code-none", "there is no code, so Espressif's protocol is off: wifiprovctl code new")
 	}
 }
