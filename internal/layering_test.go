@@ -69,6 +69,7 @@ var owners = map[string][]string{
 	"github.com/coreos/go-systemd/v22/dbus":    {"internal/systemd"},
 	"github.com/coreos/go-systemd/v22/journal": {"internal/journal"},
 	"gopkg.in/yaml.v3":                         {"internal/config"},
+	"github.com/boombuler/barcode":             {"cmd/wifiprovctl"},
 	"filippo.io/bigmod":                        {"internal/srp"},
 	module + "internal/dbustest":               {}, // for tests only
 }

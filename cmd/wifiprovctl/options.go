@@ -41,6 +41,8 @@ type codeOptions struct {
 	codeFile string
 	user     string // empty: the one that Espressif's apps take
 	print    bool
+
+	form, out, name string // of a label
 }
 
 // job is one run of a command.
@@ -68,6 +70,8 @@ var commands = []command{
 	{"close", "on the gateway: end that (root)", daemonFlags, closeWindow},
 	{"code new", "on the gateway: make a new code for its label, and show it once (root)", codeNewFlags, codeNew},
 	{"code set", "on the gateway: set a code that was chosen elsewhere (root)", codeSetFlags, codeSet},
+	{"code label", "on the gateway: draw the label: name, user, code, and a QR code for phones (root)", codeLabelFlags, codeLabel},
+	{"code show-qr", "on the gateway: show the QR code on this terminal (root)", codeShowQRFlags, codeShowQR},
 	{"code remove", "on the gateway: forget the code (root)", codeFlags, codeRemove},
 	{"code status", "on the gateway: whether there is a code, and what asks for it (root)", codeFlags, codeStatus},
 	{"doctor", "on the gateway: what is wrong, and how to fix it", doctorFlags, examine},
@@ -158,6 +162,20 @@ func codeNewFlags(f *flag.FlagSet, o *options) {
 	f.BoolVar(&o.print, "print", false, "show the code also where standard output is no terminal")
 }
 
+func codeShowQRFlags(f *flag.FlagSet, o *options) {
+	codeSetFlags(f, o)
+	f.StringVar(&o.name, "name", "", "the `NAME` that is advertised (default: bluetooth.name of the configuration)")
+}
+
+func codeLabelFlags(f *flag.FlagSet, o *options) {
+	codeShowQRFlags(f, o)
+	for _, form := range []string{"text", "svg", "png"} {
+		f.BoolFunc(form, "draw it as "+map[string]string{"text": "text (default)", "svg": "SVG", "png": "PNG, the QR code alone"}[form],
+			func(string) error { o.form = form; return nil })
+	}
+	f.StringVar(&o.out, "out", "", "write it to `FILE`, which must not be there yet")
+}
+
 // usageError is a mistake on the command line.
 type usageError struct{ error }
 
@@ -188,7 +206,7 @@ func parse(args []string) (*command, options, error) {
 		}
 	}
 	if args[0] == "code" {
-		return nil, o, usagef("code what? new, set, remove or status: see 'wifiprovctl help'")
+		return nil, o, usagef("code what? new, set, label, show-qr, remove or status: see 'wifiprovctl help'")
 	}
 	return nil, o, usagef("there is no command %q: see 'wifiprovctl help'", args[0])
 }
@@ -254,9 +272,9 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in;\ncode is about the code on its label.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
 	for _, c := range commands {
-		fmt.Fprintf(&b, "  %-11s %s\n", c.name, c.summary)
+		fmt.Fprintf(&b, "  %-12s %s\n", c.name, c.summary)
 	}
-	b.WriteString("  version     print the version\n  help        print this\n\n" +
+	b.WriteString("  version      print the version\n  help         print this\n\n" +
 		"'wifiprovctl COMMAND --help' lists a command's options.\n\n" + exitHelp)
 	return b.String()
 }

@@ -7,8 +7,8 @@ _wifiprovctl() {
 	case $prev in
 	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
 	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
-	--password-file | --passkey-file | --code-file | --config) compopt -o default; return ;;
-	--ssid | --address | --timeout | --for | --user) return ;;
+	--password-file | --passkey-file | --code-file | --config | --out) compopt -o default; return ;;
+	--ssid | --address | --timeout | --for | --user | --name) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		"$cur") words='scan provision watch erase status open close code doctor version help' ;;
@@ -22,8 +22,10 @@ _wifiprovctl() {
 			case "code ${COMP_WORDS[2]}" in
 			'code new') words='--user --print --config --timeout --help' ;;
 			'code set') words='--user --code-file --config --timeout --help' ;;
+			'code show-qr') words='--name --user --code-file --config --timeout --help' ;;
+			'code label') words='--text --svg --png --out --name --user --code-file --config --timeout --help' ;;
 			'code remove' | 'code status') words='--config --timeout --help' ;;
-			*) words='new set remove status' ;;
+			*) words='new set label show-qr remove status' ;;
 			esac
 			;;
 		doctor) words='--json --timeout --config --help' ;;
