@@ -113,7 +113,9 @@ func (j *job) labelCode(ctx context.Context) ([]byte, error) {
 func (j *job) readCode(ctx context.Context) (secret []byte, err error) {
 	switch {
 	case j.codeFile != "":
-		secret, err = within(ctx, func() ([]byte, error) { return readSecretFile(j.codeFile) }, func() {})
+		if secret, err = within(ctx, func() ([]byte, error) { return readSecretFile(j.codeFile) }, func() {}); err != nil {
+			err = fmt.Errorf("--code-file: %w", err)
+		}
 	case j.askPassword != nil:
 		if secret, err = j.askPassword(ctx, "Code on the label: "); err != nil {
 			err = fmt.Errorf("ask for the code: %w", err)

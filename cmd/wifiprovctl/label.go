@@ -145,8 +145,8 @@ func (l *label) dark(x, y int) bool {
 	return 0 <= x && x < n && 0 <= y && y < n && l.modules[y][x]
 }
 
-// blocks draws the QR code with two modules a character. What is dark on paper is drawn light,
-// as terminals mostly are dark: readers take either.
+// blocks draws the QR code with two modules a character. What is drawn are the light ones, as
+// terminals mostly are dark; on a light one all is inverted, which readers take, too.
 func (l *label) blocks() string {
 	var b strings.Builder
 	n := len(l.modules)
