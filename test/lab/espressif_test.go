@@ -192,6 +192,7 @@ func TestEspressifShutsOthers(t *testing.T) {
 	if s := p.status(); s != central.StatusIdle {
 		t.Errorf("status %s", s)
 	}
+	p.expect(central.StatusIdle) // what was read
 	waitFor(t, "the code's service", patience, func() error {
 		_, err := p.session.Read(p.deadline(), espressifVersion)
 		return err
@@ -214,6 +215,7 @@ func TestEspressifSmallMTU(t *testing.T) {
 	code := g.newCode()
 	one := dialATT(t, phoneHCI, notEncrypted)
 	first := proveRaw(t, one, code)
+	takeNumber(t, secondPhoneHCI)
 	two := dialATT(t, secondPhoneHCI, notEncrypted)
 	second := proveRaw(t, two, code)
 	status := protocomm.ConfigRequest{Command: protocomm.GetStatus}.Encode()
