@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math"
 	"os"
 	"testing"
+	"time"
 )
 
 // vectors returns the runs of Espressif's own client against a device with known secrets: by run,
@@ -194,6 +196,55 @@ func FuzzServer(f *testing.F) {
 			t.Error("a proof without the password")
 		}
 	})
+}
+
+// BenchmarkTiming compares how long the server takes for a right proof and for a wrong one, and for
+// one code and another, interleaved, and reports Welch's t of each: beyond 4.5 there is a difference
+// that somebody could measure.
+func BenchmarkTiming(b *testing.B) {
+	one, two := NewVerifier("wifiprov", []byte("K7QF2M9XWR4T")), NewVerifier("wifiprov", []byte("222222222222"))
+	client := NewClient("wifiprov", []byte("K7QF2M9XWR4T"))
+	secret := bytes.Repeat([]byte{7}, 32)
+	var codes, proofs [2]sample
+	for n := 0; b.Loop(); n++ {
+		for i := range 2 {
+			which := (n + i) % 2
+			v := [...]Verifier{one, two}[which]
+			begin := time.Now()
+			s, err := newServer(v, "wifiprov", client.Public(), secret)
+			codes[which].add(time.Since(begin))
+			if err != nil {
+				b.Fatal(err)
+			}
+			proof := bytes.Clone(s.keys.client)
+			if which == 1 {
+				proof[0]++
+			}
+			begin = time.Now()
+			_, _, _ = s.Check(proof)
+			proofs[which].add(time.Since(begin))
+		}
+	}
+	b.ReportMetric(welch(codes), "t(codes)")
+	b.ReportMetric(welch(proofs), "t(proofs)")
+}
+
+// sample is a mean and a variance, as they grow.
+type sample struct{ n, mean, squares float64 }
+
+func (s *sample) add(d time.Duration) {
+	s.n++
+	delta := float64(d) - s.mean
+	s.mean += delta / s.n
+	s.squares += delta * (float64(d) - s.mean)
+}
+
+func welch(s [2]sample) float64 {
+	variance := 0.0
+	for _, x := range s {
+		variance += x.squares / (x.n - 1) / x.n
+	}
+	return (s[0].mean - s[1].mean) / math.Sqrt(variance)
 }
 
 func BenchmarkServer(b *testing.B) {
