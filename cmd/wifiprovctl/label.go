@@ -116,15 +116,21 @@ func (j *job) makeLabel(ctx context.Context) (*label, error) {
 	return newLabel(cmp.Or(j.name, c.Bluetooth.Name), user, string(secret))
 }
 
-func newLabel(name, user, code string) (*label, error) {
+// newPayload returns the text of the QR code.
+func newPayload(name, user, code string) (string, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	err := encoder.Encode(payload{"v1", name, user, code, "ble", 2, "wifi"})
+	return strings.TrimSpace(text.String()), err
+}
+
+func newLabel(name, user, code string) (*label, error) {
+	text, err := newPayload(name, user, code)
 	if err != nil {
 		return nil, err
 	}
-	drawn, err := qr.Encode(strings.TrimSpace(text.String()), qr.M, qr.Auto)
+	drawn, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {
 		return nil, errors.New("name, user and code are too long for a QR code")
 	}

@@ -43,6 +43,9 @@ type codeOptions struct {
 	print    bool
 
 	form, out, name string // of a label
+
+	serials string // of a batch: a file
+	count   int
 }
 
 // job is one run of a command.
@@ -72,6 +75,7 @@ var commands = []command{
 	{"code set", "on the gateway: set a code that was chosen elsewhere (root)", codeSetFlags, codeSet},
 	{"code label", "on the gateway: draw the label: name, user, code, and a QR code for phones (root)", codeLabelFlags, codeLabel},
 	{"code show-qr", "on the gateway: show the QR code on this terminal (root)", codeShowQRFlags, codeShowQR},
+	{"code batch", "in a factory: make the codes of many gateways, for labels and an image", codeBatchFlags, codeBatch},
 	{"code remove", "on the gateway: forget the code (root)", codeFlags, codeRemove},
 	{"code status", "on the gateway: whether there is a code, and what asks for it (root)", codeFlags, codeStatus},
 	{"doctor", "on the gateway: what is wrong, and how to fix it", doctorFlags, examine},
@@ -176,6 +180,16 @@ func codeLabelFlags(f *flag.FlagSet, o *options) {
 	f.StringVar(&o.out, "out", "", "write it to `FILE`, which must not be there yet")
 }
 
+func codeBatchFlags(f *flag.FlagSet, o *options) {
+	f.DurationVar(&o.timeout, "timeout", 0, "end after this `TIME`, such as 90s; 0: never")
+	f.StringVar(&o.config, "config", "/etc/wifiprovd/wifiprovd.yaml", "the gateways' configuration `FILE`, for the name")
+	f.StringVar(&o.user, "user", "", "`NAME` that belongs to the codes (default: "+protocomm.DefaultUser+")")
+	f.StringVar(&o.name, "name", "", "the `NAME` that is advertised, {serial} in it for the serial number (default:\nbluetooth.name of the configuration)")
+	f.StringVar(&o.serials, "serials", "", "make a code for each serial number in `FILE`, one a line")
+	f.IntVar(&o.count, "count", 0, "make `N` codes, numbered")
+	f.StringVar(&o.out, "out", "", "write to the folder `DIR`, which must not be there yet")
+}
+
 // usageError is a mistake on the command line.
 type usageError struct{ error }
 
@@ -206,7 +220,7 @@ func parse(args []string) (*command, options, error) {
 		}
 	}
 	if args[0] == "code" {
-		return nil, o, usagef("code what? new, set, label, show-qr, remove or status: see 'wifiprovctl help'")
+		return nil, o, usagef("code what? new, set, label, show-qr, batch, remove or status: see 'wifiprovctl help'")
 	}
 	return nil, o, usagef("there is no command %q: see 'wifiprovctl help'", args[0])
 }
@@ -243,6 +257,8 @@ func (o *options) check() error {
 	case window != 0 && (window < gateway.ShortestWindow || window > gateway.LongestWindow ||
 		window%time.Second != 0):
 		return usagef("--for is %s to %s, in whole seconds", gateway.ShortestWindow, gateway.LongestWindow)
+	case o.count < 0 || o.count > maxBatch:
+		return usagef("--count is 1 to %d", maxBatch)
 	case o.byCode() && o.country != "":
 		return usagef("--country needs pairing: it cannot be had with --code")
 	case o.code && (o.noPairing || o.forget || o.passkeyFile != ""):

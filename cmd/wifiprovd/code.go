@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"strings"
 	"sync/atomic"
 
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/profile/espressif"
 	"github.com/wifiprovd/wifiprovd/internal/srp"
@@ -20,6 +22,18 @@ type codeDoor struct {
 	exists  atomic.Bool // there is a code, or one that cannot be used
 	offered atomic.Bool // the prover is to be served
 	news    func()      // what is to be served and advertised may have changed
+}
+
+// followCode takes this gateway's code out of those that its image came with, and follows it.
+func followCode(ctx context.Context, dir string, door *codeDoor) error {
+	serial, err := code.Adopt(dir, serials("/sys"))
+	if serial != "" {
+		door.log.Info("this gateway's code was found by its serial number "+serial, "event", "code-found")
+	}
+	if err != nil {
+		door.log.Error("the codes that the image came with are of no use", "event", "code-broken", "err", err)
+	}
+	return code.Follow(ctx, dir, door.log, door.changed)
 }
 
 // shut reports whether those who have not proved the code are refused.
@@ -49,21 +63,21 @@ func (d *codeDoor) changed(v *srp.Verifier, broken error) {
 }
 
 // tell says in the journal which doors are shut.
-func (d *codeDoor) tell(code bool, broken error) {
+func (d *codeDoor) tell(exists bool, broken error) {
 	shut := strings.Join(d.others, ", ")
 	log := func(level func(string, ...any), event, text string) { level(text, "event", event) }
 	switch {
 	case broken != nil:
 		d.log.Error("the code cannot be used, so nobody can prove it", "event", "code-broken", "err", broken)
-	case code && d.prover == nil:
+	case exists && d.prover == nil:
 		log(d.log.Warn, "code", "there is a code, which nothing asks for: bluetooth.protocols does not have espressif")
-	case !code && d.rule == "true":
+	case !exists && d.rule == "true":
 		log(d.log.Warn, "code-none", "nobody can provision the gateway: bluetooth.require_code is true, and there is no code; wifiprovctl code new")
-	case code && d.shut() && shut != "":
+	case exists && d.shut() && shut != "":
 		log(d.log.Info, "code", "there is a code: phones must prove it by Espressif's protocol; without that these take no writes, and are not advertised: "+shut)
-	case code && shut != "":
+	case exists && shut != "":
 		log(d.log.Warn, "code", "there is a code, and bluetooth.require_code is false: without it phones may still provision by "+shut)
-	case code:
+	case exists:
 		log(d.log.Info, "code", "there is a code: phones must prove it by Espressif's protocol")
 	case d.prover != nil:
 		log(d.log.Info, "code-none", "there is no code, so Espressif's protocol is off: wifiprovctl code new")

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
-	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
@@ -58,7 +57,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		{"Bluetooth", func(ctx context.Context) error {
 			return peripheral.Run(ctx, app, d)
 		}},
-		{"code", func(ctx context.Context) error { return code.Follow(ctx, c.Store.Dir, log, box.changed) }},
+		{"code", func(ctx context.Context) error { return followCode(ctx, c.Store.Dir, box) }},
 		{"addresses", func(ctx context.Context) error {
 			return netaddr.Follow(ctx, finder.Name, log, d.Addresses)
 		}},

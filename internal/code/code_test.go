@@ -114,7 +114,7 @@ func TestFile(t *testing.T) {
 
 // A file that is not as Save makes it is no verifier, and its error shows nothing of it.
 func TestFileRefused(t *testing.T) {
-	good, err := encode(srp.NewVerifier("wifiprov", []byte("K7QF2M9XWR4T")))
+	good, err := Encode(srp.NewVerifier("wifiprov", []byte("K7QF2M9XWR4T")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,8 +208,60 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestAdopt: a gateway finds its own code by its serial number, and deletes those of others.
+func TestAdopt(t *testing.T) {
+	dir := t.TempDir()
+	if found, err := Adopt(dir, []string{"s1"}); found != "" || err != nil {
+		t.Errorf("no folder: %q, %v", found, err)
+	}
+	folder := filepath.Join(dir, BatchFolder)
+	fill := func() {
+		t.Helper()
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, serial := range []string{"s1", "s2"} {
+			data, err := Encode(srp.NewVerifier("wifiprov", []byte("code-of-"+serial)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(folder, BatchFile(serial)), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fill()
+	if found, err := Adopt(dir, []string{"../s1", "", "s9"}); found != "" || err == nil {
+		t.Errorf("another gateway: %q, %v", found, err)
+	}
+	if v, err := Load(dir); v != nil || err == nil { // it was to have one: it must not be open
+		t.Errorf("none of it: %v, %v", v, err)
+	}
+	if err := Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := Load(dir); v != nil || err != nil {
+		t.Errorf("removed: %v, %v", v, err)
+	}
+	fill()
+	if found, err := Adopt(dir, []string{"s9", "s2"}); found != "s2" || err != nil {
+		t.Errorf("%q, %v", found, err)
+	}
+	fill() // a power cut before the others were deleted
+	if found, err := Adopt(dir, []string{"s1"}); found != "" || err != nil {
+		t.Errorf("again: %q, %v", found, err)
+	}
+	v, err := Load(dir)
+	if err != nil || v == nil || !v.Matches([]byte("code-of-s2")) {
+		t.Errorf("%v, %v", v, err)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the others are still there: %v", err)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
-	good, err := encode(srp.NewVerifier("u", []byte("p")))
+	good, err := Encode(srp.NewVerifier("u", []byte("p")))
 	if err != nil {
 		f.Fatal(err)
 	}

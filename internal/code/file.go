@@ -30,7 +30,8 @@ type document struct {
 	Verifier string `json:"verifier"` // hex
 }
 
-func encode(v srp.Verifier) ([]byte, error) {
+// Encode returns the file of v.
+func Encode(v srp.Verifier) ([]byte, error) {
 	return json.Marshal(document{
 		Version: version, User: v.User, Salt: hex.EncodeToString(v.Salt), Verifier: hex.EncodeToString(v.V),
 	})
@@ -55,12 +56,16 @@ func decode(data []byte) (srp.Verifier, error) {
 }
 
 // Load returns the verifier that is kept in the folder dir, nil if there is none. A file that
-// others than its user could have read or written is an error.
+// others than its user could have read or written is an error, and so is a BatchFolder from which
+// none was taken: such a gateway was to have one.
 func Load(dir string) (*srp.Verifier, error) {
 	path := filepath.Join(dir, FileName)
 	data, err := read(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
+		if folder := filepath.Join(dir, BatchFolder); exists(folder) {
+			return nil, fmt.Errorf("none of the codes in %s is this gateway's", folder)
+		}
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("read the code's verifier %s: %w", path, err)
@@ -96,7 +101,7 @@ func read(path string) ([]byte, error) {
 // Save keeps v in the folder dir in place of what is there: a power cut leaves the one or the
 // other.
 func Save(dir string, v srp.Verifier) error {
-	data, err := encode(v)
+	data, err := Encode(v)
 	if err == nil {
 		err = write(dir, data)
 	}
@@ -131,9 +136,17 @@ func write(dir string, data []byte) error {
 	return syncDir(dir)
 }
 
-// Remove forgets the verifier in the folder dir, and what a power cut left of others. None that
-// is there is no error.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// Remove forgets the verifier in the folder dir, what a power cut left of others, and the
+// BatchFolder. None that is there is no error.
 func Remove(dir string) error {
+	if err := os.RemoveAll(filepath.Join(dir, BatchFolder)); err != nil {
+		return fmt.Errorf("forget the codes of other gateways: %w", err)
+	}
 	left, _ := filepath.Glob(filepath.Join(dir, tempName+"*"))
 	for _, path := range append(left, filepath.Join(dir, FileName)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {

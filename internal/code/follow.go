@@ -82,7 +82,7 @@ func noticed(events []byte) (mine, gone bool) {
 			break
 		}
 		name := unix.ByteSliceToString(events[unix.SizeofInotifyEvent:end])
-		mine = mine || name == FileName || mask&unix.IN_Q_OVERFLOW != 0
+		mine = mine || name == FileName || name == BatchFolder || mask&unix.IN_Q_OVERFLOW != 0
 		gone = gone || mask&(unix.IN_IGNORED|unix.IN_DELETE_SELF|unix.IN_MOVE_SELF) != 0
 		events = events[end:]
 	}
