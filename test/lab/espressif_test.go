@@ -234,7 +234,7 @@ func TestEspressifSmallMTU(t *testing.T) {
 	ask(two, second)
 	turn, _ := second.Take()
 	for what, value := range map[string][]byte{
-		"another session's": second.Seal(turn, status), "nothing": {}, "rubbish": bytes.Repeat([]byte{7}, 100),
+		"another session's": second.Seal(turn, status), "a byte": {1}, "rubbish": bytes.Repeat([]byte{7}, 100),
 		"a replay": first.Seal(turn, status),
 	} {
 		if err := one.writeLong(espressifConfig, 0, value); !errors.Is(err, central.ATTUnlikely) {
