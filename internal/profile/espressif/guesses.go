@@ -99,15 +99,13 @@ func (g *guesses) count(open bool) {
 
 // wrong: c's proof was.
 func (g *guesses) wrong(c gatt.Central) {
-	wrong := 0
 	g.central.Update(c, func(l *lockout) {
 		l.wrong++
-		wrong = l.wrong
 		if n := l.wrong - freeGuesses; n >= 0 {
 			l.until = time.Now().Add(min(firstLockout<<min(n, 10), longestLockout))
 		}
 	})
-	g.log.Warn(fmt.Sprintf("a phone gave a wrong code: %s", c), "event", "code-wrong", "central", c, "count", wrong)
+	g.log.Warn(fmt.Sprintf("a phone gave a wrong code: %s", c), "event", "code-wrong", "central", c)
 }
 
 // right: c's proof was, and is no guess.
