@@ -146,6 +146,8 @@ func TestEspressif(t *testing.T) {
 	}
 	p.leave()
 	g.codeFile(code)
+	pss := procField(t, "/proc/"+g.pid()+"/smaps_rollup")("Pss")
+	t.Logf("with every protocol, after the sessions: PSS %.1f MB", float64(pss)/1024)
 }
 
 // codeFile checks what the gateway keeps of the code.
