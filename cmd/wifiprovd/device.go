@@ -28,6 +28,17 @@ func device(sys string, c config.Config) native.Device {
 	}
 }
 
+// serials returns the serial numbers of this machine, the board's first. That of a PC's DMI is for root
+// alone: phones are not told it.
+func serials(sys string) (list []string) {
+	for _, name := range []string{"firmware/devicetree/base/serial-number", "class/dmi/id/product_serial", "class/dmi/id/board_serial"} {
+		if serial := firmware(sys, name); serial != "" {
+			list = append(list, serial)
+		}
+	}
+	return list
+}
+
 // firmware returns what a file of sysfs says, without the zero byte or newline at
 // its end; empty if there is no such file.
 func firmware(sys, name string) string {
