@@ -86,6 +86,17 @@ func TestInterfaceMoves(t *testing.T) {
 		}
 	}
 	r.joined(t)
+
+	r.finds("")
+	r.Client.Look()
+	r.isAvailable(t, "there is no Wi-Fi interface")
+	r.loss(t)
+	r.Radio("wlx3")
+	r.finds("wlx3") // nobody says so
+	for why := next(t, r.available); why != ""; why = next(t, r.available) {
+		t.Logf("available: %q", why)
+	}
+	r.joined(t)
 }
 
 func TestBlockedRadio(t *testing.T) {

@@ -49,22 +49,22 @@ func (t *trouble) found(m *manager, name, none string, pause times) {
 	}
 }
 
-// move turns to the interface that is there now, if it is another one. wpa_supplicant keeps one
-// that is gone, for when it comes back under the same name.
+// move turns to the interface that is there now, if it is another one, or to none. wpa_supplicant
+// keeps one that is gone, for when it comes back under the same name.
 func (t *trouble) move(o *owner) question {
 	dev, known, managed := o.station.dev, o.manager.Interface(), o.manager.managed
 	return func(ctx context.Context) func() {
 		name, none := o.cfg.Interface()
-		if none != "" || name == known {
+		switch {
+		case none == "" && name == known:
 			return func() { t.moved = false }
-		}
-		if !managed {
+		case none == "" && !managed:
 			_ = dev.remove(ctx) // it may have gone by itself
 		}
 		return func() {
 			t.moved = false
 			o.detach(known + " is gone; turning to " + name)
-			t.found(&o.manager, name, none, o.times)
+			t.found(&o.manager, name, none, o.times) // where there is none, attach asks again and again
 		}
 	}
 }
