@@ -30,9 +30,10 @@ var mayUse = map[string][]string{
 	"internal/netaddr":  {},
 	"internal/button":   {},
 	"internal/led":      {},
+	"internal/seal":     {},
 
 	"internal/systemd":        {"internal/msgbus"},
-	"internal/credstore":      {},
+	"internal/credstore":      {"internal/seal"},
 	"internal/daemon":         {"internal/fsm"},
 	"internal/hostname":       {"internal/msgbus"},
 	"internal/profile":        {},
@@ -44,7 +45,7 @@ var mayUse = map[string][]string{
 	"internal/radio":          {"internal/rfkill"},
 	"internal/central":        {"internal/msgbus"},
 	"internal/control":        {"internal/msgbus"},
-	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
+	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill", "internal/seal"},
 }
 
 // A leaf may use those before it.

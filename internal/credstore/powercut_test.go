@@ -27,7 +27,7 @@ func TestPowerCut(t *testing.T) {
 		}
 	}
 	log := &strings.Builder{}
-	s, err := open(dir, uint32(os.Geteuid()), slog.New(slog.NewTextHandler(log, nil)))
+	s, err := open(dir, sealing, uint32(os.Geteuid()), slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
