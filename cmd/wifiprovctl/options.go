@@ -29,6 +29,13 @@ type options struct {
 	json         bool
 	window       time.Duration
 	config       string
+	sealOptions
+}
+
+// sealOptions are those of seal.
+type sealOptions struct {
+	undo, newKey bool
+	pcrs         string
 }
 
 // job is one run of a command.
@@ -54,6 +61,7 @@ var commands = []command{
 	{"status", "on the gateway: what it does, why, and what is next", localFlags(10 * time.Second), status},
 	{"open", "on the gateway: let phones find and provision it for a while (root)", openFlags, open},
 	{"close", "on the gateway: end that (root)", daemonFlags, closeWindow},
+	{"seal", "on the gateway: make the key that store.seal asks for (root)", sealFlags, sealStore},
 	{"doctor", "on the gateway: what is wrong, and how to fix it", doctorFlags, examine},
 }
 
@@ -83,8 +91,20 @@ func openFlags(f *flag.FlagSet, o *options) {
 		"(default: bluetooth.window of the configuration)")
 }
 
+func sealFlags(f *flag.FlagSet, o *options) {
+	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "end after this `TIME`, such as 90s; 0: never")
+	f.BoolVar(&o.undo, "undo", false, "open the store again and remove the key, after store.seal was set to none")
+	f.BoolVar(&o.newKey, "new-key", false, "make a new key where the old one cannot be opened any more;\nwhat is sealed by that stays shut")
+	f.StringVar(&o.pcrs, "tpm2-pcrs", "7", "the TPM's registers that have to be as they are now, `LIST` such as 7 or 0+7")
+	configFlag(f, o)
+}
+
 func doctorFlags(f *flag.FlagSet, o *options) {
 	localFlags(time.Minute)(f, o)
+	configFlag(f, o)
+}
+
+func configFlag(f *flag.FlagSet, o *options) {
 	f.StringVar(&o.config, "config", "/etc/wifiprovd/wifiprovd.yaml", "the daemon's configuration `FILE`")
 }
 
@@ -170,6 +190,10 @@ func (o *options) check() error {
 	case window != 0 && (window < gateway.ShortestWindow || window > gateway.LongestWindow ||
 		window%time.Second != 0):
 		return usagef("--for is %s to %s, in whole seconds", gateway.ShortestWindow, gateway.LongestWindow)
+	case o.undo && o.newKey:
+		return usagef("--undo and --new-key exclude each other")
+	case strings.Trim(o.pcrs, "0123456789+") != "":
+		return usagef("--tpm2-pcrs is a list of numbers, such as 0+7")
 	case o.noPairing && o.passkeyFile != "":
 		return usagef("--no-pairing needs no --passkey-file")
 	case o.noPairing && o.forget:
@@ -193,7 +217,7 @@ func (o *options) check() error {
 
 func usage() string {
 	var b strings.Builder
-	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
+	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in; seal guards its passwords.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
 	for _, c := range commands {
 		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
 	}

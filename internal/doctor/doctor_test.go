@@ -57,7 +57,7 @@ func sealed(setting, wrapped string) func(*world) {
 	return func(w *world) {
 		w.config += "  seal: " + setting + "\n"
 		w.file(seal.File, wrapped)
-		w.file(seal.DropIn, seal.DropInText)
+		w.file(seal.DropIn, seal.DropInText(seal.Host))
 		w.file(handedKey, strings.Repeat("k", seal.KeySize))
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/seal"
 )
 
-// sealed checks that store.seal, the key and what is on the disk go together.
-func (v *visit) sealed(context.Context) Result {
+// theSeal checks that store.seal, the key and what is on the disk go together.
+func theSeal(v *visit, _ context.Context) Result {
 	setting := v.cfg.Store.Seal
 	if v.cfgErr != nil {
 		setting = "" // nobody knows, and the daemon leaves it as it is

@@ -25,10 +25,15 @@ const (
 // missing is what the daemon is handed if Unit has no key.
 const missing = "missing"
 
-// DropInText is what DropIn holds.
-const DropInText = `# Written by wifiprovctl seal, removed by wifiprovctl seal --undo.
+// DropInText returns what DropIn holds for a key of kind k.
+func DropInText(k Kind) string {
+	wants := Unit
+	if k != Host { // its driver may come late
+		wants += " dev-tpmrm0.device"
+	}
+	return `# Written by wifiprovctl seal, removed by wifiprovctl seal --undo.
 [Unit]
-Wants=` + Unit + `
+Wants=` + wants + `
 After=` + Unit + `
 
 [Service]
@@ -36,6 +41,7 @@ LoadCredential=` + Credential + `:/run/credentials/` + Unit + `/` + Credential +
 # In place of a key that cannot be had: the daemon starts without it, and says so.
 SetCredential=` + Credential + `:` + missing + `
 `
+}
 
 // Kind is what a wrapped key is bound to.
 type Kind string

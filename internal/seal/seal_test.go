@@ -157,3 +157,13 @@ func TestRead(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// TestDropInText: a board that has no TPM is not waited for.
+func TestDropInText(t *testing.T) {
+	for kind, waits := range map[Kind]bool{Host: false, TPM2: true, HostAndTPM2: true, Other: true} {
+		text := DropInText(kind)
+		if strings.Contains(text, "dev-tpmrm0.device") != waits || !strings.Contains(text, "LoadCredential="+Credential+":") {
+			t.Errorf("%s: %s", kind, text)
+		}
+	}
+}

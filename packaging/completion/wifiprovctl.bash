@@ -8,16 +8,17 @@ _wifiprovctl() {
 	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
 	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
 	--password-file | --passkey-file | --config) compopt -o default; return ;;
-	--ssid | --address | --timeout | --for) return ;;
+	--ssid | --address | --timeout | --for | --tpm2-pcrs) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		"$cur") words='scan provision watch erase status open close doctor version help' ;;
+		"$cur") words='scan provision watch erase status open close seal doctor version help' ;;
 		scan) words='--adapter --timeout --help' ;;
 		provision) words="--ssid --country --security --password-file $gateway" ;;
 		watch | erase) words=$gateway ;;
 		status) words='--json --timeout --help' ;;
 		open) words='--for --timeout --help' ;;
 		close) words='--timeout --help' ;;
+		seal) words='--undo --new-key --tpm2-pcrs --timeout --config --help' ;;
 		doctor) words='--json --timeout --config --help' ;;
 		esac
 		;;
