@@ -202,28 +202,22 @@ func (s *sealer) open(ctx context.Context) error {
 	if _, err := s.run(ctx, nil, "systemctl", "stop", seal.Unit); err != nil {
 		return err
 	}
-	if _, err := s.restartDaemon(ctx); err != nil {
-		return err
-	}
 	s.screen.step("passwords are in clear, and the key is gone")
 	return nil
 }
 
-// openStore has the daemon open what is sealed.
+// openStore has the daemon open what is sealed, and seal nothing any more.
 func (s *sealer) openStore(ctx context.Context) error {
-	secrets, err := credstore.Look(s.dir)
-	if err != nil || secrets.Sealed == 0 {
-		return err
-	}
 	s.screen.doing("opening what is stored")
 	ran, err := s.restartDaemon(ctx)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case !ran:
-		return &hint{errors.New("the daemon does not run, and it is what opens the store"), "Start it: 'systemctl start wifiprovd'"}
 	}
-	if secrets, err = credstore.Look(s.dir); err == nil && secrets.Sealed > 0 {
+	secrets, err := credstore.Look(s.dir)
+	switch {
+	case err == nil && secrets.Sealed > 0 && !ran:
+		return &hint{errors.New("the daemon does not run, and it is what opens the store"), "Start it: 'systemctl start wifiprovd'"}
+	case err == nil && secrets.Sealed > 0:
 		return &hint{fmt.Errorf("%d networks are sealed by a key that is not here, or the disk cannot be written", secrets.Sealed),
 			"Nothing is removed. 'journalctl -u wifiprovd -e' says why; without their key, provision the gateway again or erase it first"}
 	}

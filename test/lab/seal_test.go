@@ -8,11 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
@@ -203,25 +203,24 @@ func startTPM(t *testing.T) {
 func clearTPM(t *testing.T) {
 	t.Helper()
 	command, _ := hex.DecodeString("8002" + "0000001b" + "00000126" + "4000000a" + "00000009" + "40000009" + "0000" + "00" + "0000")
-	f, err := os.OpenFile("/dev/tpmrm0", os.O_RDWR, 0)
+	// Not by os.File, which does not block: the driver would answer later (drivers/char/tpm/tpm-dev-common.c).
+	f, err := syscall.Open("/dev/tpmrm0", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	answer := make([]byte, 4096)
-	_, err = f.Write(command)
-	if err == nil {
-		var n int
-		n, err = f.Read(answer)
-		answer = answer[:n]
+	defer func() { _ = syscall.Close(f) }()
+	answer, n := make([]byte, 4096), 0
+	if _, err = syscall.Write(f, command); err == nil {
+		n, err = syscall.Read(f, answer)
 	}
-	if err != nil && !errors.Is(err, io.EOF) || len(answer) < 10 || !bytes.Equal(answer[6:10], make([]byte, 4)) {
+	answer = answer[:max(n, 0)]
+	if err != nil || len(answer) < 10 || !bytes.Equal(answer[6:10], make([]byte, 4)) {
 		t.Fatalf("TPM2_Clear is answered %x, %v", answer, err)
 	}
 }
 
-// TestSealMatrix: the store and the bond outlive each change of bluetooth.security and store.seal, one
-// by one and both at once, in both directions.
+// TestSealMatrix: the store and the bond outlive changes of bluetooth.security and store.seal, one by
+// one and both at once, in both directions.
 func TestSealMatrix(t *testing.T) {
 	home := AP{SSID: "in any order", Security: wifi.WPA2PSK, Passphrase: "a passphrase in any order"}
 	g := start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.security": "authenticated"}})
@@ -235,16 +234,14 @@ func TestSealMatrix(t *testing.T) {
 	p.until(central.StatusConnected)
 	p.leave()
 	for i, to := range []struct{ security, seal string }{
-		{"authenticated", "host"}, {"encrypt", "host"}, {"none", "host"}, {"encrypt", "none"}, {"authenticated", "host"},
-		{"none", "none"}, {"authenticated", "none"}, {"encrypt", "host"}, {"encrypt", "none"}, {"none", "host"}, {"none", "none"},
-		{"encrypt", "none"}, {"none", "none"}, {"encrypt", "host"}, {"authenticated", "none"}, {"none", "host"}, {"authenticated", "host"},
+		{"authenticated", "host"}, {"encrypt", "host"}, {"none", "none"}, {"authenticated", "host"}, {"authenticated", "none"},
+		{"encrypt", "host"}, {"encrypt", "none"}, {"none", "host"}, {"authenticated", "host"},
 	} {
 		args := []string{}
 		if to.seal == "none" {
 			args = append(args, "--undo")
 		}
 		g.seals(to.seal, to.security, args...)
-		systemctl(t, "restart", unit) // where there was nothing to seal or to undo
 		g.becomes(central.StatusConnected)
 		if to.seal == "none" {
 			g.stores(&home)
