@@ -71,9 +71,9 @@ customise() {
 			find "${python[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/python.cpio"
 			rm -rf "${python[@]}"
 		fi
-		tpm=(usr/bin/swtpm* usr/lib/*/swtpm usr/lib/*/libtpms.so* usr/lib/*/libtss2-*.so*)
-		find "${tpm[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/tpm.cpio"
-		rm -rf "${tpm[@]}" usr/bin/openssl
+		software=(usr/bin/swtpm* usr/lib/*/swtpm usr/lib/*/libtpms.so* usr/lib/*/libtss2-*.so*)
+		find "${software[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/tpm.cpio"
+		rm -rf "${software[@]}" usr/bin/openssl
 		find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet >"$out/base.cpio"
 	)
 }
