@@ -113,7 +113,7 @@ func (s *sealer) makeKey(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer clear(key)
+	defer func() { clear(key) }()
 	switch {
 	case key != nil && seal.KindOf(s.state.Wrapped).Fits(s.state.Setting):
 		s.screen.step("there is a key")
