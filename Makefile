@@ -67,7 +67,7 @@ install-only: ## install what is in build/GOARCH, without building
 	install -D -m 0755 $(out)/wifiprovctl '$(DESTDIR)$(bindir)/wifiprovctl'
 	for unit in wifiprovd wifiprovd-radio; do install -D -m 0644 packaging/systemd/$$unit.service "$(DESTDIR)$(unitdir)/$$unit.service"; \
 		sed -i 's#^ExecStart=/usr/sbin/#ExecStart=$(sbindir)/#' "$(DESTDIR)$(unitdir)/$$unit.service"; done
-	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do \
+	for unit in wifiprovd-open.service wifiprovd-key.service wifiprovd-{connected,failed,open,erased,identify}.target; do \
 		install -D -m 0644 packaging/systemd/$$unit "$(DESTDIR)$(unitdir)/$$unit"; done
 	sed -i 's#^ExecStart=/usr/bin/#ExecStart=$(bindir)/#' '$(DESTDIR)$(unitdir)/wifiprovd-open.service'
 	for unit in bluetooth wpa_supplicant; do install -D -m 0644 packaging/systemd/neighbour.conf \
@@ -95,7 +95,7 @@ install-only: ## install what is in build/GOARCH, without building
 
 uninstall: ## remove what install put there, but neither the configuration nor the stored credentials
 	[ -n '$(DESTDIR)' ] || systemctl disable --now wifiprovd wifiprovd-open || true
-	for unit in wifiprovd-open.service wifiprovd-{connected,failed,open,erased,identify}.target; do rm -f "$(DESTDIR)$(unitdir)/$$unit"; done
+	for unit in wifiprovd-open.service wifiprovd-key.service wifiprovd-{connected,failed,open,erased,identify}.target; do rm -f "$(DESTDIR)$(unitdir)/$$unit"; done
 	rm -f '$(DESTDIR)$(sbindir)/wifiprovd' '$(DESTDIR)$(bindir)/wifiprovctl' \
 		'$(DESTDIR)$(unitdir)/wifiprovd.service' '$(DESTDIR)$(unitdir)/wifiprovd-radio.service' '$(DESTDIR)$(udevdir)/90-wifiprovd-radio.rules' '$(DESTDIR)$(catalogdir)/wifiprovd.catalog' \
 		'$(DESTDIR)$(dbusconfdir)/io.github.wifiprovd1.conf' '$(DESTDIR)$(dbusinterfacedir)/io.github.wifiprovd1.xml' \

@@ -32,12 +32,13 @@ var mayUse = map[string][]string{
 	"internal/led":      {},
 	"internal/custom":   {},
 	"internal/srp":      {},
+	"internal/seal":     {},
 
 	"internal/protocomm": {},
 	"internal/code":      {"internal/srp"},
 
 	"internal/systemd":           {"internal/msgbus"},
-	"internal/credstore":         {},
+	"internal/credstore":         {"internal/seal"},
 	"internal/daemon":            {"internal/fsm"},
 	"internal/hostname":          {"internal/msgbus"},
 	"internal/profile":           {},
@@ -50,7 +51,7 @@ var mayUse = map[string][]string{
 	"internal/radio":             {"internal/rfkill"},
 	"internal/central":           {"internal/msgbus", "internal/protocomm", "internal/srp"},
 	"internal/control":           {"internal/custom", "internal/msgbus"},
-	"internal/doctor":            {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/custom", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
+	"internal/doctor":            {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/custom", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill", "internal/seal"},
 }
 
 // A leaf may use those before it.

@@ -29,10 +29,16 @@ type options struct {
 	country      wifi.Country
 	security     wifi.Security
 	passwordFile string
-	json         bool
-	window       time.Duration
-	config       string
+	localOptions
 	codeOptions
+	sealOptions
+}
+
+// localOptions are those of commands on the gateway.
+type localOptions struct {
+	json   bool
+	window time.Duration
+	config string
 }
 
 // codeOptions are about the code on a gateway's label.
@@ -46,6 +52,12 @@ type codeOptions struct {
 
 	serials string // of a batch: a file
 	count   int
+}
+
+// sealOptions are those of seal.
+type sealOptions struct {
+	undo, newKey bool
+	pcrs         string
 }
 
 // job is one run of a command.
@@ -78,6 +90,7 @@ var commands = []command{
 	{"code batch", "in a factory: make the codes of many gateways, for labels and an image", codeBatchFlags, codeBatch},
 	{"code remove", "on the gateway: forget the code (root)", codeFlags, codeRemove},
 	{"code status", "on the gateway: whether there is a code, and what asks for it (root)", codeFlags, codeStatus},
+	{"seal", "on the gateway: make the key that store.seal asks for (root)", sealFlags, sealStore},
 	{"doctor", "on the gateway: what is wrong, and how to fix it", doctorFlags, examine},
 }
 
@@ -107,8 +120,20 @@ func openFlags(f *flag.FlagSet, o *options) {
 		"(default: bluetooth.window of the configuration)")
 }
 
+func sealFlags(f *flag.FlagSet, o *options) {
+	f.DurationVar(&o.timeout, "timeout", 2*time.Minute, "end after this `TIME`, such as 90s; 0: never")
+	f.BoolVar(&o.undo, "undo", false, "open the store again and remove the key, after store.seal was set to none")
+	f.BoolVar(&o.newKey, "new-key", false, "make a new key where the old one cannot be opened any more;\nwhat is sealed by that stays shut")
+	f.StringVar(&o.pcrs, "tpm2-pcrs", "7", "the TPM's registers that have to be as they are now, `LIST` such as 7 or 0+7")
+	configFlag(f, o)
+}
+
 func doctorFlags(f *flag.FlagSet, o *options) {
 	localFlags(time.Minute)(f, o)
+	configFlag(f, o)
+}
+
+func configFlag(f *flag.FlagSet, o *options) {
 	f.StringVar(&o.config, "config", "/etc/wifiprovd/wifiprovd.yaml", "the daemon's configuration `FILE`")
 }
 
@@ -263,6 +288,10 @@ func (o *options) check() error {
 		return usagef("--country needs pairing: it cannot be had with --code")
 	case o.code && (o.noPairing || o.forget || o.passkeyFile != ""):
 		return usagef("--code has no pairing: it needs no other option for that")
+	case o.undo && o.newKey:
+		return usagef("--undo and --new-key exclude each other")
+	case strings.Trim(o.pcrs, "0123456789+") != "":
+		return usagef("--tpm2-pcrs is a list of numbers, such as 0+7")
 	case o.noPairing && o.passkeyFile != "":
 		return usagef("--no-pairing needs no --passkey-file")
 	case o.noPairing && o.forget:
@@ -286,7 +315,7 @@ func (o *options) check() error {
 
 func usage() string {
 	var b strings.Builder
-	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in;\ncode is about the code on its label.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
+	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in;\ncode is about the code on its label, and seal guards its passwords.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
 	for _, c := range commands {
 		fmt.Fprintf(&b, "  %-12s %s\n", c.name, c.summary)
 	}

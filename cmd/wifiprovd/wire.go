@@ -20,7 +20,7 @@ import (
 
 // serve runs the daemon's parts until ctx ends, or until one of them cannot go on.
 func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
-	store := credstore.Open(c.Store.Dir, log)
+	store := credstore.Open(c.Store.Dir, sealing(c.Store.Seal, log), log)
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
 	networks, finder := backend(c, store, log)

@@ -94,7 +94,8 @@ type Radio struct {
 
 // Store is where credentials are kept.
 type Store struct {
-	Dir string // absolute
+	Dir  string // absolute
+	Seal string // none, auto, host, tpm2: by what passwords are sealed; empty: whatever the daemon is handed a key for
 }
 
 // Log is what goes to the journal.
@@ -109,7 +110,7 @@ func Default() Config {
 		Button:    Button{EraseAfter: 10 * time.Second},
 		Wifi:      Wifi{Interface: "auto", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Radio:     Radio{Unblock: true},
-		Store:     Store{Dir: "/var/lib/wifiprovd"},
+		Store:     Store{Dir: "/var/lib/wifiprovd", Seal: "none"},
 		Log:       Log{Level: slog.LevelInfo},
 	}
 }
@@ -120,6 +121,7 @@ func Default() Config {
 func Strict() Config {
 	c := Default()
 	c.Bluetooth.Security = gatt.Authenticated
+	c.Store.Seal = "" // what is sealed stays sealed
 	return c
 }
 

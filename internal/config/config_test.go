@@ -94,6 +94,7 @@ radio:
   unblock: false
 store:
   dir: /data//wifiprovd/
+  seal: tpm2
 log:
   level: debug
 `))
@@ -104,7 +105,7 @@ log:
 		Improv:    Improv{"http://{address}:8123/start?from=improv", true},
 		Wifi:      Wifi{"wlx0123456789ab", "networkmanager", 90 * time.Second, 10 * time.Second, "NO", false},
 		Radio:     Radio{false},
-		Store:     Store{"/data/wifiprovd"},
+		Store:     Store{"/data/wifiprovd", "tpm2"},
 		Log:       Log{slog.LevelDebug},
 	}
 	if err != nil || got != want {

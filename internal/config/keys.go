@@ -70,6 +70,7 @@ var keys = []key{
 	{"wifi", "scan_idle", "true, false", setScanIdle},
 	{"radio", "unblock", "true, false", setUnblock},
 	{"store", "dir", "an absolute path other than /", setDir},
+	{"store", "seal", "none, auto, host, tpm2", setSeal},
 	{"log", "level", "debug, info, warn, error", setLevel},
 }
 
@@ -264,6 +265,11 @@ func setCountry(c *Config, v string) bool {
 func setDir(c *Config, v string) bool {
 	c.Store.Dir = filepath.Clean(v)
 	return filepath.IsAbs(v) && c.Store.Dir != "/" && !strings.ContainsFunc(v, unicode.IsControl)
+}
+
+func setSeal(c *Config, v string) bool {
+	c.Store.Seal = v
+	return v == "none" || v == "auto" || v == "host" || v == "tpm2"
 }
 
 func setLevel(c *Config, v string) bool {

@@ -53,7 +53,7 @@ func Check(dir string) error {
 		return err
 	}
 	defer clear(data)
-	c, err := decode(data)
+	c, err := Sealing{}.decode(data)
 	c.wipe()
 	if errors.Is(err, ErrNewer) {
 		return d.refuseNewer(err)

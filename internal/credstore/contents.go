@@ -22,6 +22,8 @@ const (
 // has.
 type contents struct {
 	networks []wifi.Target
+	locked   []locked    // networks that are sealed by a key that is not at hand
+	inClear  []wifi.ID   // networks whose secret was in clear where it was read
 	bonds    []gatt.Bond // the oldest first
 	leave    bool        // everything was erased, and the network is still to be left
 	country  wifi.Country
@@ -36,10 +38,20 @@ func (c contents) wipe() {
 
 // clone returns contents whose lists can be altered; the secrets are c's own.
 func (c contents) clone() contents {
-	c.networks, c.bonds = slices.Clone(c.networks), slices.Clone(c.bonds)
+	c.networks, c.bonds, c.locked = slices.Clone(c.networks), slices.Clone(c.bonds), slices.Clone(c.locked)
 	return c
 }
 
+// all returns every network, without the secrets of those that are locked.
+func (c contents) all() []wifi.Target {
+	all := slices.Clone(c.networks)
+	for _, n := range c.locked {
+		all = append(all, n.Target)
+	}
+	return all
+}
+
+// network returns the network id, with its secret.
 func (c contents) network(id wifi.ID) (*wifi.Target, error) {
 	for i := range c.networks {
 		if c.networks[i].ID == id {
@@ -51,9 +63,10 @@ func (c contents) network(id wifi.ID) (*wifi.Target, error) {
 
 // dropCandidate reports whether there was one.
 func (c *contents) dropCandidate() bool {
-	n := len(c.networks)
+	n := len(c.networks) + len(c.locked)
 	c.networks = slices.DeleteFunc(c.networks, func(n wifi.Target) bool { return !n.Proven })
-	return len(c.networks) < n
+	c.locked = slices.DeleteFunc(c.locked, func(n locked) bool { return !n.Proven })
+	return len(c.networks)+len(c.locked) < n
 }
 
 // bond returns the index of the bond of b's central with b's adapter, or -1.
@@ -67,13 +80,16 @@ func (c contents) bond(b gatt.Bond) int {
 func (c contents) validate() error {
 	var proven, candidates int
 	for _, n := range c.networks {
+		if err := n.Credentials.Validate(); err != nil {
+			return err
+		}
+	}
+	all := c.all()
+	for _, n := range all {
 		if n.Proven {
 			proven++
 		} else {
 			candidates++
-		}
-		if err := n.Credentials.Validate(); err != nil {
-			return err
 		}
 		if !validText(n.Hint.BSSID) {
 			return errors.New("a BSSID is not valid")
@@ -82,9 +98,9 @@ func (c contents) validate() error {
 	switch {
 	case proven > 1 || candidates > 1:
 		return fmt.Errorf("%d proven networks and %d candidates are too many", proven, candidates)
-	case len(c.networks) == 2 && c.networks[0].ID == c.networks[1].ID:
+	case len(all) == 2 && all[0].ID == all[1].ID:
 		return errors.New("two networks have the same ID")
-	case slices.ContainsFunc(c.networks, func(n wifi.Target) bool { return n.ID == 0 }):
+	case slices.ContainsFunc(all, func(n wifi.Target) bool { return n.ID == 0 }):
 		return errors.New("a network has no ID")
 	}
 	return validateBonds(c.bonds)

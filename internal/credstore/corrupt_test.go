@@ -16,13 +16,16 @@ import (
 
 const secretBase64 = "Y29ycmVjdCBob3JzZQ==" // correct horse
 
+// sealedBase64 is a secret of no key.
+var sealedBase64 = strings.Repeat("AAAA", 10)
+
 // home is a network as the file has it, but for its end.
 const home = `{"id":1,"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"wpa2"`
 
 var corrupt = map[string]string{
 	"empty file":      "",
 	"cut off":         `{"version":2,"networks":[{"ssid":"aG9tZQ==","passphrase":"` + secretBase64,
-	"newer, cut off":  `{"version":3,"networks":[{"ssid":"aG9tZQ==","passphrase":"` + secretBase64,
+	"newer, cut off":  `{"version":4,"networks":[{"ssid":"aG9tZQ==","passphrase":"` + secretBase64,
 	"zeros":           strings.Repeat("\x00", 512),
 	"not an object":   `[]`,
 	"null":            `null`,
@@ -31,7 +34,12 @@ var corrupt = map[string]string{
 	"version 2.5":     `{"version":2.5}`,
 	"no version":      `{}`,
 	"trailing":        `{"version":2}{"version":2}`,
-	"trailing newer":  `{"version":3}{"version":3}`,
+	"trailing newer":  `{"version":4}{"version":4}`,
+	"sealed in 2":     `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","sealed":"` + sealedBase64 + `","key":"0123456789abcdef","security":"wpa2"}]}`,
+	"sealed by none":  `{"version":3,"networks":[{"id":1,"ssid":"aG9tZQ==","sealed":"` + sealedBase64 + `","security":"wpa2"}]}`,
+	"sealed nothing":  `{"version":3,"networks":[{"id":1,"ssid":"aG9tZQ==","key":"0123456789abcdef","security":"wpa2"}]}`,
+	"key too long":    `{"version":3,"networks":[{"id":1,"ssid":"aG9tZQ==","sealed":"` + sealedBase64 + `","key":"0123456789abcdef0","security":"wpa2"}]}`,
+	"seal too long":   `{"version":3,"networks":[{"id":1,"ssid":"aG9tZQ==","sealed":"` + strings.Repeat("AAAA", 31) + `","key":"k","security":"wpa2"}]}`,
 	"not base64":      `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"correct horse","security":"wpa2"}]}`,
 	"security":        `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"` + secretBase64 + `","security":"correct horse"}]}`,
 	"no SSID":         `{"version":2,"networks":[{"id":1,"passphrase":"` + secretBase64 + `","security":"wpa2"}]}`,
@@ -161,29 +169,34 @@ func FuzzDecode(f *testing.F) {
 		holding(network(1, "home", "correct horse", wifi.AutoDetect), candidate(2, "b", "", wifi.Open)),
 		{bonds: []gatt.Bond{{Adapter: "a", Central: "b", Pairing: gatt.Encrypt, Erased: true}}, leave: true},
 	} {
-		data, err := encode(c)
+		data, err := Sealing{}.encode(c)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		data, err = Sealing{sealedBy(f, 1).Key, true}.encode(c)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := decode(data)
+		c, err := Sealing{}.decode(data)
 		if err != nil {
 			unseen := func(r rune) bool { return !unicode.IsPrint(r) }
 			if text := err.Error(); strings.ContainsFunc(text, unseen) || len(text) > 1000 {
 				t.Errorf("error %q", text)
 			}
-			if c.networks != nil || c.bonds != nil && !errors.Is(err, ErrNewer) || validateBonds(c.bonds) != nil {
+			if c.networks != nil || c.locked != nil || c.bonds != nil && !errors.Is(err, ErrNewer) || validateBonds(c.bonds) != nil {
 				t.Errorf("with the error %v: %+v", err, c)
 			}
 			return
 		}
-		again, err := encode(c)
+		again, err := Sealing{}.encode(c)
 		if err != nil {
 			return // escaped, it is larger than the store takes
 		}
-		got, err := decode(again)
+		got, err := Sealing{}.decode(again)
 		if err != nil {
 			t.Fatalf("%q was accepted, but what is written of it not: %v", data, err)
 		}

@@ -43,7 +43,7 @@ func ReadCountry(dir string) (wifi.Country, error) {
 		return "", err
 	}
 	defer clear(data)
-	c, err := decode(data)
+	c, err := Sealing{}.decode(data) // the country is not sealed
 	defer c.wipe()
 	if errors.Is(err, ErrNewer) {
 		return "", d.refuseNewer(err)

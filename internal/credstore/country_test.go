@@ -20,7 +20,7 @@ func TestCountry(t *testing.T) {
 	must(t, s.SetCountry("DE"))
 	id := saveCandidate(t, s, "home")
 	is("DE")
-	s, err := open(s.dir, uint32(os.Geteuid()), s.log)
+	s, err := open(s.dir, sealing, uint32(os.Geteuid()), s.log)
 	must(t, err)
 	is("DE")
 

@@ -166,7 +166,10 @@ func TestSaver(t *testing.T) {
 	if dir == "" {
 		return
 	}
-	s, err := open(dir, uint32(os.Geteuid()), slog.New(slog.DiscardHandler))
+	if os.Getenv("CREDSTORE_SEALED") != "" {
+		sealing = sealedBy(t, 1)
+	}
+	s, err := open(dir, sealing, uint32(os.Geteuid()), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,9 +37,9 @@ func (s *Store) Erase() error {
 // saveErased is save, but keeps c in memory only if the disk holds nothing: credentials
 // that are still there were not erased.
 func (s *Store) saveErased(c contents, old []byte) error {
-	data, err := encode(c)
+	data, err := s.seal.encode(c) // which has no secrets
 	if err != nil {
-		return fmt.Errorf("encode the store: %w", err)
+		return err
 	}
 	err = s.write(data, old)
 	if _, there := os.Lstat(s.path()); err != nil && (s.mem == nil || !isGone(there)) {

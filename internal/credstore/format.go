@@ -8,14 +8,28 @@ import (
 	"strconv"
 
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/seal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
-// version is that of the format that is written. Version 1, which had one field
-// for each of the two networks, is read. A change that this version's decode would
-// take for corruption needs a new number: a wifiprovd that does not know it keeps
-// the file, and the gateway its network once it is updated again.
-const version = 2
+// The versions of the format that are written: a store without a sealed secret is of version 2,
+// which a wifiprovd that knows nothing of sealing reads. Version 1, which had one field for each of
+// the two networks, is read. A change that this version's decode would take for corruption needs
+// a new number: a wifiprovd that does not know it keeps the file, and the gateway its network once
+// it is updated again.
+const (
+	versionClear  = 2
+	versionSealed = 3
+	version       = versionSealed // the newest
+)
+
+const (
+	maxKeyID  = 16                                        // of seal.Key.ID
+	maxSealed = wifi.MaxPassphraseLen + 1 + seal.Overhead // 64 hex digits are a raw PSK
+)
+
+// sealedStart is how each file that has a sealed secret begins.
+const sealedStart = `{"version":3,`
 
 // ErrNewer is what a *RefusedError wraps if a newer wifiprovd wrote the file.
 var ErrNewer = errors.New("was written by a newer wifiprovd")
@@ -43,6 +57,10 @@ type docNetwork struct {
 	BSSID        string  `json:"bssid"`
 	FrequencyMHz int     `json:"frequency_mhz"`
 	SAE          string  `json:"sae"` // of saeRecords; not there in version 1
+
+	// In place of Passphrase, from version 3 on.
+	Sealed []byte `json:"sealed"`
+	Key    string `json:"key"` // seal.Key.ID
 }
 
 // saeRecords are the names of what is known of WPA3 on a network.
@@ -66,8 +84,9 @@ type docBond struct {
 
 // decode returns what data holds. Of a newer version it returns an error that is
 // ErrNewer, and the bonds if they are as in this one, for Erase. Its errors quote
-// nothing of data: what looks like a key may be half a password.
-func decode(data []byte) (contents, error) {
+// nothing of data: what looks like a key may be half a password. A secret that is sealed by a key
+// that is not at hand stays sealed; one that the right key does not open was altered.
+func (s Sealing) decode(data []byte) (contents, error) {
 	var doc document
 	// What does not fit its field leaves the others filled, and what is not JSON leaves
 	// all of them empty (encoding/json, Unmarshal): a version that was read is one.
@@ -86,10 +105,10 @@ func decode(data []byte) (contents, error) {
 		return contents{}, errors.New("it is not the JSON that this program writes")
 	case doc.Version == 1:
 		doc.Networks = doc.version1()
-	case doc.Version != version:
+	case doc.Version != versionClear && doc.Version != versionSealed:
 		return contents{}, fmt.Errorf("its version is %d", doc.Version)
 	}
-	if c.networks, err = targets(doc.Networks); err == nil {
+	if err = s.targets(&c, doc); err == nil {
 		err = c.validate()
 	}
 	if err != nil {
@@ -139,35 +158,60 @@ func (d document) bonds() (bonds []gatt.Bond) {
 	return bonds
 }
 
-// targets returns networks with copies of the secrets, also with an error.
-func targets(networks []docNetwork) (out []wifi.Target, err error) {
-	for _, n := range networks {
-		security, err := wifi.ParseSecurity(n.Security)
+// targets fills in the networks of doc, with copies of the secrets, also with an error.
+func (s Sealing) targets(c *contents, doc document) error {
+	for _, n := range doc.Networks {
+		target, err := n.target()
 		if err != nil {
-			return out, errors.New("a security type is unknown")
+			return err
 		}
-		sae, ok := parseSAERecord(n.SAE)
-		if !ok {
-			return out, errors.New("what is known of WPA3 is unknown")
+		switch {
+		case doc.Version != versionSealed || n.Key == "":
+			target.Credentials.Passphrase = wifi.NewPassphrase(n.Passphrase)
+			c.inClear = append(c.inClear, n.ID)
+		case len(n.Key) > maxKeyID || len(n.Sealed) < seal.Overhead || len(n.Sealed) > maxSealed:
+			return errors.New("a sealed secret is too short or too long")
+		case s.Key == nil || s.Key.ID() != n.Key:
+			c.locked = append(c.locked, locked{Target: target, key: n.Key, sealed: n.Sealed})
+			continue
+		default:
+			secret, err := s.Key.Open(n.Sealed, place(n.ID, target.Credentials))
+			if err != nil {
+				return fmt.Errorf("a secret cannot be opened: %w", err)
+			}
+			target.Credentials.Passphrase = wifi.NewPassphrase(secret)
+			clear(secret)
 		}
-		out = append(out, wifi.Target{
-			ID: n.ID,
-			Credentials: wifi.Credentials{
-				SSID:       wifi.SSID(n.SSID),
-				Passphrase: wifi.NewPassphrase(n.Passphrase),
-				Security:   security,
-			},
-			Hint:   wifi.Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz, SAE: sae},
-			Proven: n.Proven,
-		})
+		c.networks = append(c.networks, target)
 	}
-	return out, nil
+	return nil
 }
 
-// encode returns c as the file has it, in one buffer that the caller wipes. It
+// target returns the network without its secret.
+func (n docNetwork) target() (wifi.Target, error) {
+	security, err := wifi.ParseSecurity(n.Security)
+	if err != nil {
+		return wifi.Target{}, errors.New("a security type is unknown")
+	}
+	sae, ok := parseSAERecord(n.SAE)
+	if !ok {
+		return wifi.Target{}, errors.New("what is known of WPA3 is unknown")
+	}
+	return wifi.Target{
+		ID:          n.ID,
+		Credentials: wifi.Credentials{SSID: wifi.SSID(n.SSID), Security: security},
+		Hint:        wifi.Hint{BSSID: n.BSSID, FrequencyMHz: n.FrequencyMHz, SAE: sae},
+		Proven:      n.Proven,
+	}, nil
+}
+
+// encode returns c as the file has it, in one buffer that the caller wipes, or ErrNoKey. It
 // writes the secrets itself: encoding/json puts its buffers back into a pool, where
 // nobody can wipe them.
-func encode(c contents) ([]byte, error) {
+func (s Sealing) encode(c contents) ([]byte, error) {
+	if err := s.check(c); err != nil {
+		return nil, err
+	}
 	docBonds := []docBond{}
 	for _, b := range c.bonds {
 		docBonds = append(docBonds, docBond{b.Adapter, string(b.Central), b.Pairing.String(), b.Erased})
@@ -177,19 +221,14 @@ func encode(c contents) ([]byte, error) {
 		return nil, fmt.Errorf("encode the bonds: %w", err)
 	}
 	size := 256 + len(bonds)
-	for _, n := range c.networks {
-		size += 256 + 2*(len(n.Credentials.SSID)+n.Credentials.Passphrase.Len()) + 6*len(n.Hint.BSSID)
+	for _, n := range c.all() {
+		size += 512 + 2*(len(n.Credentials.SSID)+n.Credentials.Passphrase.Len()) + 6*len(n.Hint.BSSID)
 	}
 	b := make([]byte, 0, size) // never grows, which would leave a copy behind
 	b = append(b, `{"version":`...)
-	b = strconv.AppendInt(b, version, 10)
+	b = strconv.AppendInt(b, s.versionOf(c), 10)
 	b = append(b, `,"networks":[`...)
-	for i, n := range c.networks {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendNetwork(b, n)
-	}
+	b = s.appendNetworks(b, c)
 	b = append(b, `],"bonds":`...)
 	b = append(b, bonds...)
 	if c.leave {
@@ -201,19 +240,54 @@ func encode(c contents) ([]byte, error) {
 	b = append(b, "}\n"...)
 	if len(b) > maxSize {
 		clear(b)
-		return nil, fmt.Errorf("%d bytes are more than %d", len(b), maxSize)
+		return nil, fmt.Errorf("encode the store: %d bytes are more than %d", len(b), maxSize)
 	}
 	return b, nil
 }
 
-func appendNetwork(b []byte, n wifi.Target) []byte {
+func (s Sealing) versionOf(c contents) int64 {
+	if s.isSealed(c) {
+		return versionSealed
+	}
+	return versionClear
+}
+
+func (s Sealing) appendNetworks(b []byte, c contents) []byte {
+	for _, n := range c.networks {
+		if s.takesClear(c, n.ID) {
+			b = appendNetwork(b, n, nil, "")
+			continue
+		}
+		secret := s.Key.Seal(n.Credentials.Passphrase.Bytes(), place(n.ID, n.Credentials))
+		b = appendNetwork(b, n, secret, s.Key.ID())
+	}
+	for _, n := range c.locked {
+		b = appendNetwork(b, n.Target, n.sealed, n.key)
+	}
+	return b
+}
+
+// appendNetwork appends a network, with its secret sealed by the key of an ID; empty: in clear.
+func appendNetwork(b []byte, n wifi.Target, sealed []byte, key string) []byte {
+	if b[len(b)-1] != '[' {
+		b = append(b, ',')
+	}
 	b = append(b, `{"id":`...)
 	b = strconv.AppendUint(b, uint64(n.ID), 10)
 	b = append(b, `,"ssid":"`...)
 	b = base64.StdEncoding.AppendEncode(b, []byte(n.Credentials.SSID))
-	b = append(b, `","passphrase":"`...)
-	b = base64.StdEncoding.AppendEncode(b, n.Credentials.Passphrase.Bytes())
-	b = append(b, `","security":"`...)
+	if key == "" {
+		b = append(b, `","passphrase":"`...)
+		b = base64.StdEncoding.AppendEncode(b, n.Credentials.Passphrase.Bytes())
+		b = append(b, '"')
+	} else {
+		b = append(b, `","sealed":"`...)
+		b = base64.StdEncoding.AppendEncode(b, sealed)
+		b = append(b, `","key":`...)
+		name, _ := json.Marshal(key) // a string always can be
+		b = append(b, name...)
+	}
+	b = append(b, `,"security":"`...)
 	b = append(b, n.Credentials.Security.String()...)
 	b = append(b, `","proven":`...)
 	b = strconv.AppendBool(b, n.Proven)

@@ -63,17 +63,19 @@ func (s *Store) SaveCandidate(creds wifi.Credentials) (id wifi.ID, err error) {
 func (s *Store) newID(c *contents) wifi.ID {
 	for {
 		s.lastID++ // wraps around
-		if _, err := c.network(s.lastID); s.lastID != 0 && err != nil {
+		taken := slices.ContainsFunc(c.all(), func(n wifi.Target) bool { return n.ID == s.lastID })
+		if s.lastID != 0 && !taken {
 			return s.lastID
 		}
 	}
 }
 
 // Prove notes that the network id was joined, at hint. It replaces the network
-// proven before. It returns an error if there is no such network.
+// proven before, and what could not be opened. It returns an error if there is no such network.
 func (s *Store) Prove(id wifi.ID, hint wifi.Hint) error {
 	return s.setHint(id, hint, func(c *contents, n *wifi.Target) bool {
 		n.Proven, n.Hint = true, hint
+		c.locked = nil
 		c.networks = slices.DeleteFunc(c.networks, func(n wifi.Target) bool {
 			return n.Proven && n.ID != id
 		})

@@ -96,7 +96,7 @@ func TestIDsAreNotReused(t *testing.T) {
 			s.Erase,
 			func() error {
 				var err error
-				s, err = open(s.dir, s.uid, s.log)
+				s, err = open(s.dir, sealing, s.uid, s.log)
 				return err
 			},
 		} {

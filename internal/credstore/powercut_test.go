@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -13,7 +14,8 @@ import (
 
 // TestPowerCut runs in a machine whose power is cut (test/lab/powercut.sh): it
 // says which save it finds, and then saves without end, saying each. The script
-// compares what was found with what was said before.
+// compares what was found with what was said before. With CREDSTORE_SEALED what is found is sealed
+// first, else opened: the script changes it from boot to boot.
 func TestPowerCut(t *testing.T) {
 	dir := os.Getenv("CREDSTORE_POWERCUT")
 	if dir == "" {
@@ -27,18 +29,28 @@ func TestPowerCut(t *testing.T) {
 		}
 	}
 	log := &strings.Builder{}
-	s, err := open(dir, uint32(os.Geteuid()), slog.New(slog.NewTextHandler(log, nil)))
+	sealing = sealedBy(t, 1)
+	sealing.Want = os.Getenv("CREDSTORE_SEALED") != ""
+	s, err := open(dir, sealing, uint32(os.Geteuid()), slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := s.settle(); err != nil {
+		t.Fatal(err)
+	}
+	switched := regexp.MustCompile("(?m)^.*event=store-(sealed|opened).*\n")
+	told := switched.ReplaceAllString(log.String(), "")
 	n := 0
 	if got := load(t, s); got.networks != nil {
 		if _, err := fmt.Sscan(string(got.networks[0].Credentials.SSID), &n); err != nil || !reflect.DeepEqual(got, numbered(n)) {
 			t.Fatalf("the store holds %+v", got)
 		}
 	}
-	if files := names(t, dir); n > 0 && !reflect.DeepEqual(files, []string{fileName}) || log.Len() > 0 {
-		t.Fatalf("files %q, log %s", files, log)
+	if files := names(t, dir); n > 0 && !reflect.DeepEqual(files, []string{fileName}) || told != "" {
+		t.Fatalf("files %q, log %s", files, told)
+	}
+	if lies, err := Look(dir); err != nil || sealing.Want && lies.Clear > 0 || !sealing.Want && lies.Sealed > 0 {
+		t.Fatalf("sealing: %v, and the disk has %+v, %v", sealing.Want, lies, err)
 	}
 	fmt.Println("powercut: found", n)
 	for {

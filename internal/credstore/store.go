@@ -2,8 +2,9 @@
 // Wi-Fi networks and the bonds made with it, in one file that only root can read.
 //
 // Each operation is whole or did not happen: a power cut leaves the old file or
-// the new one. The file has the secrets in clear, as wpa_supplicant needs them;
-// whoever is root on the gateway, or takes its storage out, can read them.
+// the new one. The file has the secrets in clear, as wpa_supplicant needs them, or sealed by
+// a key that is not in it (Sealing). Whoever is root on the gateway can read them; whoever
+// takes its storage out, if they are in clear, or the key is on the same storage.
 package credstore
 
 import (
@@ -46,18 +47,21 @@ type Store struct {
 // believes nothing if anyone but the process's user could have read or replaced directory
 // or file; such a file is set aside by the first change. A file that a newer wifiprovd
 // wrote is an error of the operations (ErrNewer). Whatever is wrong, the store can be
-// used; the journal says what is.
-func Open(dir string, log *slog.Logger) *Store {
-	s, err := open(dir, uint32(os.Geteuid()), log)
+// used; the journal says what is. What is stored is sealed or opened, as sealing says.
+func Open(dir string, sealing Sealing, log *slog.Logger) *Store {
+	s, err := open(dir, sealing, uint32(os.Geteuid()), log)
 	s.mem = &memory{log: log}
-	if err != nil {
+	if err == nil {
+		err = s.settle()
+	}
+	if err != nil && !errors.Is(err, ErrNewer) {
 		s.mem.tell(err)
 	}
 	return s
 }
 
-func open(dir string, uid uint32, log *slog.Logger) (*Store, error) {
-	s := &Store{disk: disk{dir: filepath.Clean(dir), uid: uid, log: log}}
+func open(dir string, sealing Sealing, uid uint32, log *slog.Logger) (*Store, error) {
+	s := &Store{disk: disk{dir: filepath.Clean(dir), seal: sealing, uid: uid, log: log}}
 	if err := s.makeDir(); err != nil {
 		return s, err
 	}
@@ -115,7 +119,7 @@ func (d disk) read() (snapshot, error) {
 		return snapshot{}, err
 	}
 	f := snapshot{data: data}
-	f.contents, err = decode(data)
+	f.contents, err = d.seal.decode(data)
 	switch {
 	case errors.Is(err, ErrNewer):
 		return f, d.refuseNewer(err)
@@ -147,12 +151,14 @@ func (s *Store) update(change func(*contents) (bool, error)) error {
 
 // save writes c in place of the file that holds old, or keeps it in memory.
 func (s *Store) save(c contents, old []byte) error {
-	data, err := encode(c)
-	if err != nil {
-		return fmt.Errorf("encode the store: %w", err)
-	}
+	data, err := s.seal.encode(c)
 	defer clear(data)
-	err = s.write(data, old)
+	switch {
+	case err == nil:
+		err = s.write(data, old)
+	case !errors.Is(err, ErrNoKey):
+		return err
+	}
 	if s.mem != nil {
 		s.mem.save(c, err)
 		err = nil

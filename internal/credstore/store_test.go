@@ -43,6 +43,9 @@ func credentials(ssid, passphrase string, security wifi.Security) wifi.Credentia
 // holding returns contents with networks only.
 func holding(networks ...wifi.Target) contents { return contents{networks: networks} }
 
+// sealing is how the tests' stores are opened: withSeal changes it.
+var sealing Sealing
+
 // openStore opens the store in a fresh directory, or in dir if one is given.
 func openStore(t *testing.T, dir ...string) (*Store, *bytes.Buffer) {
 	t.Helper()
@@ -50,7 +53,7 @@ func openStore(t *testing.T, dir ...string) (*Store, *bytes.Buffer) {
 		dir = []string{filepath.Join(t.TempDir(), "store")}
 	}
 	var log bytes.Buffer
-	s, err := open(dir[0], uint32(os.Geteuid()), slog.New(slog.NewTextHandler(&log, nil)))
+	s, err := open(dir[0], sealing, uint32(os.Geteuid()), slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +65,7 @@ func load(t *testing.T, s *Store) (c contents) {
 	t.Helper()
 	err := s.update(func(stored *contents) (bool, error) {
 		c = stored.clone()
+		c.inClear = nil
 		for i, n := range c.networks {
 			c.networks[i].Credentials = n.Credentials.Clone()
 		}
@@ -248,7 +252,7 @@ func TestRefused(t *testing.T) {
 			}
 			err := Check(s.dir)
 			if tt.uid != 0 {
-				_, err = open(s.dir, uid, s.log)
+				_, err = open(s.dir, sealing, uid, s.log)
 			}
 			var refused *RefusedError
 			if !errors.As(err, &refused) {
@@ -274,7 +278,7 @@ func TestRefused(t *testing.T) {
 func checkUsable(t *testing.T, dir string, junk bool) {
 	t.Helper()
 	var log bytes.Buffer
-	s := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
+	s := Open(dir, sealing, slog.New(slog.NewTextHandler(&log, nil)))
 	told := "the store cannot be used"
 	if junk {
 		told = "the store is corrupt"
@@ -289,7 +293,7 @@ func checkUsable(t *testing.T, dir string, junk bool) {
 	if err != nil || string(target.Credentials.Passphrase.Bytes()) != "battery staple" || !target.Proven {
 		t.Errorf("target %+v, %v", target, err)
 	}
-	again, _ := open(dir, uint32(os.Geteuid()), s.log)
+	again, _ := open(dir, sealing, uint32(os.Geteuid()), s.log)
 	again.mem = nil
 	f, err := again.load()
 	defer f.wipe()
@@ -312,7 +316,7 @@ func TestDiskFails(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			var log bytes.Buffer
 			dir := filepath.Join(t.TempDir(), "store")
-			s := Open(dir, slog.New(slog.NewTextHandler(&log, nil)))
+			s := Open(dir, sealing, slog.New(slog.NewTextHandler(&log, nil)))
 			id, err := s.SaveCandidate(credentials("old", "correct horse", wifi.WPA2PSK))
 			must(t, err)
 			must(t, s.Prove(id, wifi.Hint{}))
@@ -349,7 +353,7 @@ func TestDiskFails(t *testing.T) {
 			if s.mem.changed || !strings.Contains(log.String(), "store-usable") {
 				t.Errorf("the store stays in memory; log: %s", &log)
 			}
-			again := Open(dir, s.log)
+			again := Open(dir, sealing, s.log)
 			if known, _, err := again.Networks(); err != nil || len(known) != 1 || known[0].SSID != "new" {
 				t.Errorf("at the next start: networks %v, %v", known, err)
 			}
@@ -375,7 +379,7 @@ func TestRefusedOwnerOfFile(t *testing.T) {
 }
 
 func TestOpenNeedsParent(t *testing.T) {
-	if _, err := open(filepath.Join(t.TempDir(), "no", "store"), uint32(os.Geteuid()), slog.New(slog.DiscardHandler)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := open(filepath.Join(t.TempDir(), "no", "store"), sealing, uint32(os.Geteuid()), slog.New(slog.DiscardHandler)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }

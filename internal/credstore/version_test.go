@@ -63,11 +63,11 @@ func TestVersion1(t *testing.T) {
 
 // newer are files of a later format, as it may be.
 var newer = map[string]string{
-	"bare":            `{"version":3}`,
-	"like this one":   `{"version":3,"networks":[` + home + `}],"bonds":[{"adapter":"a","address":"b","mode":"encrypt"}]}`,
-	"other types":     `{"version":3,"networks":{"1":{}},"leave":"now","bonds":[{"adapter":"a","address":"b","mode":"encrypt"}]}`,
-	"other bonds":     `{"version":4,"networks":[{"passphrase":"correct horse"}],"bonds":{"a":"b"}}`,
-	"bonds too large": `{"version":4,"bonds":[{"adapter":"` + strings.Repeat("x", maxText+1) + `"}]}`,
+	"bare":            `{"version":4}`,
+	"like this one":   `{"version":4,"networks":[` + home + `}],"bonds":[{"adapter":"a","address":"b","mode":"encrypt"}]}`,
+	"other types":     `{"version":4,"networks":{"1":{}},"leave":"now","bonds":[{"adapter":"a","address":"b","mode":"encrypt"}]}`,
+	"other bonds":     `{"version":5,"networks":[{"passphrase":"correct horse"}],"bonds":{"a":"b"}}`,
+	"bonds too large": `{"version":5,"bonds":[{"adapter":"` + strings.Repeat("x", maxText+1) + `"}]}`,
 }
 
 // TestNewer: the file of a newer wifiprovd is kept, each operation says what to do,

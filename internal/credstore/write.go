@@ -11,10 +11,10 @@ import (
 
 const tempPrefix = "." + fileName + ".tmp-"
 
-// disk is the store's place: one file in a directory of its own. It knows nothing of
-// what is in the file.
+// disk is the store's place: one file in a directory of its own.
 type disk struct {
 	dir    string
+	seal   Sealing
 	uid    uint32 // who must own directory and file
 	log    *slog.Logger
 	before func(step string) error // for tests: called before each access to the file

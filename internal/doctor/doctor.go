@@ -101,6 +101,7 @@ var checks = []struct {
 	{"configuration", (*visit).configuration, false},
 	{"service", (*visit).service, true},
 	{"store", (*visit).store, false},
+	{"seal", theSeal, false},
 	{"clock", (*visit).clock, false},
 	{"bluetoothd", (*visit).bluetoothd, true},
 	{"adapter", (*visit).adapter, true},

@@ -15,6 +15,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/radio"
+	"github.com/wifiprovd/wifiprovd/internal/seal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -46,6 +47,19 @@ func managed(backend string) func(*world) {
 
 func gone(name string) func(*world) {
 	return func(w *world) { delete(w.names, name) }
+}
+
+// handedKey is where systemd keeps the store's key.
+const handedKey = "/run/credentials/" + seal.Unit + "/" + seal.Credential
+
+// sealed gives the gateway a key, as a file has it wrapped.
+func sealed(setting, wrapped string) func(*world) {
+	return func(w *world) {
+		w.config += "  seal: " + setting + "\n"
+		w.file(seal.File, wrapped)
+		w.file(seal.DropIn, seal.DropInText(seal.Host))
+		w.file(handedKey, strings.Repeat("k", seal.KeySize))
+	}
 }
 
 // there puts a program on the bus.
@@ -87,6 +101,22 @@ var changes = []struct {
 	}, Wrong, "mode 0644", "chmod 0600"},
 	{"no directory of the store", "store", func(w *world) { _ = os.Remove(w.machine.Root + "/store") }, Wrong, "is missing", "mkdir -m 0700"},
 	{"corrupt store", "store", func(w *world) { w.file("store/credentials.json.corrupt-20260101T000000Z", "junk") }, Wrong, "set aside", "provision the gateway, then rm"},
+	{"no key", "seal", func(w *world) { w.config += "  seal: auto\n" }, Wrong, "there is no key", "wifiprovctl seal"},
+	{"a key is left", "seal", fileSays(seal.File, "Whxqht+dQJax1aZeCGLxmg=="), Wrong, "store.seal is none", "wifiprovctl seal --undo"},
+	{"a key of another kind", "seal", sealed("tpm2", "Whxqht+dQJax1aZeCGLxmg=="), Wrong, "the same disk", "wifiprovctl seal"},
+	{"another board", "seal", func(w *world) {
+		sealed("tpm2", "DHzAexF2RZGcSwvqCLwg/g==")(w)
+		_ = os.Remove(w.machine.Root + handedKey)
+	}, Wrong, "another board", "wifiprovctl seal --new-key"},
+	{"sealed by another key", "seal", func(w *world) {
+		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
+		w.file("store/credentials.json", `{"version":3,"networks":[{"id":1,"ssid":"aG9tZQ==","sealed":"`+strings.Repeat("AAAA", 10)+`","key":"other","security":"wpa2"}]}`)
+	}, Wrong, "a key that is not here", "provision the gateway again"},
+	{"in clear all the same", "seal", func(w *world) {
+		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
+		w.file("store/credentials.json", `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"MTIzNDU2Nzg=","security":"wpa2"}]}`)
+	}, Wrong, "in clear", "systemctl restart wifiprovd"},
+	{"sealed", "seal", sealed("host", "Whxqht+dQJax1aZeCGLxmg=="), OK, "sealed by the host key", ""},
 	{"bluetoothd without wifiprovd's main.conf", "bluetoothd", func(w *world) {
 		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}
 		w.file("proc/77/cmdline", "/usr/libexec/bluetooth/bluetoothd\x00")

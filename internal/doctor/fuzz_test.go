@@ -54,7 +54,7 @@ func FuzzReplies(f *testing.F) {
 		bus.Set(fuzzedAnswer(v))
 		visit := fuzzedVisit(v, root)
 		visit.conn = bus.Conn
-		visit.cfg.Button.Key, visit.cfg.LED.Name = 30, "ACT"
+		visit.cfg.Button.Key, visit.cfg.LED.Name, visit.cfg.Store.Seal = 30, "ACT", "tpm2"
 		for _, c := range checks {
 			checkResult(t, c.name, c.run(visit, t.Context()))
 		}

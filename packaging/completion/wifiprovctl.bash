@@ -8,10 +8,10 @@ _wifiprovctl() {
 	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
 	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
 	--password-file | --passkey-file | --code-file | --config | --out | --serials) compopt -o default; return ;;
-	--ssid | --address | --timeout | --for | --user | --name | --count) return ;;
+	--ssid | --address | --timeout | --for | --user | --name | --count | --tpm2-pcrs) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		"$cur") words='scan provision watch erase status open close code doctor version help' ;;
+		"$cur") words='scan provision watch erase status open close code seal doctor version help' ;;
 		scan) words='--adapter --timeout --help' ;;
 		provision) words="--ssid --country --security --password-file --code --code-file --user $gateway" ;;
 		watch | erase) words=$gateway ;;
@@ -29,6 +29,7 @@ _wifiprovctl() {
 			*) words='new set label show-qr batch remove status' ;;
 			esac
 			;;
+		seal) words='--undo --new-key --tpm2-pcrs --timeout --config --help' ;;
 		doctor) words='--json --timeout --config --help' ;;
 		esac
 		;;

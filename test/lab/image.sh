@@ -10,6 +10,7 @@
 #   node.cpio   what Node.js adds to it: half as much again, and only some runs need it
 #   dpkg.cpio   what dpkg needs to install a package: Perl for the maintainer scripts, and the lists of what is installed
 #   python.cpio the same of Python, with Home Assistant's client of Improv, and D-Bus; bookworm has none
+#   tpm.cpio    a TPM in software, and the libraries by which systemd speaks to one
 # LAB_CACHE names the cache's folder. An image is built again when this script changes, and after 30 days. Those of other
 # versions of this script, which other working trees may be using, stay for as long.
 # Packages come from where the machine's own apt gets Debian's, else from mmdebstrap's default.
@@ -22,9 +23,13 @@ packages=systemd-sysv,dbus,udev,kmod,procps,iproute2,bluez,bluez-test-tools,wpas
 # What bookworm does not have, Home Assistant's client of Improv, and what examples in Python use.
 newer=python3-py-improv-ble-client,python3-dbus,python3-gi
 
+# A TPM. The libraries have other names from trixie on: 64-bit time.
+tpm=swtpm,libtss2-esys-3.0.2-0,libtss2-rc0,libtss2-mu0,libtss2-tcti-device0
+newer_tpm=swtpm,libtss2-esys-3.0.2-0t64,libtss2-rc0t64,libtss2-mu-4.0.1-0t64,libtss2-tcti-device0t64
+
 # Modules the lab loads. Their dependencies come along.
 modules=(mac80211_hwsim hci_vhci hci_uart bluetooth uhid bridge ccm ctr gcm cmac ecdh_generic algif_hash algif_skcipher
-	uinput evdev input_leds dummy virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
+	uinput evdev input_leds dummy tpm_vtpm_proxy virtio_pci virtio_blk virtio_net virtio_rng ext4 9p 9pnet_virtio af_packet autofs4)
 
 # customise ROOT OUT TOOLS: turns a freshly installed ROOT into the image's files in OUT. TOOLS-objcopy is its objcopy.
 customise() {
@@ -66,6 +71,9 @@ customise() {
 			find "${python[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/python.cpio"
 			rm -rf "${python[@]}"
 		fi
+		software=(usr/bin/swtpm* usr/lib/*/swtpm usr/lib/*/libtpms.so* usr/lib/*/libtss2-*.so*)
+		find "${software[@]}" -print0 | cpio --null -o -H newc --quiet >"$out/tpm.cpio"
+		rm -rf "${software[@]}" usr/bin/openssl
 		find . -xdev -path './dev/*' -prune -o -print0 | cpio --null -o -H newc --quiet >"$out/base.cpio"
 	)
 }
@@ -119,7 +127,7 @@ build() {
 		/usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring
 	[ "$(id -u)" -eq 0 ] || need newuidmap=uidmap
 	[ "$arch" = "$(dpkg --print-architecture)" ] || emulate "$arch"
-	if [ "$suite" != bookworm ]; then packages+=,$newer; fi
+	if [ "$suite" = bookworm ]; then packages+=,$tpm; else packages+=,$newer,$newer_tpm; fi
 	mapfile -t sources < <(mirrors "$suite")
 	if apt-config dump Acquire::Check-Valid-Until | grep -q '"false"'; then
 		options+=(--aptopt='Acquire::Check-Valid-Until "false"') # as this machine has it, for the same mirror

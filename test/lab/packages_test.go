@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/seal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -166,6 +167,11 @@ func TestPackagesNew(t *testing.T) {
 		g.back()
 		managerOn(t, "wifiprovd")
 	}, packagedUpgrade, packagedDowngrade, packagedDisabled, packagedRemoved, func(t *testing.T, g *gateway) {
+		for _, path := range []string{seal.DropIn, seal.File, seal.File + ".old"} { // what wifiprovctl seal writes
+			if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
 		dpkg(t, "--purge", "wifiprovd")
 		managerOn(t, "preconfigured")
 		if out := run(t, "nmcli", "-g", "NAME", "connection", "show"); strings.Contains(out, "wifiprovd") {

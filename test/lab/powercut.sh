@@ -5,7 +5,7 @@
 #
 # The machine has no radios and no systemd: its first program saves numbered contents without end and says each number
 # after Save has returned. qemu is killed at a random moment. At the next boot the store must hold, whole, the last
-# number that was said or the one after it. SEED repeats the moments, as far as an emulated machine repeats anything.
+# number that was said or the one after it. Every other boot seals what it finds, and the next one opens it. SEED repeats the moments, as far as an emulated machine repeats anything.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 top=$(realpath "$here/../..")
@@ -40,11 +40,13 @@ mkfs.ext4 -q -F "$tmp/disk"
 
 # boot: starts the machine; its console goes to the file console.
 boot() {
+	local sealed=
+	if [ $((cut % 2)) -eq 1 ]; then sealed=CREDSTORE_SEALED=1; fi # to the first program's environment
 	: >"$tmp/console"
 	qemu-system-x86_64 -cpu Nehalem -accel tcg -m 1024 -smp 1 -display none -vga none -serial "file:$tmp/console" \
 		-no-reboot -nic none -kernel "$image/vmlinuz" -initrd "$tmp/initrd" \
 		-drive "file=$tmp/disk,format=raw,if=virtio,cache=writethrough" \
-		-append "console=ttyS0 quiet mitigations=off panic=-1 rdinit=/usr/lib/lab/powercut" </dev/null &
+		-append "console=ttyS0 quiet mitigations=off panic=-1 rdinit=/usr/lib/lab/powercut $sealed" </dev/null &
 	qemu=$!
 }
 

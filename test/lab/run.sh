@@ -90,6 +90,15 @@ needs_python() {
 	"$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}" | grep -qE '^Test(HomeAssistant|ClaimTokenInPython)'
 }
 
+# needs_tpm FOLDER COMMAND ...: whether the run has a test that needs a TPM.
+needs_tpm() {
+	local dir=$1 selected
+	shift
+	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] || return
+	selected=$("$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}") || return
+	grep -q '^TestSealTPM' <<<"$selected"
+}
+
 # noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and
 # of that what noble loads on Linux. Its native part comes built.
 noble() {
@@ -178,6 +187,7 @@ if needs_node "$tmp/overlay" "$@"; then
 	cat "$image/node.cpio" >>"$tmp/initrd"
 fi
 if [ -n "${LAB_PACKAGES:-}" ]; then cat "$image/dpkg.cpio" >>"$tmp/initrd"; fi
+if needs_tpm "$tmp/overlay" "$@"; then cat "$image/tpm.cpio" >>"$tmp/initrd"; fi
 if needs_python "$tmp/overlay" "$@"; then
 	install -D -m 0644 "$here/homeassistant/phone.py" -t "$tmp/overlay/usr/lib/lab/homeassistant"
 	cat "$image/python.cpio" >>"$tmp/initrd"

@@ -46,6 +46,7 @@ FILES:${PN} = " \
     ${systemd_system_unitdir}/wifiprovd-failed.target \
     ${systemd_system_unitdir}/wifiprovd-identify.target \
     ${systemd_system_unitdir}/wifiprovd-open.service \
+    ${systemd_system_unitdir}/wifiprovd-key.service \
     ${systemd_system_unitdir}/wifiprovd-open.target \
     ${systemd_system_unitdir}/wifiprovd-radio.service \
     ${systemd_system_unitdir}/wifiprovd.service \

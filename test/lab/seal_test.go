@@ -1,0 +1,259 @@
+//go:build lab
+
+package lab
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/seal"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+const hostSecret = "/var/lib/systemd/credential.secret" // systemd-creds(1)
+
+// seals runs wifiprovctl seal for what store.seal is set to, and returns what it prints.
+func (g *gateway) seals(setting, security string, args ...string) string {
+	g.t.Helper()
+	config := map[string]string{"store.seal": setting, "bluetooth.security": security}
+	if security == "" {
+		delete(config, "bluetooth.security")
+	}
+	writeConfig(g.t, config)
+	g.from = g.journal.mark(g.t, strings.Join(append([]string{"seal", setting, security}, args...), " "))
+	out := run(g.t, "wifiprovctl", append([]string{"seal"}, args...)...)
+	g.t.Logf("wifiprovctl seal %s, with store.seal: %s:\n%s", strings.Join(args, " "), setting, out)
+	return out
+}
+
+// unsealed has the machine be without a key after the test.
+func unsealed(t testing.TB) {
+	t.Cleanup(func() {
+		systemctl(t, "stop", unit, seal.Unit)
+		for _, path := range []string{filepath.Dir(seal.DropIn), seal.File, seal.File + ".old"} {
+			if err := os.RemoveAll(path); err != nil {
+				t.Error(err)
+			}
+		}
+		systemctl(t, "daemon-reload")
+	})
+}
+
+// sealed checks that the store has ap, sealed, and that the passwords of aps are in no file of its
+// folder.
+func (g *gateway) sealed(ap AP, aps ...AP) {
+	g.t.Helper()
+	known := knownPSKs(g.t)
+	var needles [][]byte
+	for _, ap := range append(aps, ap) {
+		needles = append(needles, known.forms(g.t, usedSecret{ap.SSID, ap.Passphrase})...)
+	}
+	known.save(g.t)
+	waitFor(g.t, "a sealed store", patience, func() error {
+		var s struct {
+			Version  int
+			Networks []struct {
+				SSID, Passphrase, Sealed []byte
+				Key                      string
+			}
+		}
+		text, err := os.ReadFile(storeFile)
+		if err == nil {
+			err = json.Unmarshal(text, &s)
+		}
+		if err == nil && (s.Version != 3 || len(s.Networks) != 1 || string(s.Networks[0].SSID) != ap.SSID ||
+			s.Networks[0].Passphrase != nil || len(s.Networks[0].Sealed) == 0 || s.Networks[0].Key == "") {
+			err = fmt.Errorf("it is %s", text)
+		}
+		return err
+	})
+	files, err := filepath.Glob(storeDir + "/*")
+	hidden, err2 := filepath.Glob(storeDir + "/.*")
+	if err := errors.Join(err, err2); err != nil {
+		g.t.Fatal(err)
+	}
+	for _, file := range append(files, hidden...) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		if found := newFinder(needles).find(data); len(found) > 0 {
+			g.t.Errorf("%s holds a password, at %v", file, found)
+		}
+	}
+}
+
+// sealStory seals the store of a gateway that is on its network, loses the key, provisions anew, and
+// undoes it all.
+func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
+	home := AP{SSID: "sealed at home", Security: wifi.WPA2PSK, Passphrase: "a passphrase to be sealed"}
+	other := AP{SSID: "sealed elsewhere", Security: wifi.WPA2PSK, Passphrase: "another passphrase to seal", Channel: 6}
+	g := start(t, situation{aps: []AP{home, other}})
+	unsealed(t)
+	p := g.joined(home)
+	p.leave()
+	g.stores(&home)
+
+	g.seals(setting, "")
+	g.event("store-sealed")
+	g.becomes(central.StatusConnected)
+	g.sealed(home)
+	wrapped, err := os.ReadFile(seal.File)
+	if err != nil || seal.KindOf(wrapped) != kind {
+		t.Errorf("the key is bound to %s, %v; want %s", seal.KindOf(wrapped), err, kind)
+	}
+	if _, results := examined(t); results["seal"].Verdict != "ok" {
+		t.Errorf("doctor says %+v", results["seal"])
+	}
+	systemctl(t, "restart", seal.Unit, unit) // as at a boot
+	g.becomes(central.StatusConnected)
+
+	lose()
+	g.from = g.journal.mark(t, "the key is lost")
+	systemctl(t, "stop", unit, seal.Unit)
+	g.start()
+	g.event("store-locked", "PRIORITY=3")
+	g.becomes(central.StatusIdle)
+	doctorFinds(t, "seal", "another board", "--new-key")
+	before, err := os.ReadFile(storeFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.find()
+	p.connect()
+	p.watch()
+	p.provision(other.SSID, other.Passphrase, wifi.AutoDetect)
+	p.until(central.StatusConnected)
+	g.event("store-unusable", "PRIORITY=3")
+	if after, err := os.ReadFile(storeFile); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("without its key the store was written: %s, %v", after, err)
+	}
+	p.leave()
+
+	g.seals(setting, "", "--new-key")
+	g.event("store-locked")
+	g.becomes(central.StatusIdle)
+	p.find()
+	p.connect()
+	p.watch()
+	p.provision(other.SSID, other.Passphrase, wifi.AutoDetect)
+	p.until(central.StatusConnected)
+	g.becomes(central.StatusConnected)
+	g.sealed(other, home)
+	p.leave()
+
+	g.seals("none", "", "--undo")
+	g.event("store-opened")
+	g.becomes(central.StatusConnected)
+	g.stores(&other)
+	for _, path := range []string{seal.File, seal.DropIn} {
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", path, err)
+		}
+	}
+}
+
+// TestSealHost: the key is bound to systemd's file on the same disk, which is lost.
+func TestSealHost(t *testing.T) {
+	sealStory(t, "host", seal.Host, func() {
+		if err := os.Remove(hostSecret); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestSealTPM: the key is bound to the board's TPM, which is cleared.
+func TestSealTPM(t *testing.T) {
+	if _, err := exec.LookPath("swtpm"); err != nil {
+		t.Skip("not this machine: run.sh, amd64") // arm64
+	}
+	startTPM(t)
+	sealStory(t, "tpm2", seal.TPM2, func() { clearTPM(t) })
+}
+
+// startTPM gives the machine a TPM in software: /dev/tpmrm0.
+func startTPM(t *testing.T) {
+	t.Helper()
+	run(t, "modprobe", "tpm_vtpm_proxy")
+	dir := t.TempDir()
+	run(t, "systemd-run", "--quiet", "--unit=lab-tpm", "swtpm", "chardev", "--vtpm-proxy", "--tpm2", "--tpmstate", "dir="+dir)
+	t.Cleanup(func() { systemctl(t, "stop", "lab-tpm") })
+	waitFor(t, "the TPM", patience, func() error {
+		_, err := os.Stat("/dev/tpmrm0")
+		return err
+	})
+	waitFor(t, "its unit", patience, func() error {
+		_, err := try("systemctl", "is-active", "dev-tpmrm0.device")
+		return err
+	})
+}
+
+// clearTPM has the TPM forget all that is bound to it: TPM2_Clear with the lockout's password, which
+// is empty (TPM 2.0 Library, Part 3).
+func clearTPM(t *testing.T) {
+	t.Helper()
+	command, _ := hex.DecodeString("8002" + "0000001b" + "00000126" + "4000000a" + "00000009" + "40000009" + "0000" + "00" + "0000")
+	// Not by os.File, which does not block: the driver would answer later (drivers/char/tpm/tpm-dev-common.c).
+	f, err := syscall.Open("/dev/tpmrm0", syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(f) }()
+	answer, n := make([]byte, 4096), 0
+	if _, err = syscall.Write(f, command); err == nil {
+		n, err = syscall.Read(f, answer)
+	}
+	answer = answer[:max(n, 0)]
+	if err != nil || len(answer) < 10 || !bytes.Equal(answer[6:10], make([]byte, 4)) {
+		t.Fatalf("TPM2_Clear is answered %x, %v", answer, err)
+	}
+}
+
+// TestSealMatrix: the store and the bond outlive changes of bluetooth.security and store.seal, one by
+// one and both at once, in both directions.
+func TestSealMatrix(t *testing.T) {
+	home := AP{SSID: "in any order", Security: wifi.WPA2PSK, Passphrase: "a passphrase in any order"}
+	g := start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.security": "authenticated"}})
+	unsealed(t)
+	p := newPhone(t, "", g.passkey)
+	p.find()
+	p.pair()
+	p.connect()
+	p.watch()
+	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
+	p.until(central.StatusConnected)
+	p.leave()
+	for i, to := range []struct{ security, seal string }{
+		{"authenticated", "host"}, {"encrypt", "host"}, {"none", "none"}, {"authenticated", "host"}, {"authenticated", "none"},
+		{"encrypt", "host"}, {"encrypt", "none"}, {"none", "host"}, {"authenticated", "host"},
+	} {
+		args := []string{}
+		if to.seal == "none" {
+			args = append(args, "--undo")
+		}
+		g.seals(to.seal, to.security, args...)
+		g.becomes(central.StatusConnected)
+		if to.seal == "none" {
+			g.stores(&home)
+		} else {
+			g.sealed(home)
+		}
+		if !g.bonded(adapterAddress(t, phoneHCI)) {
+			t.Fatalf("the bond did not outlive step %d, %+v", i, to)
+		}
+	}
+	p.connect() // with the same bond, as authenticated demands
+	if status := p.status(); status != central.StatusConnected {
+		t.Errorf("status %s", status)
+	}
+}
