@@ -17,7 +17,7 @@ func TestParse(t *testing.T) {
 		{"scan", options{timeout: 5 * time.Second}},
 		{"scan --adapter hci1 --timeout 30s", options{adapter: "hci1", timeout: 30 * time.Second}},
 		{"watch", options{}},
-		{"open --for 2m", options{timeout: 10 * time.Second, window: 2 * time.Minute}},
+		{"open --for 2m", options{timeout: 10 * time.Second, localOptions: localOptions{window: 2 * time.Minute}}},
 		{"erase --address aa:bb:cc:dd:ee:ff --forget", options{timeout: time.Minute, address: "AA:BB:CC:DD:EE:FF", forget: true}},
 		{"provision --ssid x", options{timeout: 5 * time.Minute, ssid: "x", security: wifi.AutoDetect}},
 		{"provision -ssid=x -security wpa3 --no-pairing", options{timeout: 5 * time.Minute, ssid: "x", security: wifi.WPA3SAE, noPairing: true}},

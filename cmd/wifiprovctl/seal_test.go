@@ -100,7 +100,7 @@ func (b *sealedBox) seal(o sealOptions) (string, error) {
 	b.t.Helper()
 	var out bytes.Buffer
 	o.pcrs = "7"
-	j := &job{options: options{config: "wifiprovd.yaml", sealOptions: o}, screen: newScreen(&out, false)}
+	j := &job{options: options{localOptions: localOptions{config: "wifiprovd.yaml"}, sealOptions: o}, screen: newScreen(&out, false)}
 	s := &sealer{job: j, run: b.run, root: b.root, state: seal.Read(b.root, b.setting), dir: b.dir()}
 	err := s.do(context.Background())
 	j.screen.idle()
