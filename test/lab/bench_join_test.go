@@ -22,7 +22,7 @@ const benchIdleFor = time.Minute
 func benchJoin(b *testing.B) []result {
 	var typed, atOnce, boot, back, cold, fresh, channel []time.Duration
 	for range benchJoins {
-		typed = append(typed, typedJoin(b))
+		typed = append(typed, typedJoin(b, quiet()))
 		boot = append(boot, bootJoin(b))
 		back = append(back, backJoin(b))
 		atOnce = append(atOnce, atOnceJoin(b))
@@ -41,8 +41,8 @@ func benchJoin(b *testing.B) []result {
 }
 
 // typedJoin measures CONNECT as a phone sees it whose owner has typed.
-func typedJoin(b *testing.B) time.Duration {
-	start(b, situation{aps: []AP{benchNet}, country: bothBands, config: quiet()})
+func typedJoin(b *testing.B, config map[string]string) time.Duration {
+	start(b, situation{aps: []AP{benchNet}, country: bothBands, config: config})
 	p := ready(b, true)
 	time.Sleep(benchTyping)
 	return p.timedConnect()

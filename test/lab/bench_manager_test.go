@@ -27,7 +27,7 @@ func BenchmarkManaged(b *testing.B) {
 	var typed, wrong, wrong3, boot, back []time.Duration
 	var nmTyped, nmWrong, nmWrong3, nmBoot, nmBack []time.Duration
 	for range benchJoins {
-		typed = append(typed, typedJoin(b))
+		typed = append(typed, typedJoin(b, quiet()))
 		boot = append(boot, bootJoin(b))
 		back = append(back, backJoin(b))
 		wrong = append(wrong, wrongJoin(b, benchNet))
@@ -51,7 +51,7 @@ func BenchmarkManaged(b *testing.B) {
 	} {
 		fmt.Fprintln(&table, r.row())
 	}
-	pss := procField(b, "/proc/"+benchRest(b)+"/smaps_rollup")("Pss")
+	pss := procField(b, "/proc/"+benchRest(b, quiet())+"/smaps_rollup")("Pss")
 	fmt.Fprintf(&table, "| PSS, idle after a pairing and a join | %.1f MiB | | |\n", float64(pss)/1024)
 	fmt.Print(table.String())
 	if err := os.WriteFile(managedFile, []byte(table.String()), 0o644); err != nil {

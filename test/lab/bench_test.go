@@ -111,7 +111,7 @@ func benchResources(b *testing.B) string {
 	var memory func(string) int
 	for _, watchdog := range []string{"30s", "0"} {
 		dropIn(b, "WatchdogSec="+watchdog)
-		pid := benchRest(b)
+		pid := benchRest(b, quiet())
 		before := wakeups(b, pid)
 		time.Sleep(benchIdle)
 		woken = append(woken, wakeups(b, pid)-before)
@@ -122,8 +122,8 @@ func benchResources(b *testing.B) string {
 }
 
 // benchRest returns the process of a daemon at rest, after a pairing and a join.
-func benchRest(b *testing.B) (pid string) {
-	g := start(b, situation{aps: []AP{benchNet}, config: quiet()})
+func benchRest(b *testing.B, config map[string]string) (pid string) {
+	g := start(b, situation{aps: []AP{benchNet}, config: config})
 	p := g.joined(benchNet)
 	p.leave()
 	p.central.Close()
