@@ -31,21 +31,26 @@ var mayUse = map[string][]string{
 	"internal/button":   {},
 	"internal/led":      {},
 	"internal/custom":   {},
+	"internal/srp":      {},
 
-	"internal/systemd":        {"internal/msgbus"},
-	"internal/credstore":      {},
-	"internal/daemon":         {"internal/fsm"},
-	"internal/hostname":       {"internal/msgbus"},
-	"internal/profile":        {},
-	"internal/profile/native": {"internal/custom", "internal/profile"},
-	"internal/profile/improv": {"internal/profile"},
-	"internal/bluez":          {"internal/msgbus", "internal/rfkill"},
-	"internal/nm":             {"internal/msgbus"},
-	"internal/wpa":            {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
-	"internal/radio":          {"internal/rfkill"},
-	"internal/central":        {"internal/msgbus"},
-	"internal/control":        {"internal/custom", "internal/msgbus"},
-	"internal/doctor":         {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/custom", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
+	"internal/protocomm": {},
+	"internal/code":      {"internal/srp"},
+
+	"internal/systemd":           {"internal/msgbus"},
+	"internal/credstore":         {},
+	"internal/daemon":            {"internal/fsm"},
+	"internal/hostname":          {"internal/msgbus"},
+	"internal/profile":           {},
+	"internal/profile/native":    {"internal/custom", "internal/profile"},
+	"internal/profile/improv":    {"internal/profile"},
+	"internal/profile/espressif": {"internal/profile", "internal/protocomm", "internal/srp"},
+	"internal/bluez":             {"internal/msgbus", "internal/rfkill"},
+	"internal/nm":                {"internal/msgbus"},
+	"internal/wpa":               {"internal/msgbus", "internal/nm", "internal/rfkill", "internal/verdict"},
+	"internal/radio":             {"internal/rfkill"},
+	"internal/central":           {"internal/msgbus", "internal/protocomm", "internal/srp"},
+	"internal/control":           {"internal/custom", "internal/msgbus"},
+	"internal/doctor":            {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/custom", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill"},
 }
 
 // A leaf may use those before it.
@@ -65,6 +70,8 @@ var owners = map[string][]string{
 	"github.com/coreos/go-systemd/v22/dbus":    {"internal/systemd"},
 	"github.com/coreos/go-systemd/v22/journal": {"internal/journal"},
 	"gopkg.in/yaml.v3":                         {"internal/config"},
+	"github.com/boombuler/barcode":             {"cmd/wifiprovctl"},
+	"filippo.io/bigmod":                        {"internal/srp"},
 	module + "internal/dbustest":               {}, // for tests only
 }
 

@@ -18,10 +18,10 @@ const (
 	maxLine    = 16 // bytes kept of an answer
 )
 
-// choose lists the networks that the gateway hears and asks which one to provision.
-func (j *job) choose(ctx context.Context, s *central.Session) error {
+// choose lists the networks that the gateway hears, as look tells, and asks which one to provision.
+func (j *job) choose(ctx context.Context, look func(context.Context) ([]central.Heard, error)) error {
 	j.screen.doing("the gateway looks for networks")
-	networks, err := s.LookAround(ctx)
+	networks, err := look(ctx)
 	switch {
 	case errors.Is(err, central.ErrNoCharacteristic):
 		return usagef("this gateway does not tell which networks it hears: use --ssid")

@@ -49,8 +49,10 @@ func (j *job) withGateway(ctx context.Context, use func(context.Context, *centra
 	}
 	j.screen.step("found %s at %s, %s", j.screen.quote(gateway.Name), gateway.Address, dBm(gateway.RSSI))
 	bonded := c.Paired(gateway.Address)
-	if err := j.pair(ctx, c, gateway.Address); err != nil {
-		return err
+	if !j.byCode() { // the code is the lock then
+		if err := j.pair(ctx, c, gateway.Address); err != nil {
+			return err
+		}
 	}
 	j.screen.doing("connecting")
 	s, err := c.Connect(ctx, gateway.Address)

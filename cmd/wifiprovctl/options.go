@@ -1,16 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/protocomm"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -29,6 +32,17 @@ type options struct {
 	json         bool
 	window       time.Duration
 	config       string
+	codeOptions
+}
+
+// codeOptions are about the code on a gateway's label.
+type codeOptions struct {
+	code     bool
+	codeFile string
+	user     string // empty: the one that Espressif's apps take
+	print    bool
+
+	form, out, name string // of a label
 }
 
 // job is one run of a command.
@@ -54,6 +68,12 @@ var commands = []command{
 	{"status", "on the gateway: what it does, why, and what is next", localFlags(10 * time.Second), status},
 	{"open", "on the gateway: let phones find and provision it for a while (root)", openFlags, open},
 	{"close", "on the gateway: end that (root)", daemonFlags, closeWindow},
+	{"code new", "on the gateway: make a new code for its label, and show it once (root)", codeNewFlags, codeNew},
+	{"code set", "on the gateway: set a code that was chosen elsewhere (root)", codeSetFlags, codeSet},
+	{"code label", "on the gateway: draw the label: name, user, code, and a QR code for phones (root)", codeLabelFlags, codeLabel},
+	{"code show-qr", "on the gateway: show the QR code on this terminal (root)", codeShowQRFlags, codeShowQR},
+	{"code remove", "on the gateway: forget the code (root)", codeFlags, codeRemove},
+	{"code status", "on the gateway: whether there is a code, and what asks for it (root)", codeFlags, codeStatus},
 	{"doctor", "on the gateway: what is wrong, and how to fix it", doctorFlags, examine},
 }
 
@@ -106,11 +126,54 @@ func provisionFlags(f *flag.FlagSet, o *options) {
 		o.country, err = wifi.ParseCountry(s)
 		return err
 	})
+	f.BoolVar(&o.code, "code", false, "prove the code on the gateway's label, which is asked for; then there is no pairing")
+	codeSource(f, o)
+	f.StringVar(&o.user, "user", "", "`NAME` that belongs to the code (default: "+protocomm.DefaultUser+")")
 	o.security = wifi.AutoDetect
 	f.Func("security", "security `TYPE`: auto (default), open, wpa2, wpa2-sha256, wpa3, transition", func(s string) (err error) {
 		o.security, err = wifi.ParseSecurity(s)
 		return err
 	})
+}
+
+// codeSource is where a code comes from.
+func codeSource(f *flag.FlagSet, o *options) {
+	f.StringVar(&o.codeFile, "code-file", "", "read the code from `FILE`, which may be a FIFO")
+}
+
+// codeFlags are of the commands about the gateway's own code.
+func codeFlags(f *flag.FlagSet, o *options) {
+	daemonFlags(f, o)
+	f.StringVar(&o.config, "config", "/etc/wifiprovd/wifiprovd.yaml", "the daemon's configuration `FILE`")
+}
+
+func codeUser(f *flag.FlagSet, o *options) {
+	codeFlags(f, o)
+	f.StringVar(&o.user, "user", "", "`NAME` that belongs to the code (default: "+protocomm.DefaultUser+", which Espressif's\napps take unless they are told another one)")
+}
+
+func codeSetFlags(f *flag.FlagSet, o *options) {
+	codeUser(f, o)
+	codeSource(f, o)
+}
+
+func codeNewFlags(f *flag.FlagSet, o *options) {
+	codeUser(f, o)
+	f.BoolVar(&o.print, "print", false, "show the code also where standard output is no terminal")
+}
+
+func codeShowQRFlags(f *flag.FlagSet, o *options) {
+	codeSetFlags(f, o)
+	f.StringVar(&o.name, "name", "", "the `NAME` that is advertised (default: bluetooth.name of the configuration)")
+}
+
+func codeLabelFlags(f *flag.FlagSet, o *options) {
+	codeShowQRFlags(f, o)
+	for _, form := range []string{"text", "svg", "png"} {
+		f.BoolFunc(form, "draw it as "+map[string]string{"text": "text (default)", "svg": "SVG", "png": "PNG, the QR code alone"}[form],
+			func(string) error { o.form = form; return nil })
+	}
+	f.StringVar(&o.out, "out", "", "write it to `FILE`, which must not be there yet")
 }
 
 // usageError is a mistake on the command line.
@@ -136,10 +199,14 @@ func parse(args []string) (*command, options, error) {
 		return nil, o, &helpRequest{"wifiprovctl " + version + "\n"}
 	}
 	for i := range commands {
-		if c := &commands[i]; c.name == args[0] {
-			o, err := parseOptions(c, args[1:])
-			return c, o, err
+		words := strings.Fields(commands[i].name)
+		if n := len(words); len(args) >= n && slices.Equal(args[:n], words) {
+			o, err := parseOptions(&commands[i], args[n:])
+			return &commands[i], o, err
 		}
+	}
+	if args[0] == "code" {
+		return nil, o, usagef("code what? new, set, label, show-qr, remove or status: see 'wifiprovctl help'")
 	}
 	return nil, o, usagef("there is no command %q: see 'wifiprovctl help'", args[0])
 }
@@ -162,6 +229,12 @@ func parseOptions(c *command, args []string) (options, error) {
 	return o, o.check()
 }
 
+// byCode reports whether the code on the label is to be proved.
+func (o *codeOptions) byCode() bool { return o.code || o.codeFile != "" }
+
+// owner returns the user name that belongs to the code.
+func (o *codeOptions) owner() string { return cmp.Or(o.user, protocomm.DefaultUser) }
+
 func (o *options) check() error {
 	window := o.window
 	switch {
@@ -170,6 +243,10 @@ func (o *options) check() error {
 	case window != 0 && (window < gateway.ShortestWindow || window > gateway.LongestWindow ||
 		window%time.Second != 0):
 		return usagef("--for is %s to %s, in whole seconds", gateway.ShortestWindow, gateway.LongestWindow)
+	case o.byCode() && o.country != "":
+		return usagef("--country needs pairing: it cannot be had with --code")
+	case o.code && (o.noPairing || o.forget || o.passkeyFile != ""):
+		return usagef("--code has no pairing: it needs no other option for that")
 	case o.noPairing && o.passkeyFile != "":
 		return usagef("--no-pairing needs no --passkey-file")
 	case o.noPairing && o.forget:
@@ -193,11 +270,11 @@ func (o *options) check() error {
 
 func usage() string {
 	var b strings.Builder
-	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
+	b.WriteString("wifiprovctl provisions gateways that run wifiprovd, over Bluetooth LE.\nOn a gateway, status and doctor say how it is; open and close let phones in;\ncode is about the code on its label.\n\nUsage: wifiprovctl COMMAND [OPTIONS]\n\nCommands:\n")
 	for _, c := range commands {
-		fmt.Fprintf(&b, "  %-10s %s\n", c.name, c.summary)
+		fmt.Fprintf(&b, "  %-12s %s\n", c.name, c.summary)
 	}
-	b.WriteString("  version    print the version\n  help       print this\n\n" +
+	b.WriteString("  version      print the version\n  help         print this\n\n" +
 		"'wifiprovctl COMMAND --help' lists a command's options.\n\n" + exitHelp)
 	return b.String()
 }

@@ -20,8 +20,11 @@ const (
 func provision(ctx context.Context, j *job) error {
 	var credentials wifi.Credentials
 	defer func() { credentials.Wipe() }()
-	var err error
+	secret, err := j.labelCode(ctx)
+	defer clear(secret)
 	switch {
+	case err != nil:
+		return err
 	case j.ssid != "":
 		if credentials, err = j.credentials(ctx); err != nil {
 			return err
@@ -29,12 +32,15 @@ func provision(ctx context.Context, j *job) error {
 	case j.askPassword == nil:
 		return usagef("provision needs --ssid: standard input is no terminal on which to choose a network")
 	}
+	if secret != nil {
+		return j.provisionByCode(ctx, secret, &credentials)
+	}
 	return j.withGateway(ctx, func(ctx context.Context, _ *central.Central, s *central.Session, _ string) error {
 		if err := j.tellCountry(ctx, s); err != nil {
 			return err
 		}
 		if j.ssid == "" {
-			if err := j.choose(ctx, s); err != nil {
+			if err := j.choose(ctx, s.LookAround); err != nil {
 				return err
 			}
 			if credentials, err = j.credentials(ctx); err != nil {
@@ -42,6 +48,9 @@ func provision(ctx context.Context, j *job) error {
 			}
 		}
 		statuses, err := j.write(ctx, s, credentials)
+		if errors.Is(err, central.ATTWriteNotPermitted) {
+			return &hint{err, "Nobody may provision it now, or it asks for the code on its label: --code."}
+		}
 		if err != nil {
 			return err
 		}

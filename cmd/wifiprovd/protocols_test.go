@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
@@ -23,6 +24,9 @@ func TestProtocols(t *testing.T) {
 		"[improv, native]":  {native.ServiceUUID, native.DetailsUUID, improv.ServiceUUID},
 		"[native, improv]":  {native.ServiceUUID, native.DetailsUUID, improv.ServiceUUID},
 		"[native] # improv": {native.ServiceUUID, native.DetailsUUID},
+
+		"[espressif, native]": {native.ServiceUUID, native.DetailsUUID},
+		"[espressif]":         nil, // it comes with the code
 	} {
 		data := "bluetooth:\n  security: authenticated\n"
 		if text != "" {
@@ -34,7 +38,7 @@ func TestProtocols(t *testing.T) {
 		}
 		var got []string
 		log := slog.New(slog.NewTextHandler(io.Discard, nil))
-		phones := protocols(t.Context(), c, d, custom.NewExchange(log), log)
+		phones, box := protocols(t.Context(), c, d, custom.NewExchange(log), log)
 		for _, s := range phones.Services() {
 			got = append(got, s.UUID)
 			if s.Pairing != gatt.Authenticated {
@@ -43,6 +47,9 @@ func TestProtocols(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+		if spoken := strings.Contains(text, "espressif"); spoken != (box.prover != nil) {
+			t.Errorf("%s: a code can be proved: %v", text, !spoken)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
@@ -41,18 +42,25 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		Alive:          notifier.Alive,
 	})
 	exchange := custom.NewExchange(log)
-	phones := protocols(ctx, c, d, exchange, log)
+	phones, box := protocols(ctx, c, d, exchange, log)
+	app, phones := application(phones, box, door(d))
+	adverts := profile.NewAdvertiser(phones, peripheral.Advertise)
+	box.news = func() {
+		peripheral.Offer(box.offered.Load())
+		adverts.Refresh()
+	}
 	operators := control.NewServer(control.ServerConfig{
 		Version: version, Security: c.Bluetooth.Security, Access: c.Bluetooth.Access, Log: log, Control: d, Custom: exchange,
 	})
 	signs, signTasks := boxSigns(c, log, d, finder.Name)
-	observers := append(signs, lines, notifier, operators, phones, profile.NewAdvertiser(phones, peripheral.Advertise))
+	observers := append(signs, lines, notifier, operators, phones, adverts)
 	return runTasks(ctx, append(signTasks, []task{
 		{"gateway", func(ctx context.Context) error { return d.Run(ctx, observers...) }},
 		{"Wi-Fi", func(ctx context.Context) error { return networks.Run(ctx, d.WifiUsable) }},
 		{"Bluetooth", func(ctx context.Context) error {
-			return peripheral.Run(ctx, bluez.Application{Services: profile.Guarded(phones.Services(), door(d)), Gone: phones.Gone}, d)
+			return peripheral.Run(ctx, app, d)
 		}},
+		{"code", func(ctx context.Context) error { return code.Follow(ctx, c.Store.Dir, log, box.changed) }},
 		{"addresses", func(ctx context.Context) error {
 			return netaddr.Follow(ctx, finder.Name, log, d.Addresses)
 		}},
@@ -60,6 +68,18 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		{"systemd", notifier.Run},
 		{"runtime report", func(ctx context.Context) error { return reportRuntime(ctx, log) }},
 	}...))
+}
+
+// application returns what BlueZ serves, and the protocols of it with that of the code before
+// them: what the apps look for is to be advertised first.
+func application(phones profile.Set, box *codeDoor, door profile.Door) (bluez.Application, profile.Set) {
+	app := bluez.Application{Services: profile.Guarded(phones.Services(), door)}
+	if box.prover != nil {
+		app.Coming = profile.Guarded(box.prover.Services(), door)
+		phones = append(profile.Set{box.prover}, phones...)
+	}
+	app.Gone = phones.Gone
+	return app, phones
 }
 
 // backend returns what joins networks, and what knows with which interface.

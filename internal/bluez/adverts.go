@@ -158,6 +158,10 @@ func (a *advert) properties() []namedValue {
 		}
 		list = append(list, namedValue{"ServiceData", dbus.MakeVariant(data)})
 	}
+	if a.data.Often { // ms; BlueZ's own is 1280
+		list = append(list, namedValue{"MinInterval", dbus.MakeVariant(uint32(100))},
+			namedValue{"MaxInterval", dbus.MakeVariant(uint32(150))})
+	}
 	if a.data.Name != "" {
 		list = append(list, namedValue{"LocalName", dbus.MakeVariant(a.data.Name)})
 	}
@@ -167,6 +171,6 @@ func (a *advert) properties() []namedValue {
 func sameAdverts(a, b []gatt.Advert) bool { return slices.EqualFunc(a, b, sameAdvert) }
 
 func sameAdvert(a, b gatt.Advert) bool {
-	return a.Name == b.Name && slices.Equal(a.ServiceUUIDs, b.ServiceUUIDs) &&
+	return a.Name == b.Name && a.Often == b.Often && slices.Equal(a.ServiceUUIDs, b.ServiceUUIDs) &&
 		maps.EqualFunc(a.ServiceData, b.ServiceData, bytes.Equal)
 }

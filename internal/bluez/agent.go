@@ -84,7 +84,7 @@ func (a *agent) displayPasskey(device dbus.ObjectPath, passkey uint32, entered u
 		return rejected
 	}
 	a.lockout.shown()
-	c := a.centrals.used(device)
+	c := a.centrals.paired(device)
 	c.passkey = digits
 	if a.show != nil {
 		a.show(c.id, digits)
@@ -101,7 +101,7 @@ func (a *agent) requestAuthorization(device dbus.ObjectPath) *dbus.Error {
 		a.log.Warn("pairing without a passkey was refused", "central", a.world.central(device))
 		return rejected
 	}
-	a.centrals.used(device)
+	a.centrals.paired(device)
 	return nil
 }
 

@@ -25,6 +25,7 @@ package bluez
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -49,6 +50,11 @@ type Config struct {
 // who may pair, and how, follows from the strongest one.
 type Application struct {
 	Services []gatt.Service
+
+	// Coming are services that are there only while they are wanted (Peripheral.Offer), with
+	// handles behind those of Services. What comes and goes leaves Services as they are, and
+	// who has subscribed to them.
+	Coming []gatt.Service
 
 	// Gone is called when a central has disconnected, before Handler.Disconnected and
 	// before any request of its next connection. It may be nil.
@@ -107,6 +113,10 @@ func (p *Peripheral) Advertise(adverts []gatt.Advert) {
 		p.registrar.want(adverts)
 	})
 }
+
+// Offer sets whether Application.Coming is served; at first it is not. Offer does not block, and
+// may be called before Run.
+func (p *Peripheral) Offer(wanted bool) { p.loop.post(func() { p.registrar.comingWanted = wanted }) }
 
 // Check finds out, without waiting for it, whether bluetoothd still answers: one that
 // hangs says nothing by itself. The journal tells.
@@ -176,7 +186,7 @@ func (p *Peripheral) farewell(ctx context.Context) {
 
 // assemble makes the parts. They hold what they need of each other; none holds p.
 func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
-	log, l, t := p.cfg.Log, p.loop, newTree(app.Services)
+	log, l, t := p.cfg.Log, p.loop, newTree(app.Services, app.Coming)
 	p.bus = b
 	p.world = &world{}
 	p.chooser = &chooser{configured: p.cfg.Adapter, world: p.world, wait: alarm{loop: l}}
@@ -190,16 +200,16 @@ func (p *Peripheral) assemble(b *bus, app Application, h Handler) {
 	guesses := &lockout{log: log, pause: alarm{loop: l}}
 	p.centrals = &centrals{
 		world: p.world, chooser: p.chooser, registrar: p.registrar, lockout: guesses,
-		handler: h, gone: app.Gone, pairing: t.pairing, least: t.least, all: map[dbus.ObjectPath]*central{},
+		handler: h, gone: app.Gone, pairing: t.pairing, all: map[dbus.ObjectPath]*central{},
 		bus: b, loop: l,
 	}
 	agent := &agent{
 		bus: b, loop: l, world: p.world, chooser: p.chooser, registrar: p.registrar,
 		lockout: guesses, centrals: p.centrals,
-		services: app.Services, pairing: t.pairing, show: p.cfg.Passkey, log: log,
+		services: slices.Concat(app.Services, app.Coming), pairing: t.pairing, show: p.cfg.Passkey, log: log,
 	}
 	p.server = &server{
-		bus: b, world: p.world, tree: t, registrar: p.registrar,
+		bus: b, loop: l, world: p.world, tree: t, registrar: p.registrar,
 		centrals: p.centrals, agent: agent, log: log,
 	}
 	p.check = &check{

@@ -10,6 +10,7 @@ import (
 type central struct {
 	id       gatt.Central // as it was first seen; a bond may reveal the identity address
 	used     bool         // a service or the agent
+	bonds    bool         // its bond is ours: see served; it uses the agent, or had none when it came
 	came     bool         // while the gateway was advertised: no other program has connected it
 	reported bool         // to Handler.Bonded
 	passkey  string       // the last one shown, until it is typed
@@ -25,7 +26,6 @@ type centrals struct {
 	handler   Handler
 	gone      func(gatt.Central) // may be nil
 	pairing   gatt.Pairing       // that bonds are made with
-	least     gatt.Pairing       // what each service requires
 	all       map[dbus.ObjectPath]*central
 	waited    bool // the gateway was advertised when follow was called last
 	bus       *bus
@@ -86,22 +86,34 @@ func (c *centrals) get(device dbus.ObjectPath) *central {
 	return known
 }
 
+// paired notes that a device uses the agent, and returns it.
+func (c *centrals) paired(device dbus.ObjectPath) *central {
+	known := c.used(device)
+	known.bonds = true
+	c.reportBond(device, known)
+	return known
+}
+
 // used notes that a device uses a service or the agent, and returns it.
 func (c *centrals) used(device dbus.ObjectPath) *central {
 	// BlueZ 5.66 does not always say that a device has connected.
 	c.world.become(device, deviceInterface, "Connected")
 	known := c.get(device)
 	known.used = true
-	c.reportBond(device, known)
 	return known
 }
 
 // served notes that a device uses a service, and returns it. A phone that pairs again has
 // a bond already, and BlueZ says nothing when it gets another one (src/device.c,
-// device_bonding_complete): only that it is served tells that it has typed its passkey.
-func (c *centrals) served(device dbus.ObjectPath) *central {
+// device_bonding_complete): only that it is served tells that it has typed its passkey. A service
+// that requires less tells nothing of it, nor whether a bond that was there before was made with us.
+func (c *centrals) served(device dbus.ObjectPath, pairing gatt.Pairing) *central {
 	known := c.used(device)
-	if c.least == gatt.Authenticated {
+	if pairing == c.pairing || !c.world.bonded(device) {
+		known.bonds = true
+		c.reportBond(device, known)
+	}
+	if pairing == gatt.Authenticated {
 		c.typed(known)
 	}
 	return known
@@ -116,7 +128,7 @@ func (c *centrals) typed(central *central) {
 }
 
 func (c *centrals) reportBond(device dbus.ObjectPath, central *central) {
-	if central.reported || !central.used || !c.world.bonded(device) {
+	if central.reported || !central.bonds || !c.world.bonded(device) {
 		return
 	}
 	central.reported = true

@@ -42,6 +42,7 @@ var requestDefaultAgent = agentManagerInterface + ".RequestDefaultAgent"
 // The paths of the objects that this package exports.
 const (
 	applicationPath   = dbus.ObjectPath("/wifiprovd/gatt")
+	comingPath        = dbus.ObjectPath("/wifiprovd/coming")        // Application.Coming
 	advertisementPath = dbus.ObjectPath("/wifiprovd/advertisement") // 0, 1, … follows
 	agentPath         = dbus.ObjectPath("/wifiprovd/agent")
 )

@@ -58,6 +58,9 @@ type registrar struct {
 	adverts     adverts
 	turns       alarm // for the next turn of the adverts
 	complete    bool  // all adverts are on the air, and the handler knows
+
+	coming       holding // Application.Coming
+	comingWanted bool
 }
 
 // want sets what is to be advertised.
@@ -76,7 +79,7 @@ func (r *registrar) reset() {
 // adapterGone: what was registered on the adapter has gone with it. The agent belongs to
 // no adapter.
 func (r *registrar) adapterGone() {
-	r.application, r.complete = absent, false
+	r.application, r.coming, r.complete = absent, absent, false
 	r.alias.reset()
 	r.adverts.lose()
 }
@@ -143,7 +146,11 @@ func (r *registrar) next() *step {
 	case r.agent != held:
 		return r.registerAgent()
 	case r.application != held:
-		return r.registerApplication()
+		return r.registerApplication(&r.application, applicationPath)
+	case r.comingWanted && r.coming != held:
+		return r.registerApplication(&r.coming, comingPath)
+	case !r.comingWanted && r.coming != absent:
+		return r.unregisterComing()
 	}
 	if i := r.adverts.missing(); i >= 0 {
 		return r.changeAdvert(i)
@@ -213,15 +220,28 @@ func (r *registrar) registerAgent() *step {
 
 // registerApplication makes BlueZ take over the services. Before it answers, it calls
 // GetManagedObjects, which the loop answers: a step that ran in the loop would hang.
-func (r *registrar) registerApplication() *step {
-	r.application.begin()
+func (r *registrar) registerApplication(of *holding, path dbus.ObjectPath) *step {
+	of.begin()
 	adapter := r.chooser.current
 	return &step{
 		what: "register the GATT services",
 		do: func() error {
-			return r.register(adapter, gattManagerInterface, "Application", applicationPath)
+			return r.register(adapter, gattManagerInterface, "Application", path)
 		},
-		done: func() { r.application.end(held) },
+		done: func() { of.end(held) },
+	}
+}
+
+// unregisterComing takes the services away that are no longer wanted.
+func (r *registrar) unregisterComing() *step {
+	r.coming.begin()
+	adapter := r.chooser.current
+	return &step{
+		what: "unregister a GATT service",
+		do: func() error {
+			return r.unregister(adapter, gattManagerInterface, "Application", comingPath)
+		},
+		done: func() { r.coming.end(absent) },
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 // server answers what BlueZ calls on the objects that this package exports.
 type server struct {
 	bus       *bus
+	loop      *loop
 	world     *world
 	tree      *tree
 	registrar *registrar
@@ -28,6 +29,7 @@ type server struct {
 var (
 	errCaller   = dbus.NewError(msgbus.ErrorPrefix+"AccessDenied", []any{"only BlueZ may call this"})
 	errMethod   = dbus.NewError(msgbus.ErrorPrefix+"UnknownMethod", []any{"no such method"})
+	errUnlikely = dbus.NewError(msgbus.ErrorPrefix+"Failed", []any{gatt.ErrUnlikely.Error()})
 	errInternal = dbus.NewError(msgbus.ErrorPrefix+"Failed", []any{"internal error"})
 )
 
@@ -41,11 +43,13 @@ func (s *server) serve(call *dbus.Message) {
 	path := dbus.ObjectPath(header(call, dbus.FieldPath))
 	method := member(call)
 	advert := s.registrar.adverts.at(path)
-	characteristic := s.tree.characteristics[path]
+	characteristic, isCharacteristic := s.tree.characteristics[path]
 	descriptor, isDescriptor := s.tree.descriptors[path]
 	switch {
 	case path == applicationPath && method == msgbus.ObjectManager+".GetManagedObjects":
 		s.bus.reply(call, managedObjectsSignature, s.tree.objects)
+	case path == comingPath && method == msgbus.ObjectManager+".GetManagedObjects":
+		s.bus.reply(call, managedObjectsSignature, s.tree.coming)
 	case path == agentPath:
 		s.finish(call, s.agent.answer(header(call, dbus.FieldMember), call.Body))
 	case advert != nil && method == msgbus.Properties+".GetAll":
@@ -53,16 +57,16 @@ func (s *server) serve(call *dbus.Message) {
 	case advert != nil && method == advertisementInterface+".Release":
 		s.bus.reply(call, "")
 		s.registrar.released(path)
-	case characteristic != nil && method == characteristicInterface+".WriteValue":
+	case isCharacteristic && method == characteristicInterface+".WriteValue":
 		s.finish(call, s.write(call, characteristic))
-	case characteristic != nil && method == characteristicInterface+".ReadValue":
-		s.read(call, characteristic.UUID, characteristic.Read)
-	case characteristic != nil && characteristic.Notify != nil &&
+	case isCharacteristic && method == characteristicInterface+".ReadValue":
+		s.read(call, characteristic)
+	case isCharacteristic && characteristic.Notify != nil &&
 		(method == characteristicInterface+".StartNotify" ||
 			method == characteristicInterface+".StopNotify"):
 		s.bus.reply(call, "") // who has subscribed is BlueZ's to know
 	case isDescriptor && method == descriptorInterface+".ReadValue":
-		s.read(call, descriptor.UUID, func(gatt.Request) ([]byte, error) { return descriptor.Value, nil })
+		s.read(call, descriptor.asCharacteristic())
 	default:
 		s.bus.replyError(call, errMethod)
 	}
@@ -79,7 +83,7 @@ func (s *server) finish(call *dbus.Message, failure *dbus.Error) {
 
 // write hands a written value to the service and returns its answer. BlueZ collects the
 // parts of a long write: it calls once, with the whole value and no offset.
-func (s *server) write(call *dbus.Message, c *gatt.Characteristic) *dbus.Error {
+func (s *server) write(call *dbus.Message, c characteristic) *dbus.Error {
 	var value []byte
 	var options map[string]dbus.Variant
 	err := dbus.Store(call.Body, &value, &options)
@@ -88,7 +92,7 @@ func (s *server) write(call *dbus.Message, c *gatt.Characteristic) *dbus.Error {
 	case c.Write == nil:
 		err = gatt.ErrNotSupported
 	default:
-		request := s.request(options)
+		request := s.request(options, c.pairing)
 		err = gatt.ErrInvalidOffset
 		if request.Offset == 0 {
 			err = c.Write(request, value)
@@ -99,39 +103,47 @@ func (s *server) write(call *dbus.Message, c *gatt.Characteristic) *dbus.Error {
 
 // read answers with the value from the requested offset on: BlueZ passes each Read Blob
 // request on as a call of its own.
-func (s *server) read(call *dbus.Message, uuid string, read func(gatt.Request) ([]byte, error)) {
+func (s *server) read(call *dbus.Message, c characteristic) {
 	var options map[string]dbus.Variant
-	var value []byte
-	err := dbus.Store(call.Body, &options)
+	if err := dbus.Store(call.Body, &options); err != nil {
+		s.finishRead(call, c.UUID, 0, nil, err)
+		return
+	}
+	request := s.request(options, c.pairing)
 	switch {
-	case err != nil:
-	case read == nil:
-		err = gatt.ErrNotSupported
+	case c.ReadLater != nil:
+		c.ReadLater(request, func(value []byte, err error) {
+			s.loop.post(func() { s.finishRead(call, c.UUID, request.Offset, value, err) })
+		})
+	case c.Read != nil:
+		value, err := c.Read(request)
+		s.finishRead(call, c.UUID, request.Offset, value, err)
 	default:
-		request := s.request(options)
-		if value, err = read(request); err == nil && int(request.Offset) > len(value) {
-			err = gatt.ErrInvalidOffset
-		}
-		if err == nil {
-			value = value[request.Offset:]
-		}
+		s.finishRead(call, c.UUID, 0, nil, gatt.ErrNotSupported)
+	}
+}
+
+// finishRead answers a read with the value from offset on, or an error.
+func (s *server) finishRead(call *dbus.Message, uuid string, offset uint16, value []byte, err error) {
+	if err == nil && int(offset) > len(value) {
+		err = gatt.ErrInvalidOffset
 	}
 	if failure := s.attError("read", uuid, err); failure != nil {
 		s.bus.replyError(call, failure)
 		return
 	}
-	s.bus.reply(call, "ay", value)
+	s.bus.reply(call, "ay", value[offset:])
 }
 
 // request reads the options of ReadValue and WriteValue, of which BlueZ leaves out an
 // offset of 0. The central is in use from now on.
-func (s *server) request(options map[string]dbus.Variant) gatt.Request {
+func (s *server) request(options map[string]dbus.Variant, pairing gatt.Pairing) gatt.Request {
 	r := gatt.Request{
 		MTU:    msgbus.Value[uint16](options, "mtu"),
 		Offset: msgbus.Value[uint16](options, "offset"),
 	}
 	if device, ok := options["device"].Value().(dbus.ObjectPath); ok {
-		r.Central = s.centrals.served(device).id
+		r.Central = s.centrals.served(device, pairing).id
 	}
 	return r
 }
@@ -146,6 +158,9 @@ func (s *server) attError(what, uuid string, err error) *dbus.Error {
 	if errors.As(err, &code) {
 		// BlueZ makes a number of the message from 5.66 on; before, it is 0x80.
 		return dbus.NewError(bluezError+"Failed", []any{fmt.Sprintf("0x%02x", byte(code))})
+	}
+	if errors.Is(err, gatt.ErrUnlikely) {
+		return errUnlikely
 	}
 	for target, name := range attErrors {
 		if errors.Is(err, target) {

@@ -46,36 +46,56 @@ const (
 // tree is what this package exports of the declared services. BlueZ refuses all of it for
 // one flag that it does not know.
 type tree struct {
-	objects         []object
-	characteristics map[dbus.ObjectPath]*gatt.Characteristic
-	descriptors     map[dbus.ObjectPath]gatt.Descriptor
+	objects         []object // of the services that stay
+	coming          []object // of those that come and go
+	characteristics map[dbus.ObjectPath]characteristic
+	descriptors     map[dbus.ObjectPath]descriptor
 	pairing         gatt.Pairing // the strongest that a service requires
-	least           gatt.Pairing // the weakest
 }
 
-func newTree(services []gatt.Service) *tree {
-	t := &tree{
-		characteristics: map[dbus.ObjectPath]*gatt.Characteristic{},
-		descriptors:     map[dbus.ObjectPath]gatt.Descriptor{},
+// characteristic and descriptor are with the pairing that their service requires.
+type (
+	characteristic struct {
+		*gatt.Characteristic
+		pairing gatt.Pairing
 	}
-	handle := firstHandle
+	descriptor struct {
+		gatt.Descriptor
+		pairing gatt.Pairing
+	}
+)
+
+// asCharacteristic returns d as what is read like it.
+func (d descriptor) asCharacteristic() characteristic {
+	read := func(gatt.Request) ([]byte, error) { return d.Value, nil }
+	return characteristic{&gatt.Characteristic{UUID: d.UUID, Read: read}, d.pairing}
+}
+
+func newTree(services, coming []gatt.Service) *tree {
+	t := &tree{
+		characteristics: map[dbus.ObjectPath]characteristic{},
+		descriptors:     map[dbus.ObjectPath]descriptor{},
+	}
+	t.addServices(comingPath, coming, firstHandle+uint16(len(services))*handleStride)
+	t.coming, t.objects = t.objects, nil
+	t.addServices(applicationPath, services, firstHandle)
+	return t
+}
+
+func (t *tree) addServices(root dbus.ObjectPath, services []gatt.Service, handle uint16) {
 	for i, service := range services {
 		t.pairing = max(t.pairing, service.Pairing)
-		if i == 0 || service.Pairing < t.least {
-			t.least = service.Pairing
-		}
-		path := dbus.ObjectPath(fmt.Sprintf("%s/service%d", applicationPath, i))
+		path := dbus.ObjectPath(fmt.Sprintf("%s/service%d", root, i))
 		t.add(path, serviceInterface,
 			namedValue{"UUID", dbus.MakeVariant(service.UUID)},
 			namedValue{"Primary", dbus.MakeVariant(true)},
 			namedValue{"Handle", dbus.MakeVariant(handle)})
 		for j, c := range service.Characteristics {
 			below := dbus.ObjectPath(fmt.Sprintf("%s/char%d", path, j))
-			t.addCharacteristic(below, path, c, flags[service.Pairing])
+			t.addCharacteristic(below, path, characteristic{c, service.Pairing})
 		}
 		handle += handleStride
 	}
-	return t
 }
 
 // addCharacteristic adds a characteristic and its descriptors. It exports no Value, which
@@ -83,11 +103,12 @@ func newTree(services []gatt.Service) *tree {
 // make BlueZ pass values through sockets. It does not allow write-without-response: BlueZ
 // then drops the errors of write requests, too.
 func (t *tree) addCharacteristic(
-	path, service dbus.ObjectPath, c *gatt.Characteristic, f levelFlags,
+	path, service dbus.ObjectPath, c characteristic,
 ) {
 	t.characteristics[path] = c
+	f := flags[c.pairing]
 	var list []string
-	if c.Read != nil {
+	if c.Read != nil || c.ReadLater != nil {
 		list = append(list, f.read)
 	}
 	if c.Write != nil {
@@ -101,9 +122,9 @@ func (t *tree) addCharacteristic(
 		namedValue{"Service", dbus.MakeVariant(service)},
 		namedValue{"Flags", dbus.MakeVariant(list)})
 	for i, d := range c.Descriptors {
-		descriptor := dbus.ObjectPath(fmt.Sprintf("%s/desc%d", path, i))
-		t.descriptors[descriptor] = d
-		t.add(descriptor, descriptorInterface,
+		below := dbus.ObjectPath(fmt.Sprintf("%s/desc%d", path, i))
+		t.descriptors[below] = descriptor{d, c.pairing}
+		t.add(below, descriptorInterface,
 			namedValue{"UUID", dbus.MakeVariant(d.UUID)},
 			namedValue{"Characteristic", dbus.MakeVariant(path)},
 			namedValue{"Flags", dbus.MakeVariant([]string{f.read})})

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/protocomm"
 )
 
 // Gateway is a gateway whose advertisement was heard.
@@ -14,6 +16,7 @@ type Gateway struct {
 	Address string // AA:BB:CC:DD:EE:FF
 	Name    string // as advertised: any bytes, by anyone; empty if none was heard
 	RSSI    int    // dBm; RSSIUnknown if the controller cannot tell
+	Code    bool   // it speaks Espressif's protocol: Session.Prove
 }
 
 // RSSIUnknown is reported by a controller that cannot measure the signal (Core Specification,
@@ -98,13 +101,16 @@ func (c *Central) heard() []Gateway {
 			continue
 		}
 		rssi, ok := device["RSSI"].Value().(int16)
-		if !ok || !slices.Contains(property[[]string](c.objects, path, deviceIface, "UUIDs"), ServiceUUID) {
+		uuids := property[[]string](c.objects, path, deviceIface, "UUIDs")
+		code := slices.Contains(uuids, protocomm.ServiceUUID)
+		if !ok || !code && !slices.Contains(uuids, ServiceUUID) {
 			continue
 		}
 		gateways = append(gateways, Gateway{
 			Address: property[string](c.objects, path, deviceIface, "Address"),
 			Name:    property[string](c.objects, path, deviceIface, "Name"),
 			RSSI:    int(rssi),
+			Code:    code,
 		})
 	}
 	return gateways

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/protocomm"
 )
 
 // Session is a connection to one gateway.
@@ -40,7 +42,7 @@ func (c *Central) Connect(ctx context.Context, address string) (*Session, error)
 	if err := c.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	if _, err := s.characteristic(StatusUUID); err != nil {
+	if _, err := s.characteristic(StatusUUID); err != nil && !s.takesCode() {
 		return nil, fmt.Errorf("connect: it does not offer Wi-Fi provisioning: %w", err)
 	}
 	go func() {
@@ -198,6 +200,12 @@ func (s *Session) Attributes() ([]Attribute, error) {
 	}
 	slices.SortFunc(attributes, func(a, b Attribute) int { return int(a.Handle) - int(b.Handle) })
 	return attributes, nil
+}
+
+// takesCode reports whether the gateway speaks Espressif's protocol.
+func (s *Session) takesCode() bool {
+	_, err := s.characteristic(protocomm.Session.UUID())
+	return err == nil
 }
 
 // characteristic returns the object of the gateway's characteristic.

@@ -48,6 +48,7 @@ type Bluetooth struct {
 	AccessIgnores string         // interfaces that do not count, with spaces between; *: all but the Wi-Fi's
 	Window        time.Duration  // for how long a person opens the door; 10 s to 1 h
 	Protocols     Protocols      // that phones may speak; one at least
+	RequireCode   string         // true, false, or auto: as soon as there is a code
 }
 
 // Button is the input device's key that opens the door.
@@ -65,8 +66,9 @@ type LED struct {
 
 // Protocols are the phone protocols (docs/protocol.md).
 type Protocols struct {
-	Native bool
-	Improv bool
+	Native    bool
+	Improv    bool
+	Espressif bool // only while there is a code
 }
 
 // Improv is how the gateway speaks Improv Wi-Fi.
@@ -103,7 +105,7 @@ type Log struct {
 // Default returns what an empty file means.
 func Default() Config {
 	return Config{
-		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, Window: 5 * time.Minute, Protocols: Protocols{Native: true}},
+		Bluetooth: Bluetooth{Name: "Wi-Fi Provisioning", Security: gatt.Encrypt, Window: 5 * time.Minute, Protocols: Protocols{Native: true}, RequireCode: "auto"},
 		Button:    Button{EraseAfter: 10 * time.Second},
 		Wifi:      Wifi{Interface: "auto", Backend: "auto", ConnectTimeout: 30 * time.Second, AddressTimeout: 30 * time.Second, ScanIdle: true},
 		Radio:     Radio{Unblock: true},

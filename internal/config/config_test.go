@@ -71,7 +71,8 @@ bluetooth:
   access: offline
   access_ignores: eth1  wwan0
   window: 2m
-  protocols: [improv, native]
+  protocols: [improv, native, espressif]
+  require_code: true
 button:
   key: 529
   device: gpio-keys
@@ -97,7 +98,7 @@ log:
   level: debug
 `))
 	want := Config{
-		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, gateway.AccessOffline, "eth1 wwan0", 2 * time.Minute, Protocols{true, true}},
+		Bluetooth: Bluetooth{"hci1", `Küche "2" 🛜`, gatt.Authenticated, gateway.AccessOffline, "eth1 wwan0", 2 * time.Minute, Protocols{true, true, true}, "true"},
 		Button:    Button{529, "gpio-keys", time.Second, 15 * time.Second},
 		LED:       LED{"ACT"},
 		Improv:    Improv{"http://{address}:8123/start?from=improv", true},
@@ -119,11 +120,12 @@ func TestValues(t *testing.T) {
 		"bluetooth.security": {[]string{"none", "encrypt", "authenticated", `"none"`}, []string{"None", "", "high", "1"}},
 		"bluetooth.keep_after_connect": {[]string{"true", "false"},
 			[]string{"yes", "True", "1", "", "{a: b}"}},
-		"bluetooth.protocols": {[]string{"[native]", "[improv]", "[native, improv]", "native", `["improv", native]`},
+		"bluetooth.protocols": {[]string{"[native]", "[improv]", "[native, improv]", "[espressif]", "[native, improv, espressif]", "native", `["improv", native]`},
 			[]string{"[]", "", "[native, native]", "[zephyr]", "[Native]", "{native: true}", "[[native]]", "[native, '']", "!!set {native}"}},
 		"improv.url": {[]string{`""`, "http://{address}/", "https://gateway.example/{address}/a?b=c", `"http://[::1]/"`, "http://{address}:80/" + strings.Repeat("x", 75)},
 			[]string{"{address}", "ftp://{address}/", "http://", "http:///x", "javascript:alert(1)", `"http://a b/"`, `"http://a/\u202e"`, "http://a/<b>", "http://{address}:80/" + strings.Repeat("x", 76)}},
 		"improv.authorize":         {[]string{"true", "false"}, []string{"yes", "1", ""}},
+		"bluetooth.require_code":   {[]string{"auto", "true", "false"}, []string{"", "yes", "Auto", "always"}},
 		"bluetooth.access":         {[]string{"always", "offline", "window"}, []string{"", "never", "Always", "true", "[always]"}},
 		"bluetooth.access_ignores": {[]string{`""`, "eth1", "eth1 wwan0", `"*"`}, []string{"eth/1", "sixteen-bytes.00", "[eth1]", "a .."}},
 		"bluetooth.window":         {[]string{"10s", "5m", "1h"}, []string{"9s", "1h1s", "300", "", "-5m"}},

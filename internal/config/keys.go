@@ -53,7 +53,8 @@ var keys = []key{
 	{"bluetooth", "access", "always, offline, window", setAccess},
 	{"bluetooth", "access_ignores", "names of interfaces with spaces between, such as eth1 wwan0, * for all, or empty", setAccessIgnores},
 	{"bluetooth", "window", "a duration from 10s to 1h, such as 5m", setWindow},
-	{"bluetooth", "protocols", "a list of native and improv, such as [native, improv]", setProtocols},
+	{"bluetooth", "protocols", "a list of native, improv and espressif, such as [native, improv]", setProtocols},
+	{"bluetooth", "require_code", "auto, true, false", setRequireCode},
 	{"button", "key", fmt.Sprintf("the code of a key, 1 to %d, or empty for no button", maxKey), setKey},
 	{"button", "device", "the name of an input device, its path in /dev/input, or empty for each that has the key", setDevice},
 	{"button", "hold", "a duration from 0s to 4s, such as 1s", setHold},
@@ -201,7 +202,7 @@ func setBool(b *bool, v string) bool {
 
 // setProtocols takes the names of a list, apart by commas.
 func setProtocols(c *Config, v string) bool {
-	all := map[string]*bool{"native": &c.Bluetooth.Protocols.Native, "improv": &c.Bluetooth.Protocols.Improv}
+	all := map[string]*bool{"native": &c.Bluetooth.Protocols.Native, "improv": &c.Bluetooth.Protocols.Improv, "espressif": &c.Bluetooth.Protocols.Espressif}
 	c.Bluetooth.Protocols = Protocols{}
 	for name := range strings.SplitSeq(v, ",") {
 		wanted := all[name]
@@ -211,6 +212,11 @@ func setProtocols(c *Config, v string) bool {
 		*wanted = true
 	}
 	return true
+}
+
+func setRequireCode(c *Config, v string) bool {
+	c.Bluetooth.RequireCode = v
+	return v == "auto" || v == "true" || v == "false"
 }
 
 // setURL takes what a phone can open: an address in place of {address} must make a URL.

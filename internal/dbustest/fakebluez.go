@@ -34,7 +34,7 @@ type BlueZ struct {
 	wire     *recorder
 	client   string // who has asked for the objects last
 	objects  managedObjects
-	apps     map[dbus.ObjectPath]*app     // by adapter
+	apps     map[dbus.ObjectPath][]*app   // by adapter
 	adverts  map[dbus.ObjectPath][]advert // by adapter, in the order of registration
 	agent    agent
 	requests []string
@@ -111,7 +111,7 @@ func (b *BlueZ) Start() {
 	}
 	b.mu.Lock()
 	b.conn, b.wire = conn, wire
-	b.apps, b.adverts = map[dbus.ObjectPath]*app{}, map[dbus.ObjectPath][]advert{}
+	b.apps, b.adverts = map[dbus.ObjectPath][]*app{}, map[dbus.ObjectPath][]advert{}
 	b.agent = agent{}
 	for path, interfaces := range b.objects {
 		if interfaces[device1] != nil {

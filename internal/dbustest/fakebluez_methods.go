@@ -158,9 +158,9 @@ func (o object) registerApplication(path dbus.ObjectPath, _ map[string]dbus.Vari
 		return err
 	}
 	o.b.mu.Lock()
-	registered, conn, wire := o.b.apps[o.path], o.b.conn, o.b.wire
+	registered, conn, wire := o.b.indexApp(o.path, sender, path) >= 0, o.b.conn, o.b.wire
 	o.b.mu.Unlock()
-	if registered != nil && registered.export == (export{string(sender), path}) {
+	if registered {
 		return bluezFailure(bluezErrors + "AlreadyExists")
 	}
 	a, err := readApp(conn, wire, export{string(sender), path})
@@ -170,20 +170,26 @@ func (o object) registerApplication(path dbus.ObjectPath, _ map[string]dbus.Vari
 	}
 	o.b.mu.Lock()
 	defer o.b.mu.Unlock()
-	o.b.apps[o.path] = a
+	o.b.apps[o.path] = append(o.b.apps[o.path], a)
 	return nil
 }
 
-func (o object) unregisterApplication(dbus.ObjectPath) *dbus.Error {
+// indexApp returns which of an adapter's applications it is, -1 for none. The lock must be held.
+func (b *BlueZ) indexApp(adapter dbus.ObjectPath, sender dbus.Sender, path dbus.ObjectPath) int {
+	return slices.IndexFunc(b.apps[adapter], func(a *app) bool { return a.export == export{string(sender), path} })
+}
+
+func (o object) unregisterApplication(path dbus.ObjectPath, sender dbus.Sender) *dbus.Error {
 	if err := o.b.begin("UnregisterApplication"); err != nil {
 		return err
 	}
 	o.b.mu.Lock()
 	defer o.b.mu.Unlock()
-	if o.b.apps[o.path] == nil {
+	i := o.b.indexApp(o.path, sender, path)
+	if i < 0 {
 		return bluezFailure(bluezErrors + "DoesNotExist")
 	}
-	delete(o.b.apps, o.path)
+	o.b.apps[o.path] = slices.Delete(o.b.apps[o.path], i, i+1)
 	return nil
 }
 

@@ -137,15 +137,16 @@ func (b *BlueZ) Sync() {
 	}
 }
 
-// Tree returns the objects of the application on adapter (hci0), in the order in
-// which it gave them, each as its UUID and its Flags.
+// Tree returns the objects of the applications on adapter (hci0), in the order in
+// which they gave them, each as its UUID and its Flags.
 func (b *BlueZ) Tree(adapter string) []string {
-	a := b.app(adapter)
 	var list []string
-	for _, path := range a.order {
-		for _, values := range a.objects[path] {
-			flags, _ := values["Flags"].Value().([]string)
-			list = append(list, strings.TrimSpace(text(values["UUID"])+" "+strings.Join(flags, ",")))
+	for _, a := range b.appsOn(adapter) {
+		for _, path := range a.order {
+			for _, values := range a.objects[path] {
+				flags, _ := values["Flags"].Value().([]string)
+				list = append(list, strings.TrimSpace(text(values["UUID"])+" "+strings.Join(flags, ",")))
+			}
 		}
 	}
 	return list
@@ -154,11 +155,12 @@ func (b *BlueZ) Tree(adapter string) []string {
 // Properties returns the properties of the service, characteristic or descriptor with
 // this UUID.
 func (b *BlueZ) Properties(adapter, uuid string) map[string]dbus.Variant {
-	a := b.app(adapter)
-	for _, interfaces := range a.objects {
-		for _, values := range interfaces {
-			if text(values["UUID"]) == uuid {
-				return values
+	for _, a := range b.appsOn(adapter) {
+		for _, interfaces := range a.objects {
+			for _, values := range interfaces {
+				if text(values["UUID"]) == uuid {
+					return values
+				}
 			}
 		}
 	}
@@ -195,11 +197,12 @@ func (b *BlueZ) request(device dbus.ObjectPath, uuid, method string, args []any,
 // find returns the characteristic or descriptor with this UUID, and which of the two it is.
 func (b *BlueZ) find(device dbus.ObjectPath, uuid string) (a *app, path dbus.ObjectPath, iface string) {
 	adapter := strings.TrimPrefix(string(device[:strings.LastIndex(string(device), "/")]), string(bluezRoot)+"/")
-	a = b.app(adapter)
-	for _, path := range a.order {
-		for _, iface := range []string{gattChar1, gattDesc1} {
-			if text(a.objects[path][iface]["UUID"]) == uuid {
-				return a, path, iface
+	for _, a := range b.appsOn(adapter) {
+		for _, path := range a.order {
+			for _, iface := range []string{gattChar1, gattDesc1} {
+				if text(a.objects[path][iface]["UUID"]) == uuid {
+					return a, path, iface
+				}
 			}
 		}
 	}
@@ -207,15 +210,15 @@ func (b *BlueZ) find(device dbus.ObjectPath, uuid string) (a *app, path dbus.Obj
 	return nil, "", ""
 }
 
-func (b *BlueZ) app(adapter string) *app {
+func (b *BlueZ) appsOn(adapter string) []*app {
 	b.t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a := b.apps[bluezRoot+"/"+dbus.ObjectPath(adapter)]
-	if a == nil {
+	list := b.apps[bluezRoot+"/"+dbus.ObjectPath(adapter)]
+	if len(list) == 0 {
 		b.t.Fatalf("no application is registered on %s", adapter)
 	}
-	return a
+	return slices.Clone(list)
 }
 
 func (b *BlueZ) connection() *dbus.Conn {

@@ -100,10 +100,12 @@ func (b *BlueZ) listen(conn *dbus.Conn) {
 func (b *BlueZ) keep(sender string, path dbus.ObjectPath, value []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, a := range b.apps {
-		if a.owner == sender {
-			uuid := text(a.objects[path][gattChar1]["UUID"])
-			b.notified = append(b.notified, Notification{uuid, value})
+	for _, list := range b.apps {
+		for _, a := range list {
+			if a.owner == sender && a.objects[path] != nil {
+				uuid := text(a.objects[path][gattChar1]["UUID"])
+				b.notified = append(b.notified, Notification{uuid, value})
+			}
 		}
 	}
 }

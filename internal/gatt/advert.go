@@ -6,5 +6,6 @@ package gatt
 type Advert struct {
 	ServiceUUIDs []string          // in the advertising data
 	ServiceData  map[string][]byte // by service UUID
+	Often        bool              // every 0.1 to 0.15 s: for phones that listen for some seconds only
 	Name         string            // in the scan response, at most 29 bytes; BlueZ cuts what is longer
 }

@@ -37,6 +37,10 @@ type Characteristic struct {
 	// calls Read again. Nil: cannot be read.
 	Read func(r Request) ([]byte, error)
 
+	// ReadLater is Read for a value that may take a while to come: it returns at once, and
+	// answer is called once, from any goroutine, within 20 s. Nil: there is Read, or none.
+	ReadLater func(r Request, answer func(value []byte, err error))
+
 	// Notify is where the values to notify come from. Nil: cannot be subscribed to.
 	// Every program on the gateway can see what is notified.
 	Notify *Notifier
@@ -63,13 +67,14 @@ type Request struct {
 	Offset  uint16  // of a read; a write is always whole
 }
 
-// What a handler can answer. Any other error is answered Unlikely Error (0x0E).
+// What a handler can answer. Any other error is answered Unlikely Error (0x0E), and logged.
 var (
 	ErrInvalidLength = errors.New("invalid attribute value length") // 0x0D
 	ErrInvalidOffset = errors.New("invalid offset")                 // 0x07
 	ErrInProgress    = errors.New("procedure already in progress")  // 0xFE
 	ErrNotPermitted  = errors.New("not permitted")                  // 0x02 read, 0x03 write
 	ErrNotSupported  = errors.New("request not supported")          // 0x06
+	ErrUnlikely      = errors.New("refused")                        // 0x0E: for no reason that a phone is told
 )
 
 // ApplicationError is an answer whose meaning the service defines: 0x80 to 0x9F

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"reflect"
+	"sync"
 
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
@@ -47,7 +48,10 @@ func (s Set) Gone(c gatt.Central) {
 type Advertiser struct {
 	profile   Profile
 	advertise func([]gatt.Advert)
-	last      []gatt.Advert // that advertise was called with; nil: off, as at the start
+
+	mu   sync.Mutex
+	now  *gateway.Snapshot // the latest; nil: there was none yet
+	last []gatt.Advert     // that advertise was called with; nil: off, as at the start
 }
 
 // NewAdvertiser returns an Advertiser that calls advertise, which must not block, with
@@ -58,9 +62,26 @@ func NewAdvertiser(p Profile, advertise func([]gatt.Advert)) *Advertiser {
 
 // Changed implements gateway.Observer.
 func (a *Advertiser) Changed(_, now *gateway.Snapshot) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.now = now
+	a.update()
+}
+
+// Refresh takes in adverts that have changed without a Snapshot. It may be called from any
+// goroutine.
+func (a *Advertiser) Refresh() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.now != nil {
+		a.update()
+	}
+}
+
+func (a *Advertiser) update() {
 	var adverts []gatt.Advert
-	if now.Advertising.Wanted {
-		adverts = a.profile.Adverts(now)
+	if a.now.Advertising.Wanted {
+		adverts = a.profile.Adverts(a.now)
 	}
 	if !reflect.DeepEqual(adverts, a.last) {
 		a.last = adverts

@@ -7,17 +7,27 @@ _wifiprovctl() {
 	case $prev in
 	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
 	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
-	--password-file | --passkey-file | --config) compopt -o default; return ;;
-	--ssid | --address | --timeout | --for) return ;;
+	--password-file | --passkey-file | --code-file | --config | --out) compopt -o default; return ;;
+	--ssid | --address | --timeout | --for | --user | --name) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
-		"$cur") words='scan provision watch erase status open close doctor version help' ;;
+		"$cur") words='scan provision watch erase status open close code doctor version help' ;;
 		scan) words='--adapter --timeout --help' ;;
-		provision) words="--ssid --country --security --password-file $gateway" ;;
+		provision) words="--ssid --country --security --password-file --code --code-file --user $gateway" ;;
 		watch | erase) words=$gateway ;;
 		status) words='--json --timeout --help' ;;
 		open) words='--for --timeout --help' ;;
 		close) words='--timeout --help' ;;
+		code)
+			case "code ${COMP_WORDS[2]}" in
+			'code new') words='--user --print --config --timeout --help' ;;
+			'code set') words='--user --code-file --config --timeout --help' ;;
+			'code show-qr') words='--name --user --code-file --config --timeout --help' ;;
+			'code label') words='--text --svg --png --out --name --user --code-file --config --timeout --help' ;;
+			'code remove' | 'code status') words='--config --timeout --help' ;;
+			*) words='new set label show-qr remove status' ;;
+			esac
+			;;
 		doctor) words='--json --timeout --config --help' ;;
 		esac
 		;;

@@ -142,6 +142,14 @@ func (p *phone) improvProvision(ssid, password string) {
 func TestSameByEveryProtocol(t *testing.T) {
 	home := AP{SSID: "the same home", Security: wifi.WPA2PSK, Passphrase: "the same passphrase"}
 	var first *seen
+	code := ""
+	byCode := func(p *phone, password string) {
+		secret(p.t, home.SSID, password)
+		err := p.prove(code).Provision(p.deadline(), wifi.Credentials{SSID: wifi.SSID(home.SSID), Passphrase: wifi.NewPassphrase([]byte(password))})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
 	for _, protocol := range []struct {
 		name      string
 		provision func(p *phone, password string)
@@ -149,9 +157,17 @@ func TestSameByEveryProtocol(t *testing.T) {
 	}{
 		{"native", func(p *phone, password string) { p.provision(home.SSID, password, wifi.AutoDetect) }, false},
 		{"improv", func(p *phone, password string) { p.improvProvision(home.SSID, password) }, true},
+		{"espressif", byCode, false},
 	} {
 		t.Run(protocol.name, func(t *testing.T) {
-			g := start(t, situation{aps: []AP{home}, config: both()})
+			config := both()
+			if protocol.name == "espressif" { // the others stay open, to be compared
+				config = both("bluetooth.protocols", "[native, improv, espressif]", "bluetooth.require_code", "false")
+			}
+			g := start(t, situation{aps: []AP{home}, config: config})
+			if protocol.name == "espressif" {
+				code = g.newCode()
+			}
 			w := watchBoth(t)
 			from := g.journal.mark(t, "the phone provisions")
 			protocol.provision(w.phone, "not the same passphrase")

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+	"sync/atomic"
+
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/profile/espressif"
+	"github.com/wifiprovd/wifiprovd/internal/srp"
+)
+
+// codeDoor is whether phones must prove the code on the box, whichever protocol they speak.
+type codeDoor struct {
+	rule   string             // bluetooth.require_code
+	prover *espressif.Profile // nil: no protocol can prove it
+	others []string           // protocols that ask for no code themselves
+	log    *slog.Logger
+
+	exists  atomic.Bool // there is a code, or one that cannot be used
+	offered atomic.Bool // the prover is to be served
+	news    func()      // what is to be served and advertised may have changed
+}
+
+// shut reports whether those who have not proved the code are refused.
+func (d *codeDoor) shut() bool {
+	switch d.rule {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return d.prover != nil && d.exists.Load()
+}
+
+// proved reports whether c has proved the code.
+func (d *codeDoor) proved(c gatt.Central) bool { return d.prover != nil && d.prover.Proved(c) }
+
+// changed takes in the code that there is now, nil for none. broken says why it cannot be used: a
+// gateway that has one does not open its other doors for that.
+func (d *codeDoor) changed(v *srp.Verifier, broken error) {
+	d.exists.Store(v != nil || broken != nil)
+	if d.prover != nil {
+		d.prover.SetCode(v)
+		d.offered.Store(v != nil)
+	}
+	d.tell(v != nil, broken)
+	d.news()
+}
+
+// tell says in the journal which doors are shut.
+func (d *codeDoor) tell(code bool, broken error) {
+	shut := strings.Join(d.others, ", ")
+	log := func(level func(string, ...any), event, text string) { level(text, "event", event) }
+	switch {
+	case broken != nil:
+		d.log.Error("the code cannot be used, so nobody can prove it", "event", "code-broken", "err", broken)
+	case code && d.prover == nil:
+		log(d.log.Warn, "code", "there is a code, which nothing asks for: bluetooth.protocols does not have espressif")
+	case !code && d.rule == "true":
+		log(d.log.Warn, "code-none", "nobody can provision the gateway: bluetooth.require_code is true, and there is no code; wifiprovctl code new")
+	case code && d.shut() && shut != "":
+		log(d.log.Info, "code", "there is a code: phones must prove it by Espressif's protocol; without that these take no writes, and are not advertised: "+shut)
+	case code && shut != "":
+		log(d.log.Warn, "code", "there is a code, and bluetooth.require_code is false: without it phones may still provision by "+shut)
+	case code:
+		log(d.log.Info, "code", "there is a code: phones must prove it by Espressif's protocol")
+	case d.prover != nil:
+		log(d.log.Info, "code-none", "there is no code, so Espressif's protocol is off: wifiprovctl code new")
+	}
+}

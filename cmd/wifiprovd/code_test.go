@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/custom"
+	"github.com/wifiprovd/wifiprovd/internal/daemon"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
+	"github.com/wifiprovd/wifiprovd/internal/gatt"
+	"github.com/wifiprovd/wifiprovd/internal/profile"
+	"github.com/wifiprovd/wifiprovd/internal/srp"
+)
+
+// A code shuts the doors that do not ask for it: their services take no writes, and are not
+// advertised. What is read stays.
+func TestCodeShutsOtherDoors(t *testing.T) {
+	v := srp.NewVerifier("wifiprov", []byte("K7QF2M9XWR4T"))
+	broken := errors.New("broken")
+	for name, c := range map[string]struct {
+		settings      string
+		code          *srp.Verifier
+		broken        error
+		shut, offered bool
+		adverts       int
+		told, notTold string
+	}{
+		"no code":         {"protocols: [native, improv, espressif]", nil, nil, false, false, 2, "Espressif's protocol is off", ""},
+		"a code":          {"protocols: [native, improv, espressif]", &v, nil, true, true, 1, "not advertised: native, improv", ""},
+		"broken":          {"protocols: [native, espressif]", nil, broken, true, false, 0, "cannot be used", ""},
+		"not required":    {"protocols: [native, espressif]\n  require_code: false", &v, nil, false, true, 2, "may still provision by native", ""},
+		"required, none":  {"protocols: [native, espressif]\n  require_code: true", nil, nil, true, false, 0, "nobody can provision", ""},
+		"nothing asks":    {"protocols: [native]", &v, nil, false, false, 1, "does not have espressif", ""},
+		"Espressif alone": {"protocols: [espressif]", &v, nil, true, true, 1, "phones must prove it", "advertised"},
+		"nothing at all":  {"protocols: [native]", nil, nil, false, false, 1, "", "code"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := config.Parse("f", []byte("bluetooth:\n  "+c.settings))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			lines := slog.New(slog.NewTextHandler(&log, nil))
+			phones, box := protocols(t.Context(), cfg, daemon.New(daemon.Config{}), custom.NewExchange(lines), lines)
+			log.Reset()
+			yes := func() bool { return true }
+			app, phones := application(phones, box, profile.Door{MayRead: yes, MayWrite: yes})
+			news := 0
+			box.news = func() { news++ }
+			box.changed(c.code, c.broken)
+			if news != 1 || box.shut() != c.shut || box.offered.Load() != c.offered {
+				t.Errorf("shut %v, offered %v, told %d times", box.shut(), box.offered.Load(), news)
+			}
+			if n := len(phones.Adverts(&gateway.Snapshot{})); n != c.adverts {
+				t.Errorf("%d adverts, want %d", n, c.adverts)
+			}
+			if got := log.String(); !strings.Contains(got, c.told) || c.notTold != "" && strings.Contains(got, c.notTold) {
+				t.Errorf("told: %s", got)
+			}
+			for _, s := range app.Services {
+				for _, ch := range s.Characteristics {
+					if ch.Write == nil {
+						continue
+					}
+					secret := []byte("secret")
+					err := ch.Write(gatt.Request{}, secret) // of nobody, whom the protocols refuse otherwise
+					if refused := errors.Is(err, gatt.ErrNotPermitted); refused != c.shut || c.shut && secret[0] != 0 {
+						t.Errorf("%s: %v, %q", ch.UUID, err, secret)
+					}
+				}
+			}
+		})
+	}
+}

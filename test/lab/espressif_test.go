@@ -1,0 +1,376 @@
+//go:build lab
+
+package lab
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+
+	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/protocomm"
+	"github.com/wifiprovd/wifiprovd/internal/srp"
+	"github.com/wifiprovd/wifiprovd/internal/wifi"
+)
+
+// Espressif's provisioning (docs/protocol.md). That our messages are those of Espressif's own client the
+// vectors of internal/protocomm show.
+const (
+	espressifService = "021a9004-0382-4aea-bff4-6b3f1c5adfb4"
+	espressifSession = "021aff51-0382-4aea-bff4-6b3f1c5adfb4"
+	espressifConfig  = "021aff52-0382-4aea-bff4-6b3f1c5adfb4"
+	espressifVersion = "021aff53-0382-4aea-bff4-6b3f1c5adfb4"
+)
+
+// coded is a situation with Espressif's protocol beside the others.
+func coded(aps ...AP) situation {
+	return situation{aps: aps, config: map[string]string{"bluetooth.protocols": "[native, improv, espressif]", "bluetooth.name": "PROV_A1B2C3"}}
+}
+
+// newCode makes a code on the gateway, and waits until the daemon has taken it.
+func (g *gateway) newCode() string {
+	g.t.Helper()
+	out := run(g.t, "wifiprovctl", "code", "new", "--print")
+	found := regexp.MustCompile(`(?m)^code  (\S{12})$`).FindStringSubmatch(out)
+	if found == nil {
+		g.t.Fatalf("no code in %q", out)
+	}
+	secret(g.t, "the code on the label", found[1]) // it must be nowhere, as a password must not
+	g.event("code")
+	return found[1]
+}
+
+// near returns a phone that has heard the gateway and is connected without pairing.
+func near(t testing.TB) *phone {
+	t.Helper()
+	p := newPhone(t, "", nil)
+	if !p.find().Code {
+		t.Error("the gateway is heard without Espressif's service")
+	}
+	p.connect()
+	return p
+}
+
+func (p *phone) prove(code string) *central.CodeSession {
+	p.t.Helper()
+	c, err := p.session.Prove(p.deadline(), "wifiprov", []byte(code))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return c
+}
+
+// provisions has the gateway join a network, and returns how that has ended. Of a running attempt the
+// status speaks from Apply's answer on.
+func (p *phone) provisions(c *central.CodeSession, ssid, password string) central.CodeStatus {
+	p.t.Helper()
+	secret(p.t, ssid, password)
+	err := c.Provision(p.deadline(), wifi.Credentials{SSID: wifi.SSID(ssid), Passphrase: wifi.NewPassphrase([]byte(password))})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for first := true; ; first = false {
+		s, err := c.Status(p.deadline())
+		switch {
+		case err != nil:
+			p.t.Fatal(err)
+		case first && !s.Running:
+			p.t.Errorf("right after Apply: %+v", s)
+		case !s.Running:
+			return s
+		}
+		time.Sleep(time.Second)
+	}
+}
+
+// TestEspressif: no code, no service. With a code, which the daemon takes without a restart, a phone
+// provisions the gateway by it: a wrong code, the right one, a wrong password, the right one, all on one
+// connection, and without pairing.
+func TestEspressif(t *testing.T) {
+	home := AP{SSID: "by code", Security: wifi.WPA2PSK, Passphrase: "the password behind the code"}
+	g := start(t, coded(home))
+	g.event("code-none")
+	waitFor(t, "the others alone", patience, func() error { return g.advertises(2) })
+	if uuids := servedBy(t, gatewayHCI); slices.Contains(uuids, espressifService) {
+		t.Errorf("without a code there is %q", uuids)
+	}
+	code := g.newCode()
+	waitFor(t, "the code's service alone", patience, func() error { return g.advertises(1) })
+	p := near(t)
+	if name := p.find().Name; name != "PROV_A1B2C3" {
+		t.Errorf("the gateway is called %q", name)
+	}
+	about, err := p.session.Read(p.deadline(), espressifVersion)
+	var version struct {
+		Prov struct {
+			Security int `json:"sec_ver"`
+			Patch    int `json:"sec_patch_ver"`
+		} `json:"prov"`
+	}
+	if err != nil || json.Unmarshal(about, &version) != nil || version.Prov.Security != 2 || version.Prov.Patch != 1 {
+		t.Errorf("proto-ver: %s %v", about, err)
+	}
+	if _, err := p.session.Prove(p.deadline(), "wifiprov", []byte("NOTTHECODE99")); !errors.Is(err, central.ErrWrongCode) {
+		t.Errorf("a wrong code: %v", err)
+	}
+	g.event("code-wrong", "WIFIPROVD_CENTRAL="+adapterAddress(t, phoneHCI))
+	time.Sleep(time.Second)
+	c := p.prove(code)
+	g.event("code-proved", "WIFIPROVD_CENTRAL="+adapterAddress(t, phoneHCI))
+	heard, err := c.LookAround(p.deadline())
+	if err != nil || !slices.ContainsFunc(heard, func(h central.Heard) bool { return string(h.SSID) == home.SSID }) {
+		t.Errorf("the gateway hears %+v, %v", heard, err)
+	}
+	if s := p.provisions(c, home.SSID, "not the password at all"); s.Reason != wifi.FailureWrongPassword {
+		t.Errorf("a wrong password: %+v", s)
+	}
+	if s := p.provisions(c, "nobody is called so", "some password"); s.Reason != wifi.FailureNotFound {
+		t.Errorf("no such network: %+v", s)
+	}
+	s := p.provisions(c, home.SSID, home.Passphrase)
+	if !s.Joined || s.Address != leased(t)[0].Addr().String() {
+		t.Errorf("the right password: %+v", s)
+	}
+	g.stores(&home)
+	if err := g.noBond(adapterAddress(t, phoneHCI)); err != nil {
+		t.Error(err)
+	}
+	p.leave()
+	g.codeFile(code)
+}
+
+// codeFile checks what the gateway keeps of the code.
+func (g *gateway) codeFile(code string) {
+	g.t.Helper()
+	info, err := os.Stat(storeDir + "/code.json")
+	if err != nil || info.Mode().Perm() != 0o600 {
+		g.t.Errorf("code.json: %v, %v", info, err)
+	}
+	data, err := os.ReadFile(storeDir + "/code.json")
+	if err != nil || bytes.Contains(data, []byte(code)) {
+		g.t.Errorf("code.json has the code: %v", err)
+	}
+}
+
+// servedBy returns the services that an adapter says that it has.
+func servedBy(t testing.TB, hci string) (uuids []string) {
+	t.Helper()
+	all, err := objects(t, "org.bluez", "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	uuids, _ = all[dbus.ObjectPath("/org/bluez/"+hci)]["org.bluez.Adapter1"]["UUIDs"].Value().([]string)
+	return uuids
+}
+
+// TestEspressifShutsOthers: where there is a code, neither the native protocol nor Improv is a way
+// around it, not for a phone that was bonded before either. In the session of the same phone they work.
+func TestEspressifShutsOthers(t *testing.T) {
+	open := AP{SSID: "behind the code", Security: wifi.Open}
+	g := start(t, coded(open))
+	p := ready(t, true)
+	p.mustWrite(central.SSIDUUID, []byte("before")...)
+	code := g.newCode()
+	refused := func(why string) {
+		t.Helper()
+		for _, uuid := range []string{central.SSIDUUID, central.ControlUUID, central.ScanUUID, improvCommand} {
+			if err := p.write(uuid, []byte{1}); !errors.Is(err, central.ATTWriteNotPermitted) {
+				t.Errorf("%s: %s: %v", why, uuid, err)
+			}
+		}
+	}
+	refused("bonded, without the code")
+	if s := p.status(); s != central.StatusIdle {
+		t.Errorf("status %s", s)
+	}
+	p.expect(central.StatusIdle) // what was read
+	waitFor(t, "the code's service", patience, func() error {
+		_, err := p.session.Read(p.deadline(), espressifVersion)
+		return err
+	})
+	p.prove(code)
+	p.provision(open.SSID, "", wifi.AutoDetect)
+	p.expect(central.StatusConnecting, central.StatusConnected)
+	run(t, "wifiprovctl", "code", "new", "--print")
+	g.event("code")
+	refused("by the code of before")
+	run(t, "wifiprovctl", "code", "remove")
+	g.event("code-none")
+	p.mustWrite(central.SSIDUUID, []byte("after")...) // nobody asks for a code that is not there
+}
+
+// TestEspressifSmallMTU: every message arrives with the smallest MTU, in pieces; two phones have
+// sessions of their own at once; and what is hostile is an ATT error, after which the session goes on.
+func TestEspressifSmallMTU(t *testing.T) {
+	g := start(t, coded())
+	code := g.newCode()
+	one := dialATT(t, phoneHCI, notEncrypted)
+	first := proveRaw(t, one, code)
+	takeNumber(t, secondPhoneHCI)
+	two := dialATT(t, secondPhoneHCI, notEncrypted)
+	second := proveRaw(t, two, code)
+	status := protocomm.ConfigRequest{Command: protocomm.GetStatus}.Encode()
+	off := protocomm.Status{Station: protocomm.Disconnected}.Encode()
+	ask := func(r *rawATT, c *protocomm.Cipher) {
+		t.Helper()
+		turn, _ := c.Take()
+		if err := r.writeLong(espressifConfig, 0, c.Seal(turn, status)); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := c.Open(r.readLong(espressifConfig)); err != nil || !bytes.Equal(answer, off) {
+			t.Errorf("%x %v", answer, err)
+		}
+	}
+	ask(one, first)
+	ask(two, second)
+	turn, _ := second.Take()
+	for what, value := range map[string][]byte{
+		"another session's": second.Seal(turn, status), "nothing": {}, "rubbish": bytes.Repeat([]byte{7}, 100),
+		"a replay": first.Seal(turn, status),
+	} {
+		if err := one.writeLong(espressifConfig, 0, value); !errors.Is(err, central.ATTUnlikely) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for what, a := range map[string][]byte{"zeros": make([]byte, srp.Size), "too long": make([]byte, srp.Size+1), "none": nil} {
+		h := protocomm.Handshake{Step: protocomm.Hello, User: []byte("wifiprov"), Public: a}
+		if err := one.writeLong(espressifSession, 0, h.Encode()); !errors.Is(err, central.ATTUnlikely) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	ask(one, first)
+	one.leave()
+	again := dialATT(t, phoneHCI, notEncrypted)
+	turn, _ = first.Take()
+	if err := again.writeLong(espressifConfig, 0, first.Seal(turn, status)); !errors.Is(err, central.ATTUnlikely) {
+		t.Errorf("the session outlives its connection: %v", err)
+	}
+}
+
+// proveRaw proves the code with prepared writes and reads of pieces.
+func proveRaw(t testing.TB, r *rawATT, code string) *protocomm.Cipher {
+	t.Helper()
+	step := func(h protocomm.Handshake) protocomm.Handshake {
+		t.Helper()
+		if err := r.writeLong(espressifSession, 0, h.Encode()); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := protocomm.ParseHandshake(r.readLong(espressifSession))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	client := srp.NewClient("wifiprov", []byte(code))
+	begin := time.Now()
+	hello := step(protocomm.Handshake{Step: protocomm.Hello, User: []byte("wifiprov"), Public: client.Public()})
+	t.Logf("the gateway's part of the key exchange, with the pieces: %s", time.Since(begin))
+	proof, err := client.Proof(hello.Salt, hello.Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := step(protocomm.Handshake{Step: protocomm.Proof, Proof: proof})
+	key, err := client.Key(own.Proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cipher, err := protocomm.NewCipher(key, own.Nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cipher
+}
+
+// TestEspressifGuesses: who guesses is refused, from whatever address, and so is the right code; a
+// person at the gateway lets it in at once.
+func TestEspressifGuesses(t *testing.T) {
+	g := start(t, coded())
+	code := g.newCode()
+	for n := 0; ; n++ {
+		if _, i := g.journal.find(g.from, event("code-locked")); i >= 0 {
+			t.Logf("locked after %d tries", n)
+			break
+		}
+		if n > 40 {
+			t.Fatal("the gateway lets everything be tried")
+		}
+		hci := []string{phoneHCI, secondPhoneHCI}[n%2]
+		guessOnce(t, hci)
+	}
+	if n := len(slices.DeleteFunc(g.journal.since(g.first), func(e entry) bool { return e["WIFIPROVD_EVENT"] != "code-wrong" })); n > 11 {
+		t.Errorf("%d guesses were checked", n)
+	}
+	p := near(t)
+	if _, err := p.session.Prove(p.deadline(), "wifiprov", []byte(code)); !errors.Is(err, central.ErrWrongCode) {
+		t.Errorf("while it is locked: %v", err)
+	}
+	run(t, "wifiprovctl", "open", "--for", "2m")
+	took := waitFor(t, "the right code to be taken", time.Minute, func() error {
+		_, err := p.session.Prove(p.deadline(), "wifiprov", []byte(code))
+		return err
+	})
+	t.Logf("the owner is in %s after a person has opened the door", took)
+}
+
+// guessOnce connects, guesses once or is refused, and leaves.
+func guessOnce(t testing.TB, hci string) {
+	t.Helper()
+	c, err := central.Open(t.Context(), central.Options{Adapter: hci})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	gateway := adapterAddress(t, gatewayHCI)
+	if _, err := c.Find(t.Context(), func(g central.Gateway) bool { return strings.EqualFold(g.Address, gateway) }); err != nil {
+		t.Fatal(err)
+	}
+	waitAdvertising(t)
+	s, err := c.Connect(t.Context(), gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Prove(t.Context(), "wifiprov", fmt.Appendf(nil, "GUESS%07d", time.Now().UnixNano()%10000000)); !errors.Is(err, central.ErrWrongCode) {
+		t.Errorf("a guess: %v", err)
+	}
+	disconnect(t, hci, gateway)
+	waitGone(t, adapterAddress(t, hci))
+}
+
+// TestEspressifCommand: wifiprovctl provisions by code.
+func TestEspressifCommand(t *testing.T) {
+	home := AP{SSID: "by wifiprovctl", Security: wifi.WPA2PSK, Passphrase: "the password by wifiprovctl"}
+	g := start(t, coded(home))
+	code := g.newCode()
+	secret(t, home.SSID, home.Passphrase)
+	dir := t.TempDir()
+	for name, content := range map[string]string{"code": code, "wrong": "NOTTHECODE99", "password": home.Passphrase} {
+		if err := os.WriteFile(dir+"/"+name, []byte(content+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	provision := func(codeFile string) error {
+		_, err := try("wifiprovctl", "provision", "--adapter", phoneHCI, "--ssid", home.SSID, "--code-file", dir+"/"+codeFile, "--password-file", dir+"/password")
+		waitGone(t, adapterAddress(t, phoneHCI))
+		return err
+	}
+	if err := provision("wrong"); err == nil || !strings.Contains(err.Error(), "does not take the code") {
+		t.Errorf("a wrong code: %v", err)
+	}
+	waitAdvertising(t)
+	if err := provision("code"); err != nil {
+		t.Error(err)
+	}
+	g.stores(&home)
+	if out := run(t, "wifiprovctl", "code", "status"); !strings.Contains(out, "whoever provisions must prove it") {
+		t.Errorf("%s", out)
+	}
+}
