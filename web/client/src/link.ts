@@ -79,6 +79,7 @@ export class Link {
   /** Whether the gateway has a characteristic, found out without reading anything, and so without pairing. */
   offers(name: CharacteristicName): Promise<boolean> {
     return this.#alone(() => this.#persist(async () => {
+      if (!this.isOpen) this.#found.clear();
       await this.#connectServer();
       return await this.#find(name) !== undefined;
     }));
