@@ -151,7 +151,7 @@ class App {
       await this.#networks();
     } catch (error) {
       const problem = this.#explain(error);
-      if (turn === this.#turn) this.#complain(error, problem, () => { this.start(problem); });
+      if (turn === this.#turn) await this.#complain(error, problem, () => { this.start(problem); });
     }
   }
 
@@ -171,13 +171,23 @@ class App {
     document.getElementById('code')?.focus();
   }
 
-  /** Asks for the code again where that is what is wrong, else does what is to be done. */
-  #complain(error: unknown, problem: Explanation, otherwise: () => void): void {
+  /** Asks for the code where that is what is wrong, else does what is to be done. */
+  async #complain(error: unknown, problem: Explanation, otherwise: () => void): Promise<void> {
     const { code } = error instanceof GatewayError ? error : {};
-    if (code && ofCode.includes(code)) this.#askCode(problem);
-    // Shut to those who have not proved the code: it refuses every write.
-    else if (code === 'rejected' && this.#coded && this.#door === this.#gateway) this.#askCode({ what: this.#t.codeMissing, advice: '' });
-    else otherwise();
+    if (code && ofCode.includes(code)) {
+      this.#askCode(problem);
+      return;
+    }
+    const turn = this.#turn;
+    // Shut to those who have not proved the code it refuses every write. It may have got one since it was asked.
+    const shut = code === 'rejected' && this.#door === this.#gateway && await this.#gateway?.asksForCode().catch(() => false);
+    if (turn !== this.#turn) return;
+    if (!shut) {
+      otherwise();
+      return;
+    }
+    this.#coded = true;
+    this.#askCode({ what: this.#t.codeMissing, advice: '' });
   }
 
   /** Has the user choose a gateway. */
@@ -209,7 +219,7 @@ class App {
       if (turn !== this.#turn) return;
       const problem = this.#explain(error);
       if (error instanceof GatewayError && error.code === 'unsupported') this.#enter(undefined);
-      else this.#complain(error, problem, () => { this.#showNetworks([], problem); });
+      else await this.#complain(error, problem, () => { this.#showNetworks([], problem); });
     }
     this.#say('');
   }
@@ -291,7 +301,7 @@ class App {
       }
     } catch (error) {
       const problem = this.#explain(error);
-      if (turn === this.#turn) this.#complain(error, problem, () => { this.#enter(network, problem); });
+      if (turn === this.#turn) await this.#complain(error, problem, () => { this.#enter(network, problem); });
     }
   }
 
