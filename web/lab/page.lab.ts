@@ -145,7 +145,7 @@ void describe('the page', { timeout: 900_000 }, () => {
     await run(`mkdir -p ${config}.d; printf 'bluetooth:\\n  protocols: [native, espressif]\\n' >${config}.d/code.yaml; systemctl restart wifiprovd`);
     try {
       const code = /^code {2}(\S{12})$/m.exec(await run('wifiprovctl code new --print'))?.[1] ?? 'none';
-      await until('busctl get-property org.bluez /org/bluez/hci0 org.bluez.Adapter1 UUIDs | grep -q 021a9004'); // it is taken
+      await until('busctl get-property org.bluez /org/bluez/hci1 org.bluez.Adapter1 UUIDs | grep -q 021a9004'); // it is taken
       const wrong = code.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
       const page = await open(browser, `${address}?lang=en#code=${wrong}&name=Kitchen`);
       assert.equal(await page.evaluate(() => location.href), `${address}?lang=en`);
