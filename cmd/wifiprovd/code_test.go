@@ -44,7 +44,8 @@ func TestCodeShutsOtherDoors(t *testing.T) {
 				t.Fatal(err)
 			}
 			var log bytes.Buffer
-			phones, box := protocols(t.Context(), cfg, daemon.New(daemon.Config{}), custom.NewExchange(slog.Default()), slog.New(slog.NewTextHandler(&log, nil)))
+			lines := slog.New(slog.NewTextHandler(&log, nil))
+			phones, box := protocols(t.Context(), cfg, daemon.New(daemon.Config{}), custom.NewExchange(lines), lines)
 			log.Reset()
 			yes := func() bool { return true }
 			app, phones := application(phones, box, profile.Door{MayRead: yes, MayWrite: yes})

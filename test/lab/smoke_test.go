@@ -15,6 +15,7 @@ import (
 // TestLabAccessPoints checks the lab itself: without wifiprovd, wpa_supplicant joins each kind of
 // access point, and DHCP gives an address.
 func TestLabAccessPoints(t *testing.T) {
+	withoutManager(t)
 	for _, ap := range []AP{
 		{SSID: "lab open", Security: wifi.Open},
 		{SSID: "lab wpa2", Security: wifi.WPA2PSK, Passphrase: "lab passphrase"},

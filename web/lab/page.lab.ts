@@ -140,6 +140,36 @@ void describe('the page', { timeout: 900_000 }, () => {
     await shows(page, 'Your gateway is on Wi-Fi');
   });
 
+  void it('proves the code on the label: a wrong one from the address, then the right one, and nobody pairs', async () => {
+    await fresh('encrypt');
+    await run(`mkdir -p ${config}.d; printf 'bluetooth:\\n  protocols: [native, espressif]\\n' >${config}.d/code.yaml; systemctl restart wifiprovd`);
+    try {
+      const code = /^code {2}(\S{12})$/m.exec(await run('wifiprovctl code new --print'))?.[1] ?? 'none';
+      await until('busctl get-property org.bluez /org/bluez/hci1 org.bluez.Adapter1 UUIDs | grep -q 021a9004'); // it is taken
+      const wrong = code.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+      const page = await open(browser, `${address}?lang=en#code=${wrong}&name=Kitchen`);
+      assert.equal(await page.evaluate(() => location.href), `${address}?lang=en`);
+      await choose(page, gateway);
+      await shows(page, 'The code is wrong.');
+      await inspect(page, 'code');
+      await page.locator('#code').fill(`${code.slice(0, 4)}-${code.slice(4, 8)} ${code.slice(8)}`.toLowerCase());
+      await page.click('#prove');
+      await shows(page, home);
+      await click(page, home);
+      await typePassword(page, mistyped);
+      await shows(page, 'The password is wrong.');
+      await typePassword(page, password);
+      await shows(page, 'Your gateway is on Wi-Fi');
+      await shows(page, '192.0.2.');
+      await online();
+      assert.ok(!consoles.join('\n').includes(code.slice(0, -1)), 'the code on the console');
+      await until("journalctl -u wifiprovd -n 200 | grep -q 'gave a wrong code' && journalctl -u wifiprovd -n 200 | grep -q 'a phone knows the code'", 5);
+      await run(`! for d in $(${devices}); do busctl get-property org.bluez $d org.bluez.Device1 Bonded; done | grep true`);
+    } finally {
+      await run(`wifiprovctl code remove; rm -r ${config}.d/code.yaml`);
+    }
+  });
+
   void it('works with the keyboard alone, in German', async () => {
     await fresh('none');
     const page = await open(browser, `${address}?lang=de`);

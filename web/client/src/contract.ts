@@ -6,32 +6,40 @@ const uuid = (short: string): string => `8b84${short}-f6fa-4e33-9a0c-e14d9f35f20
 export const services = /* @__PURE__ */ Object.freeze({
   provisioning: /* @__PURE__ */ uuid('0001'),
   details: /* @__PURE__ */ uuid('0100'),
+  /** Espressif's, of a gateway with a code on its label. */
+  code: '021a9004-0382-4aea-bff4-6b3f1c5adfb4',
 });
 
 /** A characteristic's name here. */
 export type CharacteristicName =
   | 'ssid' | 'password' | 'security' | 'control' | 'status'
-  | 'reason' | 'network' | 'scan' | 'page' | 'device' | 'country' | 'custom';
+  | 'reason' | 'network' | 'scan' | 'page' | 'device' | 'country' | 'custom'
+  | 'code-scan' | 'code-session' | 'code-config' | 'code-version';
 
 interface Place { readonly service: string; readonly uuid: string }
 
 const provisioning = (short: string): Place => ({ service: services.provisioning, uuid: uuid(short) });
 const details = (short: string): Place => ({ service: services.details, uuid: uuid(short) });
+const code = (short: string): Place => ({ service: services.code, uuid: services.code.replace('9004', short) });
 
 /** Where each characteristic is. */
 export const characteristics: Readonly<Record<CharacteristicName, Place>> = {
-  ssid: provisioning('0002'),
-  password: provisioning('0003'),
-  security: provisioning('0004'),
-  control: provisioning('0005'),
-  status: provisioning('0006'),
-  reason: details('0101'),
-  network: details('0102'),
-  scan: details('0103'),
-  page: details('0104'),
-  device: details('0105'),
-  country: details('0106'),
-  custom: details('0107'),
+  'ssid': provisioning('0002'),
+  'password': provisioning('0003'),
+  'security': provisioning('0004'),
+  'control': provisioning('0005'),
+  'status': provisioning('0006'),
+  'reason': details('0101'),
+  'network': details('0102'),
+  'scan': details('0103'),
+  'page': details('0104'),
+  'device': details('0105'),
+  'country': details('0106'),
+  'custom': details('0107'),
+  'code-scan': code('ff50'),
+  'code-session': code('ff51'),
+  'code-config': code('ff52'),
+  'code-version': code('ff53'),
 };
 
 /** What is written to Control. */

@@ -1,11 +1,12 @@
 import { Attempt, type Step } from './attempt.js';
 import type { BluetoothLike, DeviceLike } from './bluetooth.js';
 import { control, reasonOf, securityBytes, services, statusOf, type Reason, type Security, type Status } from './contract.js';
+import { bytesOf, isValid, type Credentials } from './credentials.js';
 import { sendCustom } from './custom.js';
 import { parseDevice, parseNetwork, parseRecords, type CurrentNetwork, type DeviceInfo, type Network } from './details.js';
 import { GatewayError, nameOf } from './errors.js';
 import { Inbox } from './inbox.js';
-import { ConnectionLost, Link } from './link.js';
+import { ConnectionLost, Link, usual, type Connection } from './link.js';
 import { ssidOf } from './names.js';
 import { usualTimes, type Times } from './time.js';
 
@@ -15,6 +16,8 @@ export interface RequestOptions {
   readonly bluetooth?: BluetoothLike;
   /** Only gateways whose name starts so. */
   readonly namePrefix?: string;
+  /** Also gateways that are found only by what proves the code on their label; for {@link CodeSession}. */
+  readonly code?: boolean;
   /** Other times than the usual ones. */
   readonly times?: Partial<Times>;
 }
@@ -28,23 +31,11 @@ export interface GatewayState {
   readonly network: CurrentNetwork | undefined;
 }
 
-/** A network's name and password. */
-export interface Credentials {
-  /** The network's name: 1 to 32 bytes, or text. */
-  readonly ssid: Uint8Array | string;
-  /**
-   * 8 to 63 bytes, or 64 hexadecimal digits of a raw key; empty or left out for an open network. The library wipes its own
-   * copy. A string stays in memory for as long as the browser likes; bytes of your own you can wipe when provisioning ends.
-   */
-  readonly password?: Uint8Array | string;
-  /** `auto` if left out. */
-  readonly security?: Security;
-}
-
 /** A gateway that runs wifiprovd, or Zephyr's sample "Wi-Fi provisioning over BLE". */
 export class Gateway {
   readonly #device: DeviceLike;
-  readonly #link: Link;
+  /** @internal */
+  readonly link: Link;
   readonly #times: Times;
 
   /**
@@ -54,7 +45,7 @@ export class Gateway {
   constructor(device: DeviceLike, times: Partial<Times> = {}) {
     this.#device = device;
     this.#times = { ...usualTimes, ...times };
-    this.#link = new Link(device, this.#times);
+    this.link = new Link(device, this.#times);
   }
 
   /**
@@ -68,8 +59,8 @@ export class Gateway {
     const name = options.namePrefix === undefined ? {} : { namePrefix: options.namePrefix };
     try {
       const device = await bluetooth.requestDevice({
-        filters: [{ services: [services.provisioning], ...name }],
-        optionalServices: [services.details],
+        filters: [services.provisioning, ...options.code ? [services.code] : []].map((service) => ({ services: [service], ...name })),
+        optionalServices: [services.details, services.code],
       });
       return new Gateway(device, options.times);
     } catch (error) {
@@ -81,13 +72,19 @@ export class Gateway {
   get name(): string { return this.#device.name ?? ''; }
 
   /** Whether there is a connection. Each method connects by itself if there is none. */
-  get connected(): boolean { return this.#link.isOpen; }
+  get connected(): boolean { return this.link.isOpen; }
 
   /** Connects. The user may be asked to pair, for a passkey that the gateway shows, or for nothing. */
-  async connect(): Promise<void> { await this.#link.open(); }
+  async connect(): Promise<void> { await this.#open(); }
 
   /** Ends the connection. */
-  disconnect(): void { this.#link.close(); }
+  disconnect(): void { this.link.close(); }
+
+  /**
+   * Whether the gateway wants to be proved that one knows the code on its label: {@link CodeSession}. It asks for no pairing.
+   * While it does, its other methods only read, unless its maker allows more.
+   */
+  asksForCode(): Promise<boolean> { return this.link.offers('code-session'); }
 
   /** What the gateway is doing now. */
   async status(): Promise<GatewayState> {
@@ -97,12 +94,12 @@ export class Gateway {
 
   /** What the gateway is; undefined if it does not tell. */
   async device(): Promise<DeviceInfo | undefined> {
-    return await this.#link.has('device') ? parseDevice(await this.#link.read('device')) : undefined;
+    return await this.link.has('device') ? parseDevice(await this.link.read('device')) : undefined;
   }
 
   /** The country whose radio rules its Wi-Fi obeys: two letters, empty if it does not know one, undefined if it does not tell. */
   async country(): Promise<string | undefined> {
-    return await this.#link.has('country') ? new TextDecoder().decode(await this.#link.read('country')) : undefined;
+    return await this.link.has('country') ? new TextDecoder().decode(await this.link.read('country')) : undefined;
   }
 
   /**
@@ -112,7 +109,7 @@ export class Gateway {
    * @throws GatewayError `unsupported`, or `rejected` if it is no country's code or the gateway's configuration names another.
    */
   async setCountry(code: string): Promise<void> {
-    await this.#link.write('country', ssidOf(code.toUpperCase()));
+    await this.link.write('country', ssidOf(code.toUpperCase()));
   }
 
   /**
@@ -121,14 +118,14 @@ export class Gateway {
    * @throws GatewayError `unsupported`, or `scan-failed`.
    */
   async scan(): Promise<Network[]> {
-    await this.#link.subscribe('scan');
-    const inbox = new Inbox(this.#link);
+    await this.link.subscribe('scan');
+    const inbox = new Inbox(this.link);
     try {
       const count = await this.#awaitScan(inbox);
       const networks: Network[] = [];
       for (let page = 0; networks.length < count; page++) {
-        await this.#link.write('page', Uint8Array.of(page));
-        const records = parseRecords(await this.#link.read('page'));
+        await this.link.write('page', Uint8Array.of(page));
+        const records = parseRecords(await this.link.read('page'));
         if (records.length === 0) break;
         networks.push(...records);
       }
@@ -150,7 +147,7 @@ export class Gateway {
     const ssid = bytesOf(credentials.ssid);
     const password = bytesOf(credentials.password ?? '');
     const security = credentials.security ?? 'auto';
-    const attempt = new Attempt(this.#link, {
+    const attempt = new Attempt(this.link, {
       reason: () => this.#readReason(), status: () => this.#readStatus(), network: () => this.#readNetwork(),
     }, ssid, this.#times);
     try {
@@ -159,7 +156,7 @@ export class Gateway {
         return;
       }
       if (!this.connected) yield { kind: 'opening' };
-      await this.#link.open();
+      await this.#open();
       yield { kind: 'sending' };
       await this.#send(ssid, password, security, attempt);
       password.fill(0);
@@ -175,10 +172,10 @@ export class Gateway {
    * forget the gateway in the Bluetooth settings, too: no page can.
    */
   async erase(): Promise<void> {
-    await this.#link.open();
-    const inbox = new Inbox(this.#link);
+    await this.#open();
+    const inbox = new Inbox(this.link);
     try {
-      await this.#link.write('control', Uint8Array.of(control.erase));
+      await this.link.write('control', Uint8Array.of(control.erase));
       const end = Date.now() + this.#times.answer;
       while (Date.now() < end) {
         const event = await inbox.next(end - Date.now());
@@ -201,17 +198,23 @@ export class Gateway {
   async sendCustom(name: string, data: Uint8Array | string): Promise<Uint8Array<ArrayBuffer>> {
     const copy = bytesOf(data);
     try {
-      return await sendCustom(this.#link, name, copy);
+      return await sendCustom(this.link, name, copy);
     } finally {
       copy.fill(0);
     }
+  }
+
+  /** A {@link CodeSession} may have used the connection. */
+  #open(): Promise<Connection> {
+    this.link.use(usual);
+    return this.link.open();
   }
 
   async #awaitScan(inbox: Inbox): Promise<number> {
     const end = Date.now() + this.#times.scan;
     // Refused while a scan runs; its end is told all the same.
     let refused: GatewayError | undefined;
-    const started = this.#link.write('scan', Uint8Array.of(1)).catch((error: unknown) => {
+    const started = this.link.write('scan', Uint8Array.of(1)).catch((error: unknown) => {
       if (!(error instanceof GatewayError)) throw error;
       refused = error;
     });
@@ -232,13 +235,13 @@ export class Gateway {
   async #send(ssid: Uint8Array<ArrayBuffer>, password: Uint8Array<ArrayBuffer>, security: Security, attempt: Attempt): Promise<void> {
     const tries = 3;
     for (let n = 1; ; n++) {
-      const connection = await this.#link.open();
+      const connection = await this.#open();
       try {
-        await this.#link.write('ssid', ssid, connection);
-        await this.#link.write('password', password, connection);
-        await this.#link.write('security', Uint8Array.of(securityBytes[security]), connection);
+        await this.link.write('ssid', ssid, connection);
+        await this.link.write('password', password, connection);
+        await this.link.write('security', Uint8Array.of(securityBytes[security]), connection);
         attempt.begin();
-        await this.#link.write('control', Uint8Array.of(control.connect), connection);
+        await this.link.write('control', Uint8Array.of(control.connect), connection);
         return;
       } catch (error) {
         if (!(error instanceof ConnectionLost)) throw error;
@@ -247,31 +250,16 @@ export class Gateway {
     }
   }
 
-  async #readStatus(): Promise<Status> { return statusOf((await this.#link.read('status'))[0]); }
+  async #readStatus(): Promise<Status> { return statusOf((await this.link.read('status'))[0]); }
 
   async #readReason(): Promise<Reason> {
-    return await this.#link.has('reason') ? reasonOf((await this.#link.read('reason'))[0]) : 'none';
+    return await this.link.has('reason') ? reasonOf((await this.link.read('reason'))[0]) : 'none';
   }
 
   async #readNetwork(): Promise<CurrentNetwork | undefined> {
-    return await this.#link.has('network') ? parseNetwork(await this.#link.read('network')) : undefined;
+    return await this.link.has('network') ? parseNetwork(await this.link.read('network')) : undefined;
   }
 }
-
-/** A copy, to be wiped. */
-function bytesOf(value: Uint8Array | string): Uint8Array<ArrayBuffer> {
-  return typeof value === 'string' ? ssidOf(value) : Uint8Array.from(value);
-}
-
-/** Whether a network can have these, as docs/protocol.md says under CONNECT. */
-function isValid(ssid: Uint8Array, password: Uint8Array, security: Security): boolean {
-  if (ssid.length < 1 || ssid.length > 32 || password.length > 64 || password.includes(0)) return false;
-  if (security === 'open') return true;
-  if (password.length === 64) return security !== 'wpa3' && password.every(isHexDigit);
-  return password.length >= 8 || (password.length === 0 && security === 'auto');
-}
-
-const isHexDigit = (byte: number): boolean => /[0-9a-f]/i.test(String.fromCharCode(byte));
 
 async function notChosen(bluetooth: BluetoothLike, error: unknown): Promise<GatewayError> {
   if (await bluetooth.getAvailability?.().catch(() => true) === false) {

@@ -12,10 +12,12 @@
  * @packageDocumentation
  */
 export type { BluetoothLike, CharacteristicLike, DeviceLike, ListenedTo, ServerLike, ServiceLike } from './bluetooth.js';
+export { CodeSession, codeOf, type CodeOptions } from './code.js';
 export { services, type Reason, type Security, type Status } from './contract.js';
 export type { CurrentNetwork, DeviceInfo, Network } from './details.js';
 export { GatewayError, type ErrorCode } from './errors.js';
-export { Gateway, type Credentials, type GatewayState, type RequestOptions } from './gateway.js';
+export type { Credentials } from './credentials.js';
+export { Gateway, type GatewayState, type RequestOptions } from './gateway.js';
 export type { Step } from './attempt.js';
 export { displayName, sameName, ssidOf } from './names.js';
 export { explain, type Explanation } from './texts.js';

@@ -19,6 +19,12 @@ export class ConnectionLost extends Error {
 /** A connection of one link; another one after a reconnect. */
 export type Connection = number;
 
+/** How a new connection is made ready: what is read first, which shows that it works, and what is subscribed to. */
+export interface Way { readonly first: CharacteristicName; readonly heard: readonly CharacteristicName[] }
+
+/** The read of Status is the request that asks for pairing. */
+export const usual: Way = { first: 'status', heard: ['network', 'reason', 'status'] };
+
 /**
  * A connection to a gateway that comes back when it is lost, and that does one request at a time, as browsers demand.
  *
@@ -28,7 +34,8 @@ export type Connection = number;
  */
 export class Link {
   readonly #device: DeviceLike;
-  readonly #times: Times;
+  /** As they hold. */
+  readonly times: Readonly<Times>;
   readonly #listeners = new Set<(event: LinkEvent) => void>();
   readonly #subscribed = new Set<CharacteristicName>();
   readonly #found = new Map<CharacteristicName, CharacteristicLike | undefined>();
@@ -36,10 +43,11 @@ export class Link {
   #queue: Promise<unknown> = Promise.resolve();
   #open = false;
   #connection: Connection = 0;
+  #way = usual;
 
   constructor(device: DeviceLike, times: Times) {
     this.#device = device;
-    this.#times = times;
+    this.times = times;
     device.addEventListener('gattserverdisconnected', () => { this.#lose(); });
   }
 
@@ -60,6 +68,21 @@ export class Link {
   /** Connects, unless it is connected, and pairs if the gateway asks for it. */
   open(): Promise<Connection> {
     return this.#alone(() => this.#connect());
+  }
+
+  /** Makes connections ready in another way, this one, too. */
+  use(way: Way): void {
+    if (this.#way !== way) this.#open = false;
+    this.#way = way;
+  }
+
+  /** Whether the gateway has a characteristic, found out without reading anything, and so without pairing. */
+  offers(name: CharacteristicName): Promise<boolean> {
+    return this.#alone(() => this.#persist(async () => {
+      if (!this.isOpen) this.#found.clear();
+      await this.#connectServer();
+      return await this.#find(name) !== undefined;
+    }));
   }
 
   /** Ends the connection. The next request opens it again. */
@@ -89,6 +112,27 @@ export class Link {
    */
   write(name: CharacteristicName, value: Uint8Array<ArrayBuffer>, connection?: Connection): Promise<void> {
     return this.#request(name, (c) => c.writeValueWithResponse(value), connection);
+  }
+
+  /**
+   * Writes a request, and reads the answer to it; once, for requests that must not be repeated.
+   *
+   * @throws ConnectionLost if that connection has ended; GatewayError `rejected` if the gateway refuses it.
+   */
+  exchange(name: CharacteristicName, value: Uint8Array<ArrayBuffer>, connection: Connection): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#alone(async () => {
+      if (!this.isOpen || connection !== this.#connection) throw new ConnectionLost();
+      try {
+        const characteristic = await this.#find(name);
+        if (!characteristic) throw new GatewayError('unsupported', `the gateway has no characteristic ${name}`);
+        await within(this.times.answer, characteristic.writeValueWithResponse(value));
+        return bytesOf(await within(this.times.answer, characteristic.readValue()));
+      } catch (error) {
+        if (isStale(error)) this.#open = false;
+        if (!this.#open || !this.#server.connected) throw new ConnectionLost();
+        throw error instanceof GatewayError ? error : asGatewayError(error);
+      }
+    });
   }
 
   /** Subscribes to a characteristic, in this connection and those after it. */
@@ -121,13 +165,13 @@ export class Link {
       if (connection !== undefined && connection !== current) throw new ConnectionLost();
       const characteristic = await this.#find(name);
       if (!characteristic) throw new GatewayError('unsupported', `the gateway has no characteristic ${name}`);
-      return within(this.#times.answer, action(characteristic));
+      return within(this.times.answer, action(characteristic));
     }));
   }
 
   /** Does what may fail for a while, again and again. */
   async #persist<T>(step: () => Promise<T>): Promise<T> {
-    for (const pause of [...this.#times.pauses, undefined]) {
+    for (const pause of [...this.times.pauses, undefined]) {
       try {
         return await step();
       } catch (error) {
@@ -144,8 +188,8 @@ export class Link {
     if (this.isOpen) return this.#connection;
     this.#open = false;
     this.#found.clear();
-    const end = Date.now() + this.#times.pairing;
-    const maxDrops = this.#times.pauses.length + 1; // a gateway that has lost its bond ends each connection when encryption starts
+    const end = Date.now() + this.times.pairing;
+    const maxDrops = this.times.pauses.length + 1; // a gateway that has lost its bond ends each connection when encryption starts
     for (let drops = 0, failures = 0; ; failures++) {
       await this.#connectServer();
       try {
@@ -154,7 +198,7 @@ export class Link {
         return ++this.#connection;
       } catch (error) {
         if (error instanceof GatewayError) throw error;
-        if (error instanceof NoService && failures >= this.#times.pauses.length) {
+        if (error instanceof NoService && failures >= this.times.pauses.length) {
           throw new GatewayError('not-a-gateway', 'the device has no provisioning service', error);
         }
         if (error instanceof NoService) this.#server.disconnect(); // a browser may have kept a picture of the device that is out of date
@@ -169,14 +213,14 @@ export class Link {
   }
 
   #pause(failures: number): number {
-    return this.#times.pauses[failures] ?? this.#times.pauses.at(-1) ?? 0;
+    return this.times.pauses[failures] ?? this.times.pauses.at(-1) ?? 0;
   }
 
   async #connectServer(): Promise<void> {
-    const end = Date.now() + this.#times.reconnect;
+    const end = Date.now() + this.times.reconnect;
     for (let failures = 0; !this.#server.connected; failures++) {
       try {
-        await within(this.#times.connect, this.#server.connect());
+        await within(this.times.connect, this.#server.connect());
       } catch (error) {
         this.#server.disconnect(); // ends an attempt that goes on
         if (nameOf(error) === 'SecurityError') throw asGatewayError(error);
@@ -186,14 +230,14 @@ export class Link {
     }
   }
 
-  /** Makes a new connection ready: the read of Status is the request that asks for pairing. */
+  /** Makes a new connection ready. */
   async #setUp(end: number): Promise<void> {
-    const status = await this.#find('status');
-    if (!status) throw new NoService();
-    await within(Math.max(end - Date.now(), 1), status.readValue());
-    for (const name of new Set<CharacteristicName>(['network', 'reason', 'status', ...this.#subscribed])) {
+    const first = await this.#find(this.#way.first);
+    if (!first) throw new NoService();
+    await within(Math.max(end - Date.now(), 1), first.readValue());
+    for (const name of new Set([...this.#way.heard, ...this.#way === usual ? this.#subscribed : []])) {
       const characteristic = await this.#find(name);
-      if (characteristic) await within(this.#times.answer, this.#startNotifications(name, characteristic));
+      if (characteristic) await within(this.times.answer, this.#startNotifications(name, characteristic));
     }
   }
 
@@ -222,7 +266,7 @@ export class Link {
   async #lookUp(name: CharacteristicName): Promise<CharacteristicLike | undefined> {
     const { service, uuid } = characteristics[name];
     try {
-      return await within(this.#times.answer,
+      return await within(this.times.answer,
         this.#server.getPrimaryService(service).then((found) => found.getCharacteristic(uuid)));
     } catch (error) {
       if (nameOf(error) === 'NotFoundError' && this.#server.connected) return undefined;
@@ -231,8 +275,8 @@ export class Link {
   }
 }
 
-function bytesOf(view: DataView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+function bytesOf(view: DataView): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
 }
 
 function isStale(error: unknown): boolean {

@@ -37,6 +37,8 @@ export interface Times {
   address: number;
   /** A scan: the gateway abandons one after 30 s. */
   scan: number;
+  /** Between two looks at an attempt, where the gateway does not tell by itself: {@link CodeSession}. */
+  look: number;
   /** Pauses before a request that failed is repeated: as many, and as long. */
   pauses: readonly number[];
 }
@@ -51,5 +53,6 @@ export const usualTimes: Readonly<Times> = {
   silence: 10_000,
   address: 60_000,
   scan: 45_000,
+  look: 1000,
   pauses: [300, 700, 1500, 3000],
 };

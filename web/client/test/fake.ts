@@ -2,7 +2,7 @@
 import type { BluetoothLike, CharacteristicLike, DeviceLike, ServerLike, ServiceLike } from '../src/index.js';
 
 const uuid = (short: string): string => `8b84${short}-f6fa-4e33-9a0c-e14d9f35f201`;
-const service = { '00': uuid('0001'), '01': uuid('0100') };
+const kinds = new Map([[uuid('0001'), '00'], [uuid('0100'), '01'], ['021a9004-0382-4aea-bff4-6b3f1c5adfb4', 'ff']]);
 
 export const bytes = (...values: number[]): Uint8Array<ArrayBuffer> => Uint8Array.from(values);
 export const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -58,7 +58,7 @@ export class FakeGateway extends EventTarget implements DeviceLike, ServerLike, 
     ['0106', bytes()],
   ]);
   /** What is missing. */
-  missing = new Set<string>();
+  missing = new Set<string>(['ff']);
   /** Errors for the next requests that match, first come, first served. */
   failures: { match: RegExp; error: Error; drop?: boolean }[] = [];
   /** How many of the next connects fail. */
@@ -101,7 +101,7 @@ export class FakeGateway extends EventTarget implements DeviceLike, ServerLike, 
 
   getPrimaryService(of: string): Promise<ServiceLike> {
     if (!this.connected) return Promise.reject(domError('NetworkError', 'GATT Server is disconnected.'));
-    const kind = of === service['00'] ? '00' : '01';
+    const kind = kinds.get(of) ?? 'none';
     if (this.missing.has(kind)) return Promise.reject(domError('NotFoundError', `No Services matching UUID ${of}`));
     return Promise.resolve({ getCharacteristic: (full) => this.#characteristic(full.slice(4, 8)) });
   }

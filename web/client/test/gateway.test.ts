@@ -5,7 +5,7 @@ import { explain, Gateway, GatewayError, type Credentials, type ErrorCode, type 
 import { bytes, domError, FakeGateway, utf8 } from './fake.js';
 
 const quick = {
-  connect: 200, reconnect: 60, answer: 200, pairing: 400, attempt: 1500, silence: 60, address: 300, scan: 400, pauses: [2, 4, 8],
+  connect: 200, reconnect: 60, answer: 200, pairing: 400, attempt: 1500, silence: 60, address: 300, scan: 400, look: 5, pauses: [2, 4, 8],
 };
 const home: Credentials = { ssid: 'home', password: 'correct horse' };
 
@@ -31,7 +31,7 @@ void describe('request', () => {
     await Gateway.request({ bluetooth: fake, namePrefix: 'Kitchen' });
     assert.deepEqual(fake.lastRequest, {
       filters: [{ services: ['8b840001-f6fa-4e33-9a0c-e14d9f35f201'], namePrefix: 'Kitchen' }],
-      optionalServices: ['8b840100-f6fa-4e33-9a0c-e14d9f35f201'],
+      optionalServices: ['8b840100-f6fa-4e33-9a0c-e14d9f35f201', '021a9004-0382-4aea-bff4-6b3f1c5adfb4'],
     });
   });
 

@@ -1,7 +1,8 @@
 /** The page: which view follows which. */
-import { displayName, Gateway, GatewayError, ssidOf, type BluetoothLike, type DeviceInfo, type ErrorCode, type Explanation, type GatewayState, type Network } from '@wifiprovd/client';
+import { codeOf, CodeSession, displayName, Gateway, GatewayError, ssidOf, type BluetoothLike, type DeviceInfo, type ErrorCode, type Explanation, type GatewayState, type Network } from '@wifiprovd/client';
 import { guessCountry, obstacle, type Browser } from './browser.js';
 import { german } from './german.js';
+import { takeLabel, type Label } from './label.js';
 import { english, type Texts } from './texts.js';
 import * as views from './views.js';
 
@@ -17,7 +18,10 @@ export function textsFor(wanted: readonly string[]): Texts {
 }
 
 /** After these errors the user chooses the gateway again. */
-const outOfReach: readonly ErrorCode[] = ['unreachable', 'pairing', 'no-answer', 'not-a-gateway'];
+const outOfReach: readonly ErrorCode[] = ['unreachable', 'pairing', 'no-answer', 'not-a-gateway', 'impostor'];
+
+/** After these errors the user types the code again. */
+const ofCode: readonly ErrorCode[] = ['wrong-code', 'code-locked'];
 
 class App {
   readonly #t: Texts;
@@ -25,6 +29,14 @@ class App {
   readonly #news: HTMLElement;
   readonly #form: views.FormState = { network: undefined, name: '', password: '' };
   #gateway: Gateway | undefined;
+  /** What takes networks and passwords: the gateway, or the session that its code has opened. */
+  #door: Gateway | CodeSession | undefined;
+  /** Of the gateway that is being set up, once it is known. */
+  #label: Label | undefined;
+  /** The user has typed its code. */
+  #typed = false;
+  /** The gateway asks for a code. */
+  #coded = false;
   #gone = false;
   #state: GatewayState = { status: 'unknown', reason: 'none', network: undefined };
   #device: DeviceInfo | undefined;
@@ -36,6 +48,12 @@ class App {
     this.#t = t;
     this.#view = view;
     this.#news = news;
+  }
+
+  /** Uses a label that came with the address. */
+  use(label: Label): void {
+    this.#label = label;
+    this.#typed = false;
   }
 
   /** Shows the first view. */
@@ -74,17 +92,15 @@ class App {
 
   async #find(): Promise<void> {
     const turn = ++this.#turn;
-    this.#gateway?.disconnect();
-    this.#gateway = undefined;
+    this.#leave();
     let gateway: Gateway | undefined;
     try {
-      gateway = await this.#reach();
+      gateway = await this.#choose();
       this.#show(views.busyView(this.#t.opening, this.#t.openingHint));
-      await gateway.connect();
-      this.#state = await gateway.status();
-      this.#device = await gateway.device();
-      this.#country = await gateway.country();
-      if (turn === this.#turn) await this.#networks();
+      this.#coded = await gateway.asksForCode();
+      if (turn !== this.#turn) return;
+      if (this.#coded) await this.#withCode();
+      else await this.#withoutCode();
     } catch (error) {
       const problem = this.#explain(error);
       gateway?.disconnect();
@@ -92,15 +108,104 @@ class App {
     }
   }
 
-  /** The gateway that was chosen. One that was lost is chosen again: a browser may have forgotten it meanwhile. */
-  async #reach(): Promise<Gateway> {
-    if (this.#gateway && !this.#gone) return this.#gateway;
-    const prefix = document.body.dataset['namePrefix'];
-    const gateway = await Gateway.request(prefix ? { namePrefix: prefix } : {});
+  #leave(): void {
+    this.#gateway?.disconnect();
+    this.#gateway = this.#door = this.#device = this.#country = undefined;
+    if (this.#typed) this.#label = undefined; // another gateway has another one
+  }
+
+  /** The gateway is one that asks for no code, or the user has none. */
+  async #withoutCode(): Promise<void> {
+    const turn = ++this.#turn;
+    const gateway = this.#gateway;
+    if (!gateway) return;
+    try {
+      this.#show(views.busyView(this.#t.opening, this.#t.openingHint));
+      await gateway.connect();
+      this.#state = await gateway.status();
+      this.#device = await gateway.device();
+      this.#country = await gateway.country();
+      if (turn !== this.#turn) return;
+      this.#door = gateway;
+      await this.#networks();
+    } catch (error) {
+      const problem = this.#explain(error);
+      gateway.disconnect();
+      if (turn === this.#turn) this.start(problem);
+    }
+  }
+
+  /** Proves the code on the label, once it is known. */
+  async #withCode(): Promise<void> {
+    const turn = ++this.#turn;
+    if (!this.#label || !this.#gateway) {
+      this.#askCode();
+      return;
+    }
+    this.#show(views.busyView(this.#t.proving, this.#t.provingHint));
+    try {
+      const session = await this.#prove(this.#gateway, this.#label);
+      this.#state = await session.status();
+      if (turn !== this.#turn) return;
+      this.#door = session;
+      await this.#networks();
+    } catch (error) {
+      const problem = this.#explain(error);
+      if (turn === this.#turn) await this.#complain(error, problem, () => { this.start(problem); });
+    }
+  }
+
+  #prove(gateway: Gateway, { code, user }: Label): Promise<CodeSession> {
+    return CodeSession.prove(gateway, code, user ? { user } : {});
+  }
+
+  #askCode(problem?: Explanation): void {
+    this.#turn++;
+    const label = this.#label ?? { code: '', name: '', user: '' };
+    const prove = (typed: string): void => {
+      this.#label = { ...label, code: codeOf(typed) };
+      this.#typed = true;
+      void this.#withCode();
+    };
+    this.#show(views.codeView(this.#t, label.code, problem, prove, () => { void this.#withoutCode(); }));
+    document.getElementById('code')?.focus();
+  }
+
+  /** Asks for the code where that is what is wrong, else does what is to be done. */
+  async #complain(error: unknown, problem: Explanation, otherwise: () => void): Promise<void> {
+    const { code } = error instanceof GatewayError ? error : {};
+    if (code && ofCode.includes(code)) {
+      this.#askCode(problem);
+      return;
+    }
+    const turn = this.#turn;
+    // Shut to those who have not proved the code it refuses every write. It may have got one since it was asked.
+    const shut = code === 'rejected' && this.#door === this.#gateway && await this.#gateway?.asksForCode().catch(() => false);
+    if (turn !== this.#turn) return;
+    if (!shut) {
+      otherwise();
+      return;
+    }
+    this.#coded = true;
+    this.#askCode({ what: this.#t.codeMissing, advice: '' });
+  }
+
+  /** Has the user choose a gateway. */
+  async #choose(): Promise<Gateway> {
+    const prefix = [this.#label?.name, document.body.dataset['namePrefix']].find((name) => name);
+    const gateway = await Gateway.request({ code: true, ...prefix ? { namePrefix: prefix } : {} });
     this.#gateway?.disconnect();
     this.#gone = false;
     this.#gateway = gateway;
     return gateway;
+  }
+
+  /** The gateway that was chosen. One that was lost is chosen again: a browser may have forgotten it meanwhile. */
+  async #reach(): Promise<Gateway | CodeSession> {
+    if (this.#door && !this.#gone) return this.#door;
+    const gateway = await this.#choose();
+    this.#door = this.#coded && this.#label ? await this.#prove(gateway, this.#label) : gateway;
+    return this.#door;
   }
 
   async #networks(): Promise<void> {
@@ -112,8 +217,9 @@ class App {
       if (turn === this.#turn) this.#showNetworks(networks);
     } catch (error) {
       if (turn !== this.#turn) return;
+      const problem = this.#explain(error);
       if (error instanceof GatewayError && error.code === 'unsupported') this.#enter(undefined);
-      else this.#showNetworks([], this.#explain(error));
+      else await this.#complain(error, problem, () => { this.#showNetworks([], problem); });
     }
     this.#say('');
   }
@@ -134,7 +240,7 @@ class App {
       ...first ? country : [],
       ...rest,
       ...first ? [] : country,
-      views.aboutCard(this.#t, this.#device, this.#country, () => { void this.#erase(); }),
+      ...this.#door instanceof CodeSession ? [] : [views.aboutCard(this.#t, this.#device, this.#country, () => { void this.#erase(); })],
     ]);
   }
 
@@ -195,7 +301,7 @@ class App {
       }
     } catch (error) {
       const problem = this.#explain(error);
-      if (turn === this.#turn) this.#enter(network, problem);
+      if (turn === this.#turn) await this.#complain(error, problem, () => { this.#enter(network, problem); });
     }
   }
 
@@ -211,8 +317,8 @@ class App {
   }
 
   #restart(): void {
-    this.#gateway?.disconnect();
-    this.#gateway = undefined;
+    this.#leave();
+    this.#label = undefined; // of this gateway
     this.start();
   }
 }
@@ -234,6 +340,16 @@ export function start(): void {
   const view = document.getElementById('view'), news = document.getElementById('news');
   if (!view || !news) return;
   const app = new App(texts, view, news);
+  const use = (): void => {
+    const label = takeLabel();
+    if (label) app.use(label);
+  };
+  use();
+  window.addEventListener('hashchange', () => { // another label, read while the page is open
+    if (!location.hash.includes('code=')) return;
+    use();
+    app.start();
+  });
   app.start();
   const { bluetooth } = navigator as { bluetooth?: BluetoothLike };
   bluetooth?.getAvailability?.().then((there) => { if (!there) app.start({ what: texts.explain['bluetooth-off'].what, advice: texts.offNow }); }, () => undefined);

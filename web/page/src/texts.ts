@@ -10,6 +10,13 @@ export interface Texts {
   opening: string;
   openingHint: string;
   gateway: string;
+  code: string;
+  codeHint: string;
+  codeNext: string;
+  codeMissing: string;
+  proving: string;
+  provingHint: string;
+  withoutCode: string;
   offNow: string;
   chooseNetwork: string;
   scanning: string;
@@ -77,7 +84,7 @@ export interface Texts {
 const codes: readonly (Reason | ErrorCode)[] = [
   'none', 'wrong-password', 'not-found', 'refused', 'security-not-offered', 'no-address', 'timed-out', 'wifi-blocked', 'not-valid',
   'internal', 'unknown', 'no-bluetooth', 'bluetooth-off', 'cancelled', 'not-allowed', 'unreachable', 'not-a-gateway', 'pairing',
-  'rejected', 'no-answer', 'scan-failed', 'unsupported',
+  'rejected', 'no-answer', 'scan-failed', 'unsupported', 'wrong-code', 'code-locked', 'impostor', 'session-lost',
 ];
 
 export const english: Texts = {
@@ -89,6 +96,13 @@ export const english: Texts = {
   opening: 'Connecting to the gateway…',
   openingHint: 'If you are asked to pair, agree. If you are asked for a passkey, the gateway shows it.',
   gateway: 'Gateway',
+  code: 'Code on the label',
+  codeHint: 'On the gateway’s label: twelve letters and digits. Capital or small does not matter.',
+  codeNext: 'Next',
+  codeMissing: 'Type the code that is on the label.',
+  proving: 'The code is being checked…',
+  provingHint: 'You and the gateway show each other that you know it. It is not sent.',
+  withoutCode: 'Try without a code',
   offNow: 'Bluetooth is off. Switch it on, then find your gateway.',
   chooseNetwork: 'Choose your Wi-Fi',
   scanning: 'The gateway is looking for networks…',

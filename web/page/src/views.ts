@@ -50,6 +50,37 @@ export function busyView(title: string, hint: string): Node[] {
   return [hero(icons.spinner(), title), h('p', { class: 'soft' }, hint)];
 }
 
+/** Asks for the code on the gateway's label. */
+export function codeView(t: Texts, typed: string, problem: Explanation | undefined, prove: (typed: string) => void, without: Act): Node[] {
+  const input = h('input', {
+    'id': 'code', 'value': typed, 'autocapitalize': 'characters', 'autocomplete': 'off', 'spellcheck': 'false', 'maxlength': '80', 'aria-describedby': 'hint',
+  });
+  const submit = (event: Event): void => {
+    event.preventDefault();
+    if (input.value.trim() !== '') prove(input.value);
+    else complainOf(t.codeMissing);
+  };
+  return [
+    heading(t.code),
+    ...problem ? [notice(problem)] : [],
+    h('form', { submit, novalidate: true, autocomplete: 'off' },
+      h('div', { class: 'field' }, h('label', { for: 'code' }, t.code), input, h('p', { id: 'hint', class: 'soft small' }, t.codeHint)),
+      complaint(),
+      h('div', { class: 'stack' }, h('button', { type: 'submit', class: 'main', id: 'prove' }, t.codeNext), button(t.withoutCode, without, 'link'))),
+  ];
+}
+
+/** Where {@link complainOf} says what is missing. */
+function complaint(): HTMLElement { return h('p', { id: 'complaint', class: 'notice', role: 'alert', hidden: true }); }
+
+/** Says what is missing in the form; nothing: all is there. */
+function complainOf(text: string): void {
+  const place = document.getElementById('complaint');
+  if (!place) return;
+  place.hidden = text === '';
+  place.textContent = text;
+}
+
 /** Which gateway this is, and what it is doing. */
 export function gatewayCard(t: Texts, name: string, state: GatewayState): HTMLElement {
   const network = state.network;
@@ -161,7 +192,7 @@ export function formView(t: Texts, form: FormState, problem: Explanation | undef
     h('form', { submit, novalidate: true, autocomplete: 'off' },
       ...network ? [] : [nameField(t, form)],
       ...network?.locked === false ? [h('p', { class: 'soft' }, t.open)] : [passwordField(t, form)],
-      h('p', { id: 'complaint', class: 'notice', role: 'alert', hidden: true }),
+      complaint(),
       h('div', { class: 'stack' }, h('button', { type: 'submit', class: 'main', id: 'join' }, t.join), button(t.back, back))),
   ];
 }
@@ -202,11 +233,7 @@ function complain(t: Texts, form: FormState): boolean {
   let text = '';
   if (needsPassword && ssidOf(form.password).length < 8) text = t.tooShort;
   if (!form.network && (name < 1 || name > 32)) text = name > 32 ? t.nameTooLong : `${t.networkName}?`;
-  const complaint = document.getElementById('complaint');
-  if (complaint) {
-    complaint.hidden = text === '';
-    complaint.textContent = text;
-  }
+  complainOf(text);
   return text === '';
 }
 

@@ -9,6 +9,7 @@ import { guessCountry, obstacle, type Browser } from '../src/browser.js';
 import { countries } from '../src/countries.js';
 import { barsOf } from '../src/dom.js';
 import { german } from '../src/german.js';
+import { parseLabel } from '../src/label.js';
 import { english } from '../src/texts.js';
 
 const top = dirname(dirname(dirname(fileURLToPath(import.meta.url)))); // of the repository: this runs in build/web-tests
@@ -99,6 +100,14 @@ void describe('the browser', () => {
     assert.equal(guessCountry(['en', 'es-419']), '');
     assert.equal(countries('de').find(([code]) => code === 'DE')?.[1], 'Deutschland');
     assert.equal(countries('en').length, 249);
+  });
+});
+
+void describe('a label in the address', () => {
+  void it('has a code, and may have more', () => {
+    assert.deepEqual(parseLabel('#code=K7QF2M9XWR4T&name=PROV_A1B2C3'), { code: 'K7QF2M9XWR4T', name: 'PROV_A1B2C3', user: '' });
+    assert.deepEqual(parseLabel('#name=Kitchen%20%26%20hall&code=a%2Bb&user=me'), { code: 'a+b', name: 'Kitchen & hall', user: 'me' });
+    for (const none of ['', '#', '#name=x', '#code=', '#view']) assert.equal(parseLabel(none), undefined);
   });
 });
 
