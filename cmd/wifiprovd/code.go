@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"strings"
@@ -22,6 +23,10 @@ type codeDoor struct {
 	exists  atomic.Bool // there is a code, or one that cannot be used
 	offered atomic.Bool // the prover is to be served
 	news    func()      // what is to be served and advertised may have changed
+
+	known  bool // what follows was told; of the goroutine that calls changed
+	last   *srp.Verifier
+	broken string
 }
 
 // followCode takes this gateway's code out of those that its image came with, and follows it.
@@ -53,6 +58,14 @@ func (d *codeDoor) proved(c gatt.Central) bool { return d.prover != nil && d.pro
 // changed takes in the code that there is now, nil for none. broken says why it cannot be used: a
 // gateway that has one does not open its other doors for that.
 func (d *codeDoor) changed(v *srp.Verifier, broken error) {
+	why := ""
+	if broken != nil {
+		why = broken.Error()
+	}
+	if d.known && sameCode(v, d.last) && why == d.broken { // the file was touched, or read again
+		return
+	}
+	d.known, d.last, d.broken = true, v, why
 	d.exists.Store(v != nil || broken != nil)
 	if d.prover != nil {
 		d.prover.SetCode(v)
@@ -60,6 +73,13 @@ func (d *codeDoor) changed(v *srp.Verifier, broken error) {
 	}
 	d.tell(v != nil, broken)
 	d.news()
+}
+
+func sameCode(a, b *srp.Verifier) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.User == b.User && bytes.Equal(a.Salt, b.Salt) && bytes.Equal(a.V, b.V)
 }
 
 // tell says in the journal which doors are shut.

@@ -51,6 +51,12 @@ func TestCodeShutsOtherDoors(t *testing.T) {
 			news := 0
 			box.news = func() { news++ }
 			box.changed(c.code, c.broken)
+			if c.code != nil { // read again: nothing has changed, and sessions go on
+				again := *c.code
+				box.changed(&again, c.broken)
+			} else {
+				box.changed(nil, c.broken)
+			}
 			if news != 1 || box.shut() != c.shut || box.offered.Load() != c.offered {
 				t.Errorf("shut %v, offered %v, told %d times", box.shut(), box.offered.Load(), news)
 			}
