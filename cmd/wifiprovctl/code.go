@@ -11,6 +11,7 @@ import (
 	"github.com/wifiprovd/wifiprovd/internal/central"
 	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/config"
+	"github.com/wifiprovd/wifiprovd/internal/srp"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -68,6 +69,9 @@ func codeStatus(_ context.Context, j *job) error {
 		return err
 	}
 	v, err := code.Load(c.Store.Dir)
+	if shut := new(code.SealedError); errors.As(err, &shut) { // whether it opens the daemon says
+		v, err = &srp.Verifier{User: shut.User}, nil
+	}
 	if err != nil {
 		return asRoot(err)
 	}

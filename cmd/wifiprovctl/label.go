@@ -96,7 +96,8 @@ func (j *job) makeLabel(ctx context.Context) (*label, error) {
 		return nil, err
 	}
 	v, err := code.Load(c.Store.Dir)
-	if err != nil {
+	shut := new(code.SealedError)
+	if err != nil && !errors.As(err, &shut) {
 		return nil, asRoot(err)
 	}
 	secret, err := j.readCode(ctx)
@@ -110,10 +111,25 @@ func (j *job) makeLabel(ctx context.Context) (*label, error) {
 		if user != v.User || !v.Matches(secret) {
 			return nil, usagef("that is not this gateway's code")
 		}
-	} else if _, err := code.Verifier(user, secret); err != nil {
-		return nil, usageError{err}
+	} else if user, err = j.unchecked(shut.User, secret); err != nil {
+		return nil, err
 	}
 	return newLabel(cmp.Or(j.name, c.Bluetooth.Name), user, string(secret))
+}
+
+// unchecked returns whose code this is, which nothing is there to be compared with: there is none, or
+// it is sealed, and then its user is known.
+func (j *job) unchecked(known string, secret []byte) (user string, err error) {
+	if user = j.owner(); known != "" {
+		if user = cmp.Or(j.user, known); user != known {
+			return "", usagef("that is not this gateway's code")
+		}
+		j.screen.step("the gateway's code is sealed, so it was not compared with this one: try the label, wifiprovctl provision --code")
+	}
+	if _, err := code.Verifier(user, secret); err != nil {
+		return "", usageError{err}
+	}
+	return user, nil
 }
 
 // newPayload returns the text of the QR code.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/seal"
@@ -97,7 +98,8 @@ func (s *sealer) seal(ctx context.Context) error {
 		return nil
 	}
 	secrets, err := credstore.Look(s.dir)
-	if err == nil && secrets.Clear > 0 {
+	codeInClear, _ := code.Look(s.dir)
+	if err == nil && (secrets.Clear > 0 || codeInClear) {
 		err = errors.New("the daemon has not sealed what is stored: journalctl -u wifiprovd -e")
 	}
 	if err != nil {
@@ -159,7 +161,7 @@ func (s *sealer) oldKey(ctx context.Context) ([]byte, error) {
 		return nil, s.put(seal.File+".old", s.state.Wrapped, 0o600)
 	case err != nil:
 		return nil, &hint{fmt.Errorf("the key cannot be opened: %w", err),
-			"If it is lost, as the board or its TPM is another: wifiprovctl seal --new-key; what is sealed by the old one stays shut, and the gateway has to be provisioned again"}
+			"If it is lost, as the board or its TPM is another: wifiprovctl seal --new-key; what is sealed by the old one stays shut: the gateway has to be provisioned again, and the code on its label to be set again (wifiprovctl code set)"}
 	case s.newKey:
 		clear(key)
 		return nil, errors.New("the key opens, so no new one is made: what is stored could not be opened any more")
@@ -214,9 +216,13 @@ func (s *sealer) openStore(ctx context.Context) error {
 		return err
 	}
 	secrets, err := credstore.Look(s.dir)
+	_, codeSealedBy := code.Look(s.dir)
 	switch {
-	case err == nil && secrets.Sealed > 0 && !ran:
+	case err == nil && (secrets.Sealed > 0 || codeSealedBy != "") && !ran:
 		return &hint{errors.New("the daemon does not run, and it is what opens the store"), "Start it: 'systemctl start wifiprovd'"}
+	case err == nil && codeSealedBy != "":
+		return &hint{errors.New("the code on the label is sealed by a key that is not here, or the disk cannot be written"),
+			"Nothing is removed. 'journalctl -u wifiprovd -e' says why; without its key, set the code again: 'wifiprovctl code set'"}
 	case err == nil && secrets.Sealed > 0:
 		return &hint{fmt.Errorf("%d networks are sealed by a key that is not here, or the disk cannot be written", secrets.Sealed),
 			"Nothing is removed. 'journalctl -u wifiprovd -e' says why; without their key, provision the gateway again or erase it first"}

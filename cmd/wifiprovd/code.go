@@ -30,15 +30,15 @@ type codeDoor struct {
 }
 
 // followCode takes this gateway's code out of those that its image came with, and follows it.
-func followCode(ctx context.Context, dir string, door *codeDoor) error {
-	serial, err := code.Adopt(dir, serials("/sys"))
+func followCode(ctx context.Context, codes code.Keeper, door *codeDoor) error {
+	serial, err := code.Adopt(codes.Dir, serials("/sys"))
 	if serial != "" {
 		door.log.Info("this gateway's code was found by its serial number "+serial, "event", "code-found")
 	}
 	if err != nil {
 		door.log.Error("the codes that the image came with are of no use", "event", "code-broken", "err", err)
 	}
-	return code.Follow(ctx, dir, door.log, door.changed)
+	return codes.Follow(ctx, door.changed)
 }
 
 // shut reports whether those who have not proved the code are refused.

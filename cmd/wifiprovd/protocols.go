@@ -48,7 +48,9 @@ func protocols(
 		}))
 	}
 	if c.Bluetooth.Protocols.Espressif {
-		door.prover = espressif.New(espressif.Config{Control: control, Scans: scans, Name: about.Name, Log: log})
+		door.prover = espressif.New(espressif.Config{
+			Control: control, Scans: scans, Deliver: exchange.Deliver, Name: about.Name, Log: log,
+		})
 	}
 	return phones, door
 }

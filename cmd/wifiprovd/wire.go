@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
@@ -20,7 +21,10 @@ import (
 
 // serve runs the daemon's parts until ctx ends, or until one of them cannot go on.
 func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
-	store := credstore.Open(c.Store.Dir, sealing(c.Store.Seal, log), log)
+	sealed := sealing(c.Store.Seal, log)
+	store := credstore.Open(c.Store.Dir, sealed, log)
+	codes := code.Keeper{Dir: c.Store.Dir, Key: sealed.Key, Seal: sealed.Want, Log: log}
+	_, _ = codes.Load() // as store.seal says, before systemd is told that the daemon is ready
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
 	networks, finder := backend(c, store, log)
@@ -59,7 +63,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 		{"Bluetooth", func(ctx context.Context) error {
 			return peripheral.Run(ctx, app, d)
 		}},
-		{"code", func(ctx context.Context) error { return followCode(ctx, c.Store.Dir, box) }},
+		{"code", func(ctx context.Context) error { return followCode(ctx, codes, box) }},
 		{"addresses", func(ctx context.Context) error {
 			return netaddr.Follow(ctx, finder.Name, log, d.Addresses)
 		}},

@@ -161,7 +161,7 @@ func TestFollow(t *testing.T) {
 	heard := make(chan news, 10)
 	done := make(chan error)
 	go func() {
-		done <- Follow(ctx, dir, slog.New(slog.DiscardHandler), func(v *srp.Verifier, err error) { heard <- news{v, err} })
+		done <- Keeper{Dir: dir, Log: slog.New(slog.DiscardHandler)}.Follow(ctx, func(v *srp.Verifier, err error) { heard <- news{v, err} })
 	}()
 	next := func() news {
 		select {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/wifiprovd/wifiprovd/internal/seal"
 	"github.com/wifiprovd/wifiprovd/internal/srp"
 )
 
@@ -18,6 +19,7 @@ const FileName = "code.json"
 
 const (
 	version  = 1 // of the format
+	sealed   = 2 // of that with a sealed verifier
 	maxSize  = 8 << 10
 	tempName = "." + FileName + ".tmp-"
 )
@@ -26,8 +28,10 @@ const (
 type document struct {
 	Version  int    `json:"version"`
 	User     string `json:"username"`
-	Salt     string `json:"salt"`     // hex
-	Verifier string `json:"verifier"` // hex
+	Salt     string `json:"salt"`               // hex
+	Verifier string `json:"verifier,omitempty"` // hex
+	Key      string `json:"key,omitempty"`      // the ID of the key that Sealed is sealed by
+	Sealed   string `json:"sealed,omitempty"`   // the verifier, in hex
 }
 
 // Encode returns the file of v.
@@ -37,27 +41,32 @@ func Encode(v srp.Verifier) ([]byte, error) {
 	})
 }
 
-// decode returns what a file holds. Its errors quote nothing of it.
+// decode returns what a file holds, a SealedError if that is sealed. Its errors quote nothing of it.
 func decode(data []byte) (srp.Verifier, error) {
 	var d document
 	if err := json.Unmarshal(data, &d); err != nil {
 		return srp.Verifier{}, errors.New("it is not the JSON that this program writes")
 	}
-	if d.Version != version {
-		return srp.Verifier{}, fmt.Errorf("its format is version %d, not %d", d.Version, version)
+	if d.Version != version && d.Version != sealed {
+		return srp.Verifier{}, fmt.Errorf("its format is version %d, and this program knows %d and %d", d.Version, version, sealed)
 	}
 	salt, err := hex.DecodeString(d.Salt)
 	v, err2 := hex.DecodeString(d.Verifier)
 	found := srp.Verifier{User: d.User, Salt: salt, V: v}
-	if err != nil || err2 != nil || !found.Valid() || !plain([]byte(d.User)) || len(d.User) > LongestUser {
-		return srp.Verifier{}, errors.New("it holds no verifier")
+	box, err3 := hex.DecodeString(d.Sealed)
+	switch err = errors.Join(err, err2, err3); {
+	case err != nil || !plain([]byte(d.User)) || len(d.User) == 0 || len(d.User) > LongestUser || len(salt) == 0:
+	case d.Version == sealed && len(box) == srp.Size+seal.Overhead && len(v) == 0:
+		return srp.Verifier{}, &SealedError{User: d.User, Key: d.Key, salt: salt, sealed: box}
+	case d.Version == version && found.Valid():
+		return found, nil
 	}
-	return found, nil
+	return srp.Verifier{}, errors.New("it holds no verifier")
 }
 
 // Load returns the verifier that is kept in the folder dir, nil if there is none. A file that
 // others than its user could have read or written is an error, and so is a BatchFolder from which
-// none was taken: such a gateway was to have one.
+// none was taken: such a gateway was to have one. Of a sealed one the error is a SealedError.
 func Load(dir string) (*srp.Verifier, error) {
 	path := filepath.Join(dir, FileName)
 	data, err := read(path)
@@ -71,6 +80,9 @@ func Load(dir string) (*srp.Verifier, error) {
 		return nil, fmt.Errorf("read the code's verifier %s: %w", path, err)
 	}
 	v, err := decode(data)
+	if shut := new(SealedError); errors.As(err, &shut) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the code's verifier %s: %w; make another code: wifiprovctl code new", path, err)
 	}
@@ -99,11 +111,14 @@ func read(path string) ([]byte, error) {
 }
 
 // Save keeps v in the folder dir in place of what is there: a power cut leaves the one or the
-// other.
+// other. It is in clear: the daemon seals it if it has to be.
 func Save(dir string, v srp.Verifier) error {
 	data, err := Encode(v)
 	if err == nil {
-		err = write(dir, data)
+		err = makeDir(dir)
+	}
+	if err == nil {
+		err = alone(dir, func() error { return write(dir, data) })
 	}
 	if err != nil {
 		return fmt.Errorf("keep the code's verifier: %w", err)
@@ -113,10 +128,8 @@ func Save(dir string, v srp.Verifier) error {
 
 // write is atomic and durable: the bytes are on the disk before they get the name (rename(2)),
 // and the name is before write returns (fsync(2)).
+// The caller has the lock.
 func write(dir string, data []byte) error {
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
 	f, err := os.CreateTemp(dir, tempName) // 0600
 	if err != nil {
 		return err
@@ -136,6 +149,13 @@ func write(dir string, data []byte) error {
 	return syncDir(dir)
 }
 
+func makeDir(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
+
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
@@ -147,16 +167,26 @@ func Remove(dir string) error {
 	if err := os.RemoveAll(filepath.Join(dir, BatchFolder)); err != nil {
 		return fmt.Errorf("forget the codes of other gateways: %w", err)
 	}
-	left, _ := filepath.Glob(filepath.Join(dir, tempName+"*"))
-	for _, path := range append(left, filepath.Join(dir, FileName)) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("forget the code's verifier: %w", err)
+	err := alone(dir, func() error {
+		err := os.Remove(filepath.Join(dir, FileName))
+		if errors.Is(err, os.ErrNotExist) {
+			err = nil
 		}
-	}
-	if err := syncDir(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return errors.Join(err, sweep(dir), syncDir(dir))
+	})
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // there is no folder
 		return fmt.Errorf("forget the code's verifier: %w", err)
 	}
 	return nil
+}
+
+// sweep removes what a crash or a power cut has left of others. The caller has the lock.
+func sweep(dir string) (err error) {
+	left, _ := filepath.Glob(filepath.Join(dir, tempName+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // syncDir makes the names in dir durable. Some file systems cannot, and say EINVAL (fsync(2)).

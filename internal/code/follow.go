@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -16,17 +15,17 @@ import (
 // again is when a folder that cannot be watched, or has gone, is looked at anew.
 const again = 30 * time.Second
 
-// Follow calls changed with the verifier that is kept in the folder dir, nil for none, at once
+// Follow calls changed with the verifier that is kept in the folder, nil for none, at once
 // and whenever it has changed, until ctx ends. A file that cannot be used counts as none, and
 // broken, which says why, is not nil then: a gateway that had a code must not open its other
 // doors for that.
-func Follow(ctx context.Context, dir string, log *slog.Logger, changed func(v *srp.Verifier, broken error)) error {
+func (k Keeper) Follow(ctx context.Context, changed func(v *srp.Verifier, broken error)) error {
 	told := ""
 	for ctx.Err() == nil {
-		err := watch(ctx, dir, func() { changed(Load(dir)) })
+		err := watch(ctx, k.Dir, func() { changed(k.Load()) })
 		if ctx.Err() == nil && err != nil && err.Error() != told {
 			told = err.Error()
-			log.Warn("a new code is noticed late: the folder cannot be watched; looking every "+again.String(), "err", err)
+			k.Log.Warn("a new code is noticed late: the folder cannot be watched; looking every "+again.String(), "err", err)
 		}
 		select {
 		case <-ctx.Done():

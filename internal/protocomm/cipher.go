@@ -64,6 +64,16 @@ func (c *Cipher) Take() (Turn, error) {
 	return turn, nil
 }
 
+// Return gives the turn back that was taken last, and that nothing was or will be sealed for: a
+// client does not count an answer that it does not get. Any other stays taken.
+func (c *Cipher) Return(turn Turn) {
+	last := Cipher{nonce: turn}
+	_, _ = last.Take()
+	if !c.ended && c.nonce == last.nonce {
+		c.nonce = turn
+	}
+}
+
 // Seal seals plain for a turn, which must not be used again.
 func (c *Cipher) Seal(turn Turn, plain []byte) []byte {
 	return c.gcm().Seal(nil, turn[:], plain, nil)

@@ -27,11 +27,12 @@ const (
 	Session Endpoint = "prov-session"
 	Config  Endpoint = "prov-config"
 	Version Endpoint = "proto-ver"
+	Custom  Endpoint = "custom-data" // bytes of the device's own, both ways
 )
 
 // Endpoints are all there are, in the order of their handles: those of Espressif's devices. A
 // further one goes to the end.
-var Endpoints = []Endpoint{Control, Scan, Session, Config, Version}
+var Endpoints = []Endpoint{Control, Scan, Session, Config, Version, Custom}
 
 // DescriptionUUID is the Characteristic User Description.
 const DescriptionUUID = "00002901-0000-1000-8000-00805f9b34fb"

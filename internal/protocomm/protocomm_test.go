@@ -165,7 +165,14 @@ func TestCipherEnds(t *testing.T) {
 		t.Error("the counter begins anew")
 	}
 	c, _ = NewCipher(bytes.Repeat([]byte{1}, 64), NewNonce())
+	first, _ := c.Take()
 	turn, _ := c.Take()
+	c.Return(first) // another one was taken since
+	if next, _ := c.Take(); next == first || next == turn {
+		t.Errorf("%x is taken twice", next)
+	} else if c.Return(next); c.nonce != next {
+		t.Error("what was taken last is not given back")
+	}
 	sealed := c.Seal(turn, []byte("x"))
 	c.Wipe()
 	if c.key != [32]byte{} {

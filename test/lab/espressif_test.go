@@ -289,6 +289,50 @@ func proveRaw(t testing.TB, r *rawATT, code string) *protocomm.Cipher {
 	return cipher
 }
 
+// TestEspressifCustomData: what a phone sends in its session gets to a maker's program, and the answer to
+// the phone, the longest there are, too; without a program the phone reads an error, and goes on.
+func TestEspressifCustomData(t *testing.T) {
+	g := start(t, coded())
+	code := g.newCode()
+	p := near(t)
+	if _, err := p.session.Read(p.deadline(), protocomm.Custom.UUID()); err != nil {
+		t.Errorf("nothing was asked: %v", err)
+	}
+	if err := p.session.Write(p.deadline(), protocomm.Custom.UUID(), []byte("a token")); !errors.Is(err, central.ATTUnlikely) {
+		t.Errorf("without a session: %v", err)
+	}
+	c := p.prove(code)
+	token, answer := "token by Espressif's endpoint", "answer by Espressif's endpoint"
+	secret(t, "", token)
+	secret(t, "", answer)
+	if got, err := c.Ask(p.deadline(), protocomm.Custom, []byte(token)); !errors.Is(err, central.ATTUnlikely) {
+		t.Errorf("nobody has claimed it, and the phone reads %q, %v", got, err)
+	}
+	m := newMaker(t)
+	m.claims("custom-data")
+	most := strings.Repeat("0123456789abcdef", 30) // BlueZ 5.66 sends no value of 512 bytes
+	for sent, answered := range map[string]string{token: answer, most: most} {
+		done := make(chan error, 1)
+		go func() {
+			got, err := c.Ask(p.deadline(), protocomm.Custom, []byte(sent))
+			if err == nil && string(got) != answered {
+				err = fmt.Errorf("it reads other bytes, %d", len(got))
+			}
+			done <- err
+		}()
+		m.gets("custom-data", []byte(sent))
+		if err := m.call("Reply", "custom-data", []byte(answered)); err != nil {
+			t.Error(err)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if s, err := c.Status(p.deadline()); err != nil || s.Joined || s.Running {
+		t.Errorf("the session goes on: %+v, %v", s, err)
+	}
+}
+
 // TestEspressifGuesses: who guesses is refused, from whatever address, and so is the right code; a
 // person at the gateway lets it in at once.
 func TestEspressifGuesses(t *testing.T) {

@@ -81,6 +81,7 @@ type rig struct {
 	control *fake
 	profile *Profile
 	scans   *profile.Scanner
+	deliver exchange
 	log     bytes.Buffer
 	now     *gateway.Snapshot
 }
@@ -90,7 +91,11 @@ func newRig(t testing.TB) *rig {
 	r.control = &fake{r: r, scans: make(chan []wifi.Offer)}
 	log := slog.New(slog.NewTextHandler(&r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	r.scans = profile.NewScanner(r.control.Scan, log)
-	r.profile = New(Config{Control: r.control, Scans: r.scans, Name: "PROV_A1B2C3", Log: log})
+	r.deliver = func(context.Context, gateway.Requester, string, []byte) ([]byte, error) { return nil, nil }
+	deliver := func(ctx context.Context, from gateway.Requester, name string, data []byte) ([]byte, error) {
+		return r.deliver(ctx, from, name, data)
+	}
+	r.profile = New(Config{Control: r.control, Scans: r.scans, Deliver: deliver, Name: "PROV_A1B2C3", Log: log})
 	r.profile.SetCode(&right)
 	r.profile.Changed(nil, r.now)
 	return r

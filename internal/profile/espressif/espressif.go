@@ -29,7 +29,8 @@ const (
 type Config struct {
 	Control gateway.Control
 	Scans   *profile.Scanner
-	Name    string // that is advertised
+	Deliver exchange // hands what phones send to a maker's program
+	Name    string   // that is advertised
 	Log     *slog.Logger
 }
 
@@ -41,6 +42,7 @@ type Profile struct {
 	lock     *lock
 	attempts *attempts
 	scans    *scans
+	programs *programs
 }
 
 // New returns the protocol.
@@ -53,6 +55,7 @@ func New(cfg Config) *Profile {
 		lock:     &lock{sessions: s, guesses: newGuesses(cfg.Log), present: a.present, log: cfg.Log},
 		attempts: a,
 		scans:    &scans{scanner: cfg.Scans, sessions: s, waiting: map[gatt.Central]reply{}},
+		programs: &programs{control: cfg.Control, deliver: cfg.Deliver, sessions: s, log: cfg.Log},
 	}
 	cfg.Scans.Follow(p.scans.scanned)
 	p.services = []gatt.Service{p.declare()}
@@ -60,7 +63,7 @@ func New(cfg Config) *Profile {
 }
 
 // declare returns the service. Phones cache the handles, which follow the order of
-// protocomm.Endpoints: a further endpoint, such as custom-data, is a name there and a line here.
+// protocomm.Endpoints: a further endpoint is a name there and a line here.
 // Clients want each characteristic to be readable and writable, and to tell its name.
 func (p *Profile) declare() gatt.Service {
 	write := map[protocomm.Endpoint]func(gatt.Request, []byte) error{
@@ -69,6 +72,7 @@ func (p *Profile) declare() gatt.Service {
 		protocomm.Session: p.lock.write,
 		protocomm.Config:  p.sessions.sealed(protocomm.Config, p.attempts.request),
 		protocomm.Version: func(gatt.Request, []byte) error { return nil }, // what is asked is always the same
+		protocomm.Custom:  p.sessions.sealed(protocomm.Custom, p.programs.request),
 	}
 	s := gatt.Service{UUID: protocomm.ServiceUUID, Pairing: gatt.NoPairing}
 	for _, e := range protocomm.Endpoints {

@@ -31,7 +31,7 @@ func TestService(t *testing.T) {
 		}
 		got = append(got, c.UUID[4:8]+" "+string(c.Descriptors[0].Value))
 	}
-	want := []string{"ff4f prov-ctrl", "ff50 prov-scan", "ff51 prov-session", "ff52 prov-config", "ff53 proto-ver"}
+	want := []string{"ff4f prov-ctrl", "ff50 prov-scan", "ff51 prov-session", "ff52 prov-config", "ff53 proto-ver", "ff54 custom-data"}
 	if !slices.Equal(got, want) || s.UUID != "021a9004-0382-4aea-bff4-6b3f1c5adfb4" || s.Pairing != gatt.NoPairing {
 		t.Errorf("%s %s %q", s.UUID, s.Pairing, got)
 	}
@@ -71,7 +71,6 @@ func TestNoCode(t *testing.T) {
 			t.Errorf("set by the old code: %v", err)
 		}
 		c = &client{r, phone1, c.cipher}
-		_, _ = c.cipher.Take() // of the answer that there was none of
 		if _, err := r.prove(phone2, code); err == nil {
 			t.Error("the old code is taken")
 		}

@@ -154,7 +154,7 @@ func (all *sessions) sealed(e protocomm.Endpoint, handle handler) func(gatt.Requ
 		}
 		clear(plain)
 		if err != nil {
-			all.answer(to, nil)
+			all.refuse(to, gatt.ErrUnlikely)
 			return gatt.ErrUnlikely
 		}
 		return nil
@@ -183,12 +183,25 @@ func (all *sessions) open(e protocomm.Endpoint, c gatt.Central, value []byte) (p
 	return plain, to, err
 }
 
-// answer seals the answer to a request, nil for none, unless the session has ended meanwhile.
+// refuse has a request answered by an ATT error. A session that goes on counts no answer.
+func (all *sessions) refuse(to reply, err error) {
+	all.Look(to.central, func(s *session) {
+		if to.answer == nil || to.answer.ended {
+			return
+		}
+		if s.cipher == to.cipher {
+			s.cipher.Return(to.turn)
+		}
+		to.answer.end(nil, err)
+	})
+}
+
+// answer seals the answer to a request, unless the session has ended meanwhile.
 func (all *sessions) answer(to reply, plain []byte) {
 	all.Look(to.central, func(s *session) {
 		switch {
 		case to.answer == nil:
-		case s.cipher != to.cipher || plain == nil:
+		case s.cipher != to.cipher:
 			to.answer.refuse()
 		default:
 			to.answer.give(to.cipher.Seal(to.turn, plain))
