@@ -4,6 +4,7 @@
 package code
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -59,10 +60,19 @@ func Verifier(user string, code []byte) (srp.Verifier, error) {
 	case !plain(code) || len(code) < ShortestCode || len(code) > LongestCode:
 		return srp.Verifier{}, fmt.Errorf("a code has %d to %d letters, digits and signs of ASCII, without spaces",
 			ShortestCode, LongestCode)
+	case mistakable(code):
+		return srp.Verifier{}, errors.New("a code of a label's twelve characters has capitals and no dashes: the page takes what is typed for such a one")
 	case !srp.Usable(user, code):
 		return srp.Verifier{}, errors.New("some phones would take this code for a wrong one, as they would one in 256 codes: choose another one")
 	}
 	return srp.NewVerifier(user, code), nil
+}
+
+// mistakable reports whether a client that takes what a person types for a label's code, in
+// small letters or with dashes, would turn this code into another one.
+func mistakable(code []byte) bool {
+	label := bytes.ToUpper(bytes.ReplaceAll(code, []byte("-"), nil))
+	return len(label) == Length && len(bytes.Trim(label, Alphabet)) == 0 && !bytes.Equal(label, code)
 }
 
 // plain reports whether b has only what can be seen in ASCII: phones do not agree on how to

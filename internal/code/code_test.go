@@ -45,7 +45,8 @@ func TestVerifierRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ user, code string }{
 		"short": {"wifiprov", "1234567"}, "long": {"wifiprov", strings.Repeat("x", 65)}, "space": {"wifiprov", "1234 5678"},
 		"not ASCII": {"wifiprov", "äbcdefgh"}, "line break": {"wifiprov", "12345678\n"}, "no user": {"", "12345678"},
-		"long user": {strings.Repeat("u", 33), "12345678"},
+		"long user":     {strings.Repeat("u", 33), "12345678"},
+		"small letters": {"wifiprov", "k7qf2m9xwr4t"}, "dashes": {"wifiprov", "K7QF-2M9X-WR4T"},
 	} {
 		if _, err := Verifier(c.user, []byte(c.code)); err == nil {
 			t.Errorf("%s is taken", name)
