@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/seal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
@@ -93,6 +94,21 @@ func (g *gateway) sealed(ap AP, aps ...AP) {
 	}
 }
 
+// codeSealed checks how the code's verifier lies on the disk, and that nothing else of it does.
+func (g *gateway) codeSealed(want bool) {
+	g.t.Helper()
+	inClear, sealedBy := code.Look(storeDir)
+	if inClear == want || (sealedBy != "") != want {
+		g.t.Errorf("the code's verifier is in clear: %v, sealed by %q; want sealed: %v", inClear, sealedBy, want)
+	}
+	if left, err := filepath.Glob(storeDir + "/.code.json*"); err != nil || len(left) > 0 {
+		g.t.Errorf("left behind: %q, %v", left, err)
+	}
+	if out := run(g.t, "wifiprovctl", "code", "status"); !strings.Contains(out, "a code of user wifiprov") {
+		g.t.Errorf("code status: %s", out)
+	}
+}
+
 // sealStory seals the store of a gateway that is on its network, loses the key, provisions anew, and
 // undoes it all.
 func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
@@ -103,9 +119,12 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 	p := g.joined(home)
 	p.leave()
 	g.stores(&home)
+	g.newCode() // which nothing asks for here: only how it is kept is of interest
 
 	g.seals(setting, "")
 	g.event("store-sealed")
+	g.event("code-sealed")
+	g.codeSealed(true)
 	g.becomes(central.StatusConnected)
 	g.sealed(home)
 	wrapped, err := os.ReadFile(seal.File)
@@ -123,6 +142,8 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 	systemctl(t, "stop", unit, seal.Unit)
 	g.start()
 	g.event("store-locked", "PRIORITY=3")
+	g.event("code-broken", "PRIORITY=3")
+	g.codeSealed(true)
 	g.becomes(central.StatusIdle)
 	doctorFinds(t, "seal", "another board", "--new-key")
 	before, err := os.ReadFile(storeFile)
@@ -142,6 +163,10 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 
 	g.seals(setting, "", "--new-key")
 	g.event("store-locked")
+	g.event("code-broken")
+	g.newCode()
+	g.event("code-sealed")
+	g.codeSealed(true)
 	g.becomes(central.StatusIdle)
 	p.find()
 	p.connect()
@@ -154,6 +179,9 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 
 	g.seals("none", "", "--undo")
 	g.event("store-opened")
+	g.event("code-opened")
+	g.codeSealed(false)
+	run(t, "wifiprovctl", "code", "remove")
 	g.becomes(central.StatusConnected)
 	g.stores(&other)
 	for _, path := range []string{seal.File, seal.DropIn} {
