@@ -94,6 +94,14 @@ func (g *gateway) sealed(ap AP, aps ...AP) {
 	}
 }
 
+// codeTold waits for an event of the code, which comes in no order with others.
+func (g *gateway) codeTold(name string, matches ...string) {
+	g.t.Helper()
+	from := g.from
+	g.event(name, matches...)
+	g.from = from
+}
+
 // codeSealed checks how the code's verifier lies on the disk, and that nothing else of it does.
 func (g *gateway) codeSealed(want bool) {
 	g.t.Helper()
@@ -123,7 +131,7 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 
 	g.seals(setting, "")
 	g.event("store-sealed")
-	g.event("code-sealed")
+	g.codeTold("code-sealed")
 	g.codeSealed(true)
 	g.becomes(central.StatusConnected)
 	g.sealed(home)
@@ -142,7 +150,7 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 	systemctl(t, "stop", unit, seal.Unit)
 	g.start()
 	g.event("store-locked", "PRIORITY=3")
-	g.event("code-broken", "PRIORITY=3")
+	g.codeTold("code-broken", "PRIORITY=3")
 	g.codeSealed(true)
 	g.becomes(central.StatusIdle)
 	doctorFinds(t, "seal", "another board", "--new-key")
@@ -163,11 +171,13 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 
 	g.seals(setting, "", "--new-key")
 	g.event("store-locked")
-	g.event("code-broken")
-	g.newCode()
-	g.event("code-sealed")
-	g.codeSealed(true)
+	g.codeTold("code-broken")
 	g.becomes(central.StatusIdle)
+	from := g.from
+	g.newCode()
+	g.from = from
+	g.codeTold("code-sealed")
+	g.codeSealed(true)
 	p.find()
 	p.connect()
 	p.watch()
@@ -179,7 +189,7 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 
 	g.seals("none", "", "--undo")
 	g.event("store-opened")
-	g.event("code-opened")
+	g.codeTold("code-opened")
 	g.codeSealed(false)
 	run(t, "wifiprovctl", "code", "remove")
 	g.becomes(central.StatusConnected)
