@@ -251,13 +251,8 @@ func TestEspressifSmallMTU(t *testing.T) {
 		}
 	}
 	ask(one, first)
-	two.leave() // before the first: Linux 6.1 crashes on btvirt's numbers otherwise
+	two.leave() // first, and nobody comes again: Linux 6.1 crashes then on btvirt's numbers of connections
 	one.leave()
-	again := dialATT(t, phoneHCI, notEncrypted)
-	turn, _ = first.Take()
-	if err := again.writeLong(espressifConfig, 0, first.Seal(turn, status)); !errors.Is(err, central.ATTUnlikely) {
-		t.Errorf("the session outlives its connection: %v", err)
-	}
 }
 
 // proveRaw proves the code with prepared writes and reads of pieces.
