@@ -124,7 +124,10 @@ func (j *job) unchecked(known string, secret []byte) (user string, err error) {
 		if user = cmp.Or(j.user, known); user != known {
 			return "", usagef("that is not this gateway's code")
 		}
-		j.screen.step("the gateway's code is sealed, so it was not compared with this one: try the label, wifiprovctl provision --code")
+		_, err = fmt.Fprintln(j.stderr, "The gateway's code is sealed, so it was not compared with this one: try the label, wifiprovctl provision --code.")
+		if err != nil {
+			return "", err
+		}
 	}
 	if _, err := code.Verifier(user, secret); err != nil {
 		return "", usageError{err}

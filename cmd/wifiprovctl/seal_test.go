@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/seal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -86,7 +87,9 @@ func (b *sealedBox) restart(what, unit string) error {
 			return err
 		}
 	}
-	credstore.Open(b.dir(), sealing, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	credstore.Open(b.dir(), sealing, log)
+	_, _ = code.Keeper{Dir: b.dir(), Key: sealing.Key, Seal: sealing.Want, Log: log}.Load()
 	return nil
 }
 
@@ -205,4 +208,49 @@ func TestSealTrouble(t *testing.T) {
 	b.setting = "none"
 	b.refuses(sealOptions{undo: true}, "sealed by a key that is not here", "provision the gateway again")
 	b.is(0, 1, seal.TPM2)
+}
+
+// TestSealCode: the code is sealed and opened with the store, and its key stays as long as it is sealed.
+// What wifiprovctl shows of a sealed one is no more than it knows.
+func TestSealCode(t *testing.T) {
+	b := newSealedBox(t, "host")
+	if err := os.Remove(filepath.Join(b.dir(), "credentials.json")); err != nil {
+		t.Fatal(err)
+	}
+	v, err := code.Verifier("owner", []byte(labelCode))
+	if err = errors.Join(err, code.Save(b.dir(), v)); err != nil {
+		t.Fatal(err)
+	}
+	b.succeeds(sealOptions{}, "lies on the same disk")
+	if inClear, sealedBy := code.Look(b.dir()); inClear || sealedBy == "" {
+		t.Errorf("in clear: %v, sealed by %q", inClear, sealedBy)
+	}
+	config := filepath.Join(b.root, "wifiprovd.yaml")
+	if err := os.WriteFile(config, []byte("bluetooth: {name: PROV_A1B2C3}\nstore: {dir: "+b.dir()+"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, stderr := ctl(true, "", "code", "status", "--config", config); status != exitOK || !strings.Contains(out, "a code of user owner") {
+		t.Errorf("status: %d %s%s", status, out, stderr)
+	}
+	status, out, stderr := ctl(true, labelCode, "code", "label", "--config", config)
+	if status != exitOK || !strings.Contains(out, "user  owner") || !strings.Contains(stderr, "not compared") || strings.Contains(stderr, labelCode) {
+		t.Errorf("label: %d %s%s", status, out, stderr)
+	}
+	if status, out, _ := ctl(true, labelCode, "code", "label", "--user", "other", "--config", config); status != exitUsage || out != "" {
+		t.Errorf("another user's label: %d %s", status, out)
+	}
+
+	b.setting, b.running = "none", false
+	b.refuses(sealOptions{undo: true}, "does not run", "systemctl start wifiprovd")
+	b.running, b.setting, b.board = true, "host", "second"
+	b.succeeds(sealOptions{newKey: true}, "kept as "+seal.File+".old")
+	b.setting = "none"
+	b.refuses(sealOptions{undo: true}, "the code on the label is sealed", "wifiprovctl code set")
+	if err := code.Save(b.dir(), v); err != nil {
+		t.Fatal(err)
+	}
+	b.succeeds(sealOptions{undo: true}, "in clear, and the key is gone")
+	if found, err := code.Load(b.dir()); err != nil || !found.Matches([]byte(labelCode)) {
+		t.Errorf("%v, %v", found, err)
+	}
 }

@@ -12,10 +12,12 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/dbustest"
 	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/radio"
 	"github.com/wifiprovd/wifiprovd/internal/seal"
+	"github.com/wifiprovd/wifiprovd/internal/srp"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -116,6 +118,15 @@ var changes = []struct {
 		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
 		w.file("store/credentials.json", `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"MTIzNDU2Nzg=","security":"wpa2"}]}`)
 	}, Wrong, "in clear", "systemctl restart wifiprovd"},
+	{"a code that is sealed by another key", "seal", func(w *world) {
+		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
+		w.file("store/code.json", `{"version":2,"username":"u","salt":"01","key":"other","sealed":"`+strings.Repeat("00", srp.Size+seal.Overhead)+`"}`)
+	}, Wrong, "nobody can prove it", "wifiprovctl code set"},
+	{"a code in clear", "seal", func(w *world) {
+		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
+		code, _ := code.Encode(srp.NewVerifier("u", []byte("some code")))
+		w.file("store/code.json", string(code))
+	}, Wrong, "verifier is in clear", "systemctl restart wifiprovd"},
 	{"sealed", "seal", sealed("host", "Whxqht+dQJax1aZeCGLxmg=="), OK, "sealed by the host key", ""},
 	{"bluetoothd without wifiprovd's main.conf", "bluetoothd", func(w *world) {
 		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}

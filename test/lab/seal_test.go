@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/seal"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
@@ -93,6 +94,29 @@ func (g *gateway) sealed(ap AP, aps ...AP) {
 	}
 }
 
+// codeTold waits for an event of the code, which comes in no order with others.
+func (g *gateway) codeTold(name string, matches ...string) {
+	g.t.Helper()
+	from := g.from
+	g.event(name, matches...)
+	g.from = from
+}
+
+// codeSealed checks how the code's verifier lies on the disk, and that nothing else of it does.
+func (g *gateway) codeSealed(want bool) {
+	g.t.Helper()
+	inClear, sealedBy := code.Look(storeDir)
+	if inClear == want || (sealedBy != "") != want {
+		g.t.Errorf("the code's verifier is in clear: %v, sealed by %q; want sealed: %v", inClear, sealedBy, want)
+	}
+	if left, err := filepath.Glob(storeDir + "/.code.json*"); err != nil || len(left) > 0 {
+		g.t.Errorf("left behind: %q, %v", left, err)
+	}
+	if out := run(g.t, "wifiprovctl", "code", "status"); !strings.Contains(out, "a code of user wifiprov") {
+		g.t.Errorf("code status: %s", out)
+	}
+}
+
 // sealStory seals the store of a gateway that is on its network, loses the key, provisions anew, and
 // undoes it all.
 func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
@@ -103,9 +127,12 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 	p := g.joined(home)
 	p.leave()
 	g.stores(&home)
+	g.newCode() // which nothing asks for here: only how it is kept is of interest
 
 	g.seals(setting, "")
 	g.event("store-sealed")
+	g.codeTold("code-sealed")
+	g.codeSealed(true)
 	g.becomes(central.StatusConnected)
 	g.sealed(home)
 	wrapped, err := os.ReadFile(seal.File)
@@ -123,6 +150,8 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 	systemctl(t, "stop", unit, seal.Unit)
 	g.start()
 	g.event("store-locked", "PRIORITY=3")
+	g.codeTold("code-broken", "PRIORITY=3")
+	g.codeSealed(true)
 	g.becomes(central.StatusIdle)
 	doctorFinds(t, "seal", "another board", "--new-key")
 	before, err := os.ReadFile(storeFile)
@@ -142,7 +171,13 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 
 	g.seals(setting, "", "--new-key")
 	g.event("store-locked")
+	g.codeTold("code-broken")
 	g.becomes(central.StatusIdle)
+	from := g.from
+	g.newCode()
+	g.from = from
+	g.codeTold("code-sealed")
+	g.codeSealed(true)
 	p.find()
 	p.connect()
 	p.watch()
@@ -154,6 +189,9 @@ func sealStory(t *testing.T, setting string, kind seal.Kind, lose func()) {
 
 	g.seals("none", "", "--undo")
 	g.event("store-opened")
+	g.codeTold("code-opened")
+	g.codeSealed(false)
+	run(t, "wifiprovctl", "code", "remove")
 	g.becomes(central.StatusConnected)
 	g.stores(&other)
 	for _, path := range []string{seal.File, seal.DropIn} {
