@@ -105,7 +105,7 @@ func (j *job) makeLabel(ctx context.Context) (*label, error) {
 		return nil, err
 	}
 	defer clear(secret)
-	user := j.owner()
+	var user string
 	if v != nil {
 		user = cmp.Or(j.user, v.User)
 		if user != v.User || !v.Matches(secret) {
