@@ -35,7 +35,7 @@ var mayUse = map[string][]string{
 	"internal/seal":     {},
 
 	"internal/protocomm": {},
-	"internal/code":      {"internal/srp"},
+	"internal/code":      {"internal/seal", "internal/srp"},
 
 	"internal/systemd":           {"internal/msgbus"},
 	"internal/credstore":         {"internal/seal"},
@@ -51,7 +51,7 @@ var mayUse = map[string][]string{
 	"internal/radio":             {"internal/rfkill"},
 	"internal/central":           {"internal/msgbus", "internal/protocomm", "internal/srp"},
 	"internal/control":           {"internal/custom", "internal/msgbus"},
-	"internal/doctor":            {"internal/button", "internal/config", "internal/control", "internal/credstore", "internal/custom", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill", "internal/seal"},
+	"internal/doctor":            {"internal/button", "internal/code", "internal/config", "internal/control", "internal/credstore", "internal/custom", "internal/iface", "internal/msgbus", "internal/radio", "internal/rfkill", "internal/seal", "internal/srp"},
 }
 
 // A leaf may use those before it.

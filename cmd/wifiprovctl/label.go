@@ -105,13 +105,13 @@ func (j *job) makeLabel(ctx context.Context) (*label, error) {
 		return nil, err
 	}
 	defer clear(secret)
-	user := j.owner()
+	var user string
 	if v != nil {
 		user = cmp.Or(j.user, v.User)
 		if user != v.User || !v.Matches(secret) {
 			return nil, usagef("that is not this gateway's code")
 		}
-	} else if user, err = j.unchecked(shut.User, secret); err != nil {
+	} else if user, err = unchecked(j, shut.User, secret); err != nil {
 		return nil, err
 	}
 	return newLabel(cmp.Or(j.name, c.Bluetooth.Name), user, string(secret))
@@ -119,7 +119,7 @@ func (j *job) makeLabel(ctx context.Context) (*label, error) {
 
 // unchecked returns whose code this is, which nothing is there to be compared with: there is none, or
 // it is sealed, and then its user is known.
-func (j *job) unchecked(known string, secret []byte) (user string, err error) {
+func unchecked(j *job, known string, secret []byte) (user string, err error) {
 	if user = j.owner(); known != "" {
 		if user = cmp.Or(j.user, known); user != known {
 			return "", usagef("that is not this gateway's code")

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wifiprovd/wifiprovd/internal/code"
+	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/profile/espressif"
 	"github.com/wifiprovd/wifiprovd/internal/srp"
@@ -27,6 +28,14 @@ type codeDoor struct {
 	known  bool // what follows was told; of the goroutine that calls changed
 	last   *srp.Verifier
 	broken string
+}
+
+// keeper returns what keeps the code in the store's folder, where it lies as store.seal says before
+// systemd is told that the daemon is ready. What is wrong is told once it is followed.
+func keeper(dir string, s credstore.Sealing, log *slog.Logger) code.Keeper {
+	k := code.Keeper{Dir: dir, Key: s.Key, Seal: s.Want, Log: log}
+	_, _ = k.Load()
+	return k
 }
 
 // followCode takes this gateway's code out of those that its image came with, and follows it.

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/wifiprovd/wifiprovd/internal/bluez"
-	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
@@ -23,8 +22,7 @@ import (
 func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	sealed := sealing(c.Store.Seal, log)
 	store := credstore.Open(c.Store.Dir, sealed, log)
-	codes := code.Keeper{Dir: c.Store.Dir, Key: sealed.Key, Seal: sealed.Want, Log: log}
-	_, _ = codes.Load() // as store.seal says, before systemd is told that the daemon is ready
+	codes := keeper(c.Store.Dir, sealed, log)
 	lines := journal.Observer{Log: log, Name: c.Bluetooth.Name}
 	notifier := systemd.New(log)
 	networks, finder := backend(c, store, log)
