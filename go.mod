@@ -16,6 +16,8 @@ require filippo.io/bigmod v0.1.0
 
 require github.com/boombuler/barcode v1.1.0
 
+require golang.org/x/image v0.47.0
+
 require (
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/mdlayher/netlink v1.11.2

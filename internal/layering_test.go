@@ -72,6 +72,7 @@ var owners = map[string][]string{
 	"github.com/coreos/go-systemd/v22/journal": {"internal/journal"},
 	"gopkg.in/yaml.v3":                         {"internal/config"},
 	"github.com/boombuler/barcode":             {"cmd/wifiprovctl"},
+	"golang.org/x/image":                       {"cmd/wifiprovctl"},
 	"filippo.io/bigmod":                        {"internal/srp"},
 	module + "internal/dbustest":               {}, // for tests only
 }

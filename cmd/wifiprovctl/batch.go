@@ -41,13 +41,17 @@ func codeBatch(ctx context.Context, j *job) error {
 	}
 	var labels bytes.Buffer
 	table := csv.NewWriter(&labels)
-	_ = table.Write([]string{"serial", "name", "user", "code", "qr"}) // into memory
+	header := []string{"serial", "name", "user", "code", "qr"}
+	if j.page != "" {
+		header = append(header, "page")
+	}
+	_ = table.Write(header) // into memory
 	for i, serial := range serials {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		j.screen.doing("code %d of %d", i+1, len(serials))
-		row, err := batchOne(filepath.Join(folder, code.BatchFile(serial)), strings.ReplaceAll(name, "{serial}", serial), j.owner())
+		row, err := batchOne(filepath.Join(folder, code.BatchFile(serial)), strings.ReplaceAll(name, "{serial}", serial), j.owner(), j.page)
 		if err != nil {
 			return err
 		}
@@ -58,7 +62,7 @@ func codeBatch(ctx context.Context, j *job) error {
 }
 
 // batchOne makes one code, writes what its gateway keeps, and returns the row of its label.
-func batchOne(file, name, user string) ([]string, error) {
+func batchOne(file, name, user, page string) ([]string, error) {
 	secret := code.New(user)
 	v, err := code.Verifier(user, []byte(secret))
 	if err != nil {
@@ -72,7 +76,11 @@ func batchOne(file, name, user string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []string{name, user, secret, text}, writeSecret(file, data)
+	row := []string{name, user, secret, text}
+	if page != "" {
+		row = append(row, pageLink(page, name, user, secret))
+	}
+	return row, writeSecret(file, data)
 }
 
 // batchSerials returns what the gateways of a batch are called: their serial numbers, or 1, 2, ….

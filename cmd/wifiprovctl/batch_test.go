@@ -18,7 +18,8 @@ func TestCodeBatch(t *testing.T) {
 	if err := os.WriteFile(serials, []byte("10000000a1b2c3d4\n\nSN-2\r\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"code", "batch", "--serials", serials, "--name", "PROV_{serial}", "--out", batch, "--config", dir + "/none"}
+	args := []string{"code", "batch", "--serials", serials, "--name", "PROV_{serial}",
+		"--page", "https://example.com/setup/", "--out", batch, "--config", dir + "/none"}
 	if status, out, stderr := ctl(false, "", args...); status != exitOK || out != "" && !strings.HasPrefix(out, " ") {
 		t.Fatalf("%d %q %q", status, out, stderr)
 	}
@@ -30,7 +31,13 @@ func TestCodeBatch(t *testing.T) {
 	if err != nil || len(rows) != 3 {
 		t.Fatalf("%q, %v", rows, err)
 	}
+	if rows[0][5] != "page" {
+		t.Errorf("%q", rows[0])
+	}
 	for _, row := range rows[1:] {
+		if want := "https://example.com/setup/#code=" + row[3] + "&name=PROV_" + row[0]; row[5] != want {
+			t.Errorf("page: %q, want %q", row[5], want)
+		}
 		var p payload
 		if err := json.Unmarshal([]byte(row[4]), &p); err != nil || p.Code != row[3] || p.Name != "PROV_"+row[0] || row[1] != p.Name {
 			t.Errorf("%q: %+v, %v", row, p, err)

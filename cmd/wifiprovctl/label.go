@@ -7,24 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
-	"image"
 	"image/color"
-	"image/png"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 
 	"github.com/boombuler/barcode/qr"
 
 	"github.com/wifiprovd/wifiprovd/internal/code"
+	"github.com/wifiprovd/wifiprovd/internal/protocomm"
 )
-
-// quiet is how many modules stay white around a QR code, as readers want (ISO/IEC 18004, 5.3.8).
-const quiet = 4
-
-// pngScale is how many pixels a module has in a PNG: 45 modules make 3 cm at 300 dpi.
-const pngScale = 8
 
 // payload is what Espressif's apps read from a QR code. Security is a number: one of them takes no
 // text for it.
@@ -41,7 +34,13 @@ type payload struct {
 // label is what goes on a box.
 type label struct {
 	name, user, code string
-	modules          [][]bool // of the QR code, true for dark
+	codes            []qrCode // for Espressif's apps; and for a browser, if there is a page
+}
+
+// qrCode is a QR code on a label.
+type qrCode struct {
+	reader string   // what it is for
+	rows   [][]bool // its modules, true for dark
 }
 
 // codeLabel draws the gateway's label.
@@ -56,6 +55,8 @@ func codeLabel(ctx context.Context, j *job) error {
 		drawn = l.svg()
 	case "png":
 		drawn, err = l.png()
+	case "pdf":
+		drawn = l.pdf()
 	default:
 		drawn = l.text()
 	}
@@ -85,7 +86,7 @@ func codeShowQR(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(j.stdout, l.blocks())
+	_, err = io.WriteString(j.stdout, l.codes[0].blocks())
 	return err
 }
 
@@ -114,7 +115,7 @@ func (j *job) makeLabel(ctx context.Context) (*label, error) {
 	} else if user, err = unchecked(j, shut.User, secret); err != nil {
 		return nil, err
 	}
-	return newLabel(cmp.Or(j.name, c.Bluetooth.Name), user, string(secret))
+	return newLabel(cmp.Or(j.name, c.Bluetooth.Name), user, string(secret), j.page)
 }
 
 // unchecked returns whose code this is, which nothing is there to be compared with: there is none, or
@@ -144,92 +145,56 @@ func newPayload(name, user, code string) (string, error) {
 	return strings.TrimSpace(text.String()), err
 }
 
-func newLabel(name, user, code string) (*label, error) {
+// pageAddress returns address, which must be one that a fragment can be put behind.
+func pageAddress(address string) (string, error) {
+	u, err := url.Parse(address)
+	unseen := func(r rune) bool { return r <= ' ' || r > '~' }
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+		strings.Contains(address, "#") || strings.ContainsFunc(address, unseen) {
+		return "", errors.New("the page has an address such as https://example.com/setup/, without a fragment")
+	}
+	return address, nil
+}
+
+// pageLink returns the page's address with the label in the fragment, which browsers send to
+// nobody, as the page in web/ reads it (docs/web.md).
+func pageLink(page, name, user, code string) string {
+	// The page would take a plus for a space, but other readers of addresses may not.
+	escape := func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+	link := page + "#code=" + escape(code) + "&name=" + escape(name)
+	if user != protocomm.DefaultUser {
+		link += "&user=" + escape(user)
+	}
+	return link
+}
+
+// newLabel returns a label, with a second QR code if page is not empty.
+func newLabel(name, user, code, page string) (*label, error) {
 	text, err := newPayload(name, user, code)
 	if err != nil {
 		return nil, err
 	}
+	l := &label{name: name, user: user, code: code}
+	if err := l.add("app", text); err != nil || page == "" {
+		return l, err
+	}
+	return l, l.add("browser", pageLink(page, name, user, code))
+}
+
+// add adds a QR code with text.
+func (l *label) add(reader, text string) error {
 	drawn, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {
-		return nil, errors.New("name, user and code are too long for a QR code")
+		return errors.New("name, user, code and page are too long for a QR code")
 	}
-	l := &label{name: name, user: user, code: code}
+	c := qrCode{reader: reader}
 	for y := range drawn.Bounds().Dy() {
 		row := make([]bool, drawn.Bounds().Dx())
 		for x := range row {
 			row[x] = color.GrayModel.Convert(drawn.At(x, y)).(color.Gray).Y < 128
 		}
-		l.modules = append(l.modules, row)
+		c.rows = append(c.rows, row)
 	}
-	return l, nil
-}
-
-// dark reports whether there is a dark module at x and y, which may be in the quiet zone.
-func (l *label) dark(x, y int) bool {
-	n := len(l.modules)
-	return 0 <= x && x < n && 0 <= y && y < n && l.modules[y][x]
-}
-
-// blocks draws the QR code with two modules a character. What is drawn are the light ones, as
-// terminals mostly are dark; on a light one all is inverted, which readers take, too.
-func (l *label) blocks() string {
-	var b strings.Builder
-	n := len(l.modules)
-	for y := -quiet; y < n+quiet; y += 2 {
-		for x := -quiet; x < n+quiet; x++ {
-			switch above, below := !l.dark(x, y), !l.dark(x, y+1); {
-			case above && below:
-				b.WriteRune('█')
-			case above:
-				b.WriteRune('▀')
-			case below:
-				b.WriteRune('▄')
-			default:
-				b.WriteByte(' ')
-			}
-		}
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-func (l *label) text() []byte {
-	return fmt.Appendf(nil, "%sname  %s\nuser  %s\ncode  %s\n", l.blocks(), printable(l.name), l.user, l.code)
-}
-
-// svg draws the label in units of a module.
-func (l *label) svg() []byte {
-	var b bytes.Buffer
-	n := len(l.modules) + 2*quiet
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%dmm">`+"\n", n, n+14, n)
-	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#fff"/>`+"\n"+`<path d="`)
-	for y, row := range l.modules {
-		for x, dark := range row {
-			if dark {
-				fmt.Fprintf(&b, "M%d %dh1v1h-1z", x+quiet, y+quiet)
-			}
-		}
-	}
-	b.WriteString("\"/>\n<g font-family=\"monospace\" font-size=\"3.2\" text-anchor=\"middle\">\n")
-	for i, line := range []string{l.name, l.user, l.code} {
-		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", n/2, n+2+4*i, html.EscapeString(line))
-	}
-	b.WriteString("</g>\n</svg>\n")
-	return b.Bytes()
-}
-
-// png draws the QR code alone: there is no font for the text.
-func (l *label) png() ([]byte, error) {
-	n := (len(l.modules) + 2*quiet) * pngScale
-	picture := image.NewPaletted(image.Rect(0, 0, n, n), color.Palette{color.White, color.Black})
-	for y := range n {
-		for x := range n {
-			if l.dark(x/pngScale-quiet, y/pngScale-quiet) {
-				picture.SetColorIndex(x, y, 1)
-			}
-		}
-	}
-	var b bytes.Buffer
-	err := png.Encode(&b, picture)
-	return b.Bytes(), err
+	l.codes = append(l.codes, c)
+	return nil
 }

@@ -43,6 +43,7 @@ func TestLabel(t *testing.T) {
 	for form, check := range map[string]func(io.Reader) error{
 		"svg": func(r io.Reader) error { return xml.NewDecoder(r).Decode(new(struct{ XMLName xml.Name })) },
 		"png": func(r io.Reader) error { _, err := png.Decode(r); return err },
+		"pdf": checkPDF,
 	} {
 		file := filepath.Join(dir, "label."+form)
 		args := []string{"code", "label", "--" + form, "--out", file, "--name", `a<"b`, "--config", config}

@@ -48,7 +48,7 @@ type codeOptions struct {
 	user     string // empty: the one that Espressif's apps take
 	print    bool
 
-	form, out, name string // of a label
+	form, out, name, page string // of a label
 
 	serials string // of a batch: a file
 	count   int
@@ -198,11 +198,19 @@ func codeShowQRFlags(f *flag.FlagSet, o *options) {
 
 func codeLabelFlags(f *flag.FlagSet, o *options) {
 	codeShowQRFlags(f, o)
-	for _, form := range []string{"text", "svg", "png"} {
-		f.BoolFunc(form, "draw it as "+map[string]string{"text": "text (default)", "svg": "SVG", "png": "PNG, the QR code alone"}[form],
+	for _, form := range []string{"text", "svg", "png", "pdf"} {
+		f.BoolFunc(form, "draw it as "+map[string]string{"text": "text (default)", "svg": "SVG", "png": "PNG, for 300 dpi", "pdf": "PDF, a page of its size"}[form],
 			func(string) error { o.form = form; return nil })
 	}
+	pageFlag(f, o, "add a second QR code, for a phone's browser: it opens the page at the address `URL` with the code")
 	f.StringVar(&o.out, "out", "", "write it to `FILE`, which must not be there yet")
+}
+
+func pageFlag(f *flag.FlagSet, o *options, usage string) {
+	f.Func("page", usage+"\n(https; a browser sends the code to nobody)", func(s string) (err error) {
+		o.page, err = pageAddress(s)
+		return err
+	})
 }
 
 func codeBatchFlags(f *flag.FlagSet, o *options) {
@@ -213,6 +221,7 @@ func codeBatchFlags(f *flag.FlagSet, o *options) {
 	f.StringVar(&o.serials, "serials", "", "make a code for each serial number in `FILE`, one a line")
 	f.IntVar(&o.count, "count", 0, "make `N` codes, numbered")
 	f.StringVar(&o.out, "out", "", "write to the folder `DIR`, which must not be there yet")
+	pageFlag(f, o, "add a column with the text of a second QR code, which opens the page at the address `URL`")
 }
 
 // usageError is a mistake on the command line.

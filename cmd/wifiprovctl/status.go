@@ -127,14 +127,17 @@ func addresses(s *control.Status) string {
 
 // printable returns text with everything escaped that cannot be seen: some of it
 // comes from other programs.
-func printable(text string) string {
+func printable(text string) string { return escape(text, unicode.IsPrint) }
+
+// escape returns text with everything escaped that shown does not tell can be shown.
+func escape(text string, shown func(rune) bool) string {
 	var b strings.Builder
 	for _, r := range text {
-		if unicode.IsPrint(r) {
+		if shown(r) {
 			b.WriteRune(r)
 			continue
 		}
-		b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 	}
 	return b.String()
 }

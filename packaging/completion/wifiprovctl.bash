@@ -8,7 +8,7 @@ _wifiprovctl() {
 	--security) words='auto open wpa2 wpa2-sha256 wpa3 transition' ;;
 	--adapter) words=$(cd /sys/class/bluetooth 2>/dev/null && printf '%s ' hci*) ;;
 	--password-file | --passkey-file | --code-file | --config | --out | --serials) compopt -o default; return ;;
-	--ssid | --address | --timeout | --for | --user | --name | --count | --tpm2-pcrs) return ;;
+	--ssid | --address | --timeout | --for | --user | --name | --page | --count | --tpm2-pcrs) return ;;
 	*)
 		case ${COMP_WORDS[1]} in
 		"$cur") words='scan provision watch erase status open close code seal doctor version help' ;;
@@ -23,8 +23,8 @@ _wifiprovctl() {
 			'code new') words='--user --print --config --timeout --help' ;;
 			'code set') words='--user --code-file --config --timeout --help' ;;
 			'code show-qr') words='--name --user --code-file --config --timeout --help' ;;
-			'code label') words='--text --svg --png --out --name --user --code-file --config --timeout --help' ;;
-			'code batch') words='--serials --count --out --name --user --config --timeout --help' ;;
+			'code label') words='--text --svg --png --pdf --page --out --name --user --code-file --config --timeout --help' ;;
+			'code batch') words='--serials --count --page --out --name --user --config --timeout --help' ;;
 			'code remove' | 'code status') words='--config --timeout --help' ;;
 			*) words='new set label show-qr batch remove status' ;;
 			esac
