@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/wifiprovd/wifiprovd/internal/config"
 	"github.com/wifiprovd/wifiprovd/internal/profile/native"
@@ -28,12 +29,30 @@ func device(sys string, c config.Config) native.Device {
 	}
 }
 
-// serials returns the serial numbers of this machine, the board's first. That of a PC's DMI is for root
-// alone: phones are not told it.
+// serials returns what a maker's list may call this machine: its serial numbers, the board's first, then
+// the addresses of its network hardware. That of a PC's DMI is for root alone: phones are not told it.
 func serials(sys string) (list []string) {
 	for _, name := range []string{"firmware/devicetree/base/serial-number", "class/dmi/id/product_serial", "class/dmi/id/board_serial"} {
 		if serial := firmware(sys, name); serial != "" {
 			list = append(list, serial)
+		}
+	}
+	return append(list, addresses(sys)...)
+}
+
+// addresses returns the addresses that the network hardware was made with, as in aa:bb:cc:dd:ee:ff. An
+// interface may have another one, such as NetworkManager's for scanning
+// (Documentation/ABI/testing/sysfs-class-net, addr_assign_type).
+func addresses(sys string) (list []string) {
+	radios, _ := filepath.Glob(filepath.Join(sys, "class/ieee80211/*"))
+	for _, radio := range radios {
+		list = append(list, firmware(radio, "macaddress"))
+	}
+	cards, _ := filepath.Glob(filepath.Join(sys, "class/net/*"))
+	for _, card := range cards {
+		_, err := os.Stat(filepath.Join(card, "device"))
+		if address := firmware(card, "address"); err == nil && firmware(card, "addr_assign_type") == "0" && !slices.Contains(list, address) {
+			list = append(list, address)
 		}
 	}
 	return list
