@@ -64,6 +64,7 @@ FILES:${PN}-doc = " \
     ${docdir}/wifiprovd/examples/units/display.service \
     ${docdir}/wifiprovd/examples/units/lamp.service \
     ${docdir}/wifiprovd/examples/units/mqtt.service \
+    ${docdir}/wifiprovd/examples/units/wifiprovd-seal.service \
     ${docdir}/wifiprovd/examples/wait-online.sh \
     ${docdir}/wifiprovd/examples/wifiprovd.conf \
     ${mandir}/man1/wifiprovctl.1 \
