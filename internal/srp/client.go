@@ -24,7 +24,7 @@ func NewClient(user string, password []byte) *Client {
 }
 
 func newClient(user string, password, a []byte) *Client {
-	public := power(number(generator), a).Bytes(group)
+	public := power(number(generator), a).Bytes(group())
 	return &Client{user: user, password: append([]byte(nil), password...), secret: a, public: public}
 }
 
@@ -41,8 +41,8 @@ func (c *Client) Proof(salt, b []byte) ([]byte, error) {
 	u := scrambler(c.public, b)
 	// (B - k g^x)^(a + u x), one factor after the other: no sum of secrets is needed.
 	v := power(number(generator), x)
-	base := number(b).Sub(bigmod.NewNat().SetUint(0).ExpandFor(group).Add(v.Mul(number(multiplier), group), group), group)
-	shared := power(power(base, u), x).Mul(power(base, c.secret), group).Bytes(group)
+	base := number(b).Sub(bigmod.NewNat().SetUint(0).ExpandFor(group()).Add(v.Mul(number(multiplier()), group()), group()), group())
+	shared := power(power(base, u), x).Mul(power(base, c.secret), group()).Bytes(group())
 	defer clear(shared)
 	c.keys = agree(c.user, salt, c.public, b, shared)
 	return c.keys.client, nil

@@ -49,12 +49,12 @@ func newServer(v Verifier, user string, a, b []byte) (*Server, error) {
 	}
 	verifier := number(v.V)
 	sent := power(number(generator), b)
-	masked := bigmod.NewNat().SetUint(0).ExpandFor(group)
-	masked.Add(number(multiplier), group).Mul(verifier, group)
-	server := &Server{public: sent.Add(masked, group).Bytes(group)}
+	masked := bigmod.NewNat().SetUint(0).ExpandFor(group())
+	masked.Add(number(multiplier()), group()).Mul(verifier, group())
+	server := &Server{public: sent.Add(masked, group()).Bytes(group())}
 	u := scrambler(a, server.public)
-	base := number(a).Mul(power(verifier, u), group)
-	shared := power(base, b).Bytes(group)
+	base := number(a).Mul(power(verifier, u), group())
+	shared := power(base, b).Bytes(group())
 	defer clear(shared)
 	if zero(u) || small(shared) {
 		return nil, ErrPublicKey

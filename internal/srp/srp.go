@@ -14,6 +14,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"slices"
+	"sync"
 
 	"filippo.io/bigmod"
 )
@@ -33,13 +34,15 @@ var (
 	ErrProof     = errors.New("the proof of the other side is wrong")
 )
 
+// What most gateways never need, and is made when it is: it costs memory.
 var (
-	group     = mustGroup()
-	generator = pad([]byte{5})
+	group = sync.OnceValue(mustGroup)
 	// multiplier is k, and identity the part of a proof that is always the same.
-	multiplier = hash(prime, generator)
-	identity   = hashedGroup()
+	multiplier = sync.OnceValue(func() []byte { return hash(prime, generator) })
+	identity   = sync.OnceValue(hashedGroup)
 )
+
+var generator = pad([]byte{5})
 
 func mustGroup() *bigmod.Modulus {
 	m, err := bigmod.NewModulus(prime)
@@ -83,14 +86,14 @@ func (v Verifier) Matches(password []byte) bool {
 
 // Valid reports whether v can be one.
 func (v Verifier) Valid() bool {
-	_, err := new(bigmod.Nat).SetBytes(v.V, group)
+	_, err := new(bigmod.Nat).SetBytes(v.V, group())
 	return err == nil && len(v.V) == Size && !small(v.V) && len(v.Salt) > 0 && v.User != ""
 }
 
 func verifier(user string, password, salt []byte) []byte {
 	x := hash(salt, inner(user, password))
 	defer clear(x)
-	return power(number(generator), x).Bytes(group)
+	return power(number(generator), x).Bytes(group())
 }
 
 func inner(user string, password []byte) []byte { return hash([]byte(user), []byte(":"), password) }
@@ -104,7 +107,7 @@ type keys struct {
 // were sent.
 func agree(user string, salt, a, b, s []byte) keys {
 	key := hash(bytes.TrimLeft(s, "\x00"))
-	client := hash(identity, hash([]byte(user)), salt, a, b, key)
+	client := hash(identity(), hash([]byte(user)), salt, a, b, key)
 	return keys{key: key, client: client, server: hash(a, client, key)}
 }
 
@@ -138,7 +141,7 @@ func hash(parts ...[]byte) []byte {
 
 // number returns b modulo the prime; b has at most Size bytes.
 func number(b []byte) *bigmod.Nat {
-	n, err := bigmod.NewNat().SetOverflowingBytes(pad(b), group)
+	n, err := bigmod.NewNat().SetOverflowingBytes(pad(b), group())
 	if err != nil {
 		panic("internal error: " + err.Error())
 	}
@@ -146,7 +149,7 @@ func number(b []byte) *bigmod.Nat {
 }
 
 func power(base *bigmod.Nat, exponent []byte) *bigmod.Nat {
-	return bigmod.NewNat().Exp(base, exponent, group)
+	return bigmod.NewNat().Exp(base, exponent, group())
 }
 
 // public checks a public key of the other side: 1 to Size bytes that are no multiple of the
