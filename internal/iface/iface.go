@@ -29,6 +29,7 @@ type Finder struct {
 
 	mu      sync.Mutex
 	chosen  device // the zero value: none
+	gone    string // the name of the one before, while there is none
 	missing string // why there is none, as Find told last
 	pending uint32 // the interface that udev is busy with
 	since   time.Time
@@ -81,10 +82,25 @@ func (f *Finder) Find() (name, missing string) {
 	case now.name != before.name:
 		f.log.Info(fmt.Sprintf("%s is now called %s", before.name, now.name), "event", "interface", "interface", now.name)
 	}
+	f.gone = gone(f.gone, before.name, f.chosen.name)
+	if f.gone != "" {
+		f.missing = f.gone + " is gone; " + f.missing
+	}
 	if f.chosen != before || f.missing != told {
 		f.Changed()
 	}
 	return f.chosen.name, f.missing
+}
+
+// gone returns the name of the interface that is missed now, empty if there is one.
+func gone(missed, before, now string) string {
+	switch {
+	case now != "":
+		return ""
+	case before != "":
+		return before
+	}
+	return missed
 }
 
 // udevWithin is how long udev may take.
