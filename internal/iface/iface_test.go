@@ -73,8 +73,14 @@ func TestStays(t *testing.T) {
 	check("it goes", "wlan0", 3)
 	all = nil
 	check("all go", "", 3)
+	if _, missing := f.Find(); missing != "wlan0 is gone; there is no Wi-Fi interface" {
+		t.Errorf("all go: %q", missing)
+	}
 	all = []device{{"wlx0", 7, 9, station}}
 	check("another one comes", "wlx0", 4)
+	if _, missing := f.Find(); missing != "" {
+		t.Errorf("another one comes: %q", missing)
+	}
 	f.list = func() ([]device, error) { return nil, errors.New("no buffer space") }
 	check("the kernel does not say", "wlx0", 4)
 	f.chosen = device{}
