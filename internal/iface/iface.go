@@ -72,7 +72,7 @@ func (f *Finder) Find() (name, missing string) {
 	case now.name == "":
 		f.missing = "there is no Wi-Fi interface that can join networks: " + strings.Join(passed, ", ")
 	case now.index != before.index && f.isPending(now.index):
-		f.chosen, f.missing = device{}, now.name+" is new; udev is setting it up"
+		f.chosen, f.missing = device{}, cmp.Or(told, now.name+" is new; udev is setting it up") // soon over: no news
 	case now.index != before.index:
 		why := "the first Wi-Fi interface that is a station"
 		if len(passed) > 0 {
@@ -83,7 +83,7 @@ func (f *Finder) Find() (name, missing string) {
 		f.log.Info(fmt.Sprintf("%s is now called %s", before.name, now.name), "event", "interface", "interface", now.name)
 	}
 	f.gone = gone(f.gone, before.name, f.chosen.name)
-	if f.gone != "" {
+	if f.gone != "" && f.missing != told {
 		f.missing = f.gone + " is gone; " + f.missing
 	}
 	if f.chosen != before || f.missing != told {

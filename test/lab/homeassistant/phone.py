@@ -81,9 +81,20 @@ async def main(task):
     return 0 if joined else 1
 
 
+def run(task):
+    """bleak sometimes reads from its bus connection after it has closed it, when the gateway's characteristics are not all
+    there at the first look, on a busy machine. The user presses the button again."""
+    for _ in range(2):
+        try:
+            return asyncio.run(asyncio.wait_for(main(task), 4 * PATIENCE))
+        except EOFError as problem:
+            print(f"bleak: {problem!r}", file=sys.stderr)
+    return asyncio.run(asyncio.wait_for(main(task), 4 * PATIENCE))
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(asyncio.run(asyncio.wait_for(main(json.load(sys.stdin)), 4 * PATIENCE)))
+        sys.exit(run(json.load(sys.stdin)))
     except Exception as problem:  # pylint: disable=broad-except
         say("unexpected", problem=f"{type(problem).__name__}: {problem}")
         sys.exit(2)
