@@ -214,6 +214,9 @@ func TestEspressifShutsOthers(t *testing.T) {
 // TestEspressifSmallMTU: every message arrives with the smallest MTU, in pieces; two phones have
 // sessions of their own at once; and what is hostile is an ATT error, after which the session goes on.
 func TestEspressifSmallMTU(t *testing.T) {
+	if strings.HasPrefix(run(t, "uname", "-r"), "6.1.") {
+		t.Skip("Linux 6.1 panics in hci_chan_del when two sockets of ours are closed that btvirt's numbers confuse")
+	}
 	g := start(t, coded())
 	code := g.newCode()
 	one := dialATT(t, phoneHCI, notEncrypted)

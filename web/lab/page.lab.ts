@@ -204,13 +204,16 @@ void describe('every client', { timeout: 600_000 }, () => {
     await online();
     await browser.close();
     const gatewayAddress = (await run("busctl get-property org.bluez /org/bluez/hci1 org.bluez.Adapter1 Address | cut -d '\"' -f 2")).trim();
-    for (const [client, { starts, adapter }] of Object.entries(others)) {
-      await run(`${forget}; sleep 3; systemctl start wifiprovd`); // bluetoothd's 2 s, as above
-      const task = JSON.stringify({ adapter, address: gatewayAddress, networks });
-      const said = await run(`{ ${starts}; } <<<'${task}'`);
-      await online().catch((error: unknown) => { throw new Error(`${client}: ${said}: ${String(error)}`); });
+    try {
+      for (const [client, { starts, adapter }] of Object.entries(others)) {
+        await run(`${forget}; sleep 3; systemctl start wifiprovd`); // bluetoothd's 2 s, as above
+        const task = JSON.stringify({ adapter, address: gatewayAddress, networks });
+        const said = await run(`{ ${starts}; } <<<'${task}'`);
+        await online().catch((error: unknown) => { throw new Error(`${client}: ${said}: ${String(error)}`); });
+      }
+    } finally {
+      browser = await launch();
     }
-    browser = await launch();
   });
 });
 
