@@ -82,8 +82,8 @@ async def main(task):
 
 
 def run(task):
-    """bleak sometimes reads from its bus connection after it has closed it, when the gateway's characteristics are not all
-    there at the first look, on a busy machine. The user presses the button again."""
+    """bleak sometimes waits for an answer on a bus connection that has ended (seen in Chromium's lab, on a busy machine). The
+    user presses the button again."""
     for _ in range(2):
         try:
             return asyncio.run(asyncio.wait_for(main(task), 4 * PATIENCE))

@@ -42,7 +42,7 @@ async def main(task):
         await phone.connect()
         try:
             return 0 if await provision(phone, task["networks"][0]) else 1
-        except BleakCharacteristicNotFoundError:  # bleak may look before bluetoothd has told it of all; seen one time in three
+        except BleakCharacteristicNotFoundError:  # seen now and then, less with bleak's log on
             print("incomplete", again, flush=True)
         finally:
             with contextlib.suppress(EOFError):  # bleak may wait for its bus connection after it has closed it
