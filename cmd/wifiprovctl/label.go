@@ -80,13 +80,13 @@ func writeSecret(path string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// codeShowQR shows the QR code alone, for a phone's camera.
+// codeShowQR shows the label's QR codes alone, for a phone's camera.
 func codeShowQR(ctx context.Context, j *job) error {
 	l, err := j.makeLabel(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(j.stdout, l.codes[0].blocks())
+	_, err = io.WriteString(j.stdout, l.blocks())
 	return err
 }
 

@@ -37,6 +37,14 @@ func TestLabel(t *testing.T) {
 	if status, out, _ := ctl(true, labelCode, "code", "show-qr", "--config", config); status != exitOK || strings.Contains(out, labelCode) || !strings.Contains(out, "█") {
 		t.Errorf("show-qr: %d %s", status, out)
 	}
+	l, err := newLabel("PROV_A1B2C3", "wifiprov", labelCode, testPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := l.codes[0].blocks() + "app\n\n" + l.codes[1].blocks() + "browser\n\n"
+	if status, out, stderr := ctl(true, labelCode, "code", "show-qr", "--page", testPage, "--config", config); status != exitOK || out != want {
+		t.Errorf("show-qr --page: %d %s\n%s", status, stderr, out)
+	}
 	if status, out, stderr := ctl(true, "ANOTHERCODE99", "code", "label", "--config", config); status != exitUsage || out != "" || strings.Contains(stderr, "ANOTHER") {
 		t.Errorf("another code: %d %s %s", status, out, stderr)
 	}

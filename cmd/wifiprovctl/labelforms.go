@@ -131,14 +131,21 @@ func (c *qrCode) blocks() string {
 	return b.String()
 }
 
-func (l *label) text() []byte {
-	var b bytes.Buffer
+// blocks draws the codes one below the other, with what each is for if there are several.
+func (l *label) blocks() string {
+	var b strings.Builder
 	for _, c := range l.codes {
 		b.WriteString(c.blocks())
 		if len(l.codes) > 1 {
 			fmt.Fprintf(&b, "%s\n\n", c.reader)
 		}
 	}
+	return b.String()
+}
+
+func (l *label) text() []byte {
+	var b bytes.Buffer
+	b.WriteString(l.blocks())
 	fmt.Fprintf(&b, "name  %s\nuser  %s\ncode  %s\n", printable(l.name), l.user, l.code)
 	return b.Bytes()
 }

@@ -49,8 +49,10 @@ func TestPageAddress(t *testing.T) {
 		if _, err := pageAddress(page); err == nil {
 			t.Errorf("%q is taken", page)
 		}
-		if status, _, _ := ctl(true, labelCode, "code", "label", "--page", page); status != exitUsage {
-			t.Errorf("%q: %d", page, status)
+		for _, command := range []string{"label", "show-qr"} {
+			if status, out, _ := ctl(true, labelCode, "code", command, "--page", page); status != exitUsage || out != "" {
+				t.Errorf("%s --page %q: %d %s", command, page, status, out)
+			}
 		}
 	}
 }

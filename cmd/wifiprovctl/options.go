@@ -194,6 +194,7 @@ func codeNewFlags(f *flag.FlagSet, o *options) {
 func codeShowQRFlags(f *flag.FlagSet, o *options) {
 	codeSetFlags(f, o)
 	f.StringVar(&o.name, "name", "", "the `NAME` that is advertised (default: bluetooth.name of the configuration)")
+	pageFlag(f, o, "add a second QR code, for a phone's browser: it opens the page at the address `URL` with the code")
 }
 
 func codeLabelFlags(f *flag.FlagSet, o *options) {
@@ -202,7 +203,6 @@ func codeLabelFlags(f *flag.FlagSet, o *options) {
 		f.BoolFunc(form, "draw it as "+map[string]string{"text": "text (default)", "svg": "SVG", "png": "PNG, for 300 dpi", "pdf": "PDF, a page of its size"}[form],
 			func(string) error { o.form = form; return nil })
 	}
-	pageFlag(f, o, "add a second QR code, for a phone's browser: it opens the page at the address `URL` with the code")
 	f.StringVar(&o.out, "out", "", "write it to `FILE`, which must not be there yet")
 }
 

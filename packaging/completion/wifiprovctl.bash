@@ -22,7 +22,7 @@ _wifiprovctl() {
 			case "code ${COMP_WORDS[2]}" in
 			'code new') words='--user --print --config --timeout --help' ;;
 			'code set') words='--user --code-file --config --timeout --help' ;;
-			'code show-qr') words='--name --user --code-file --config --timeout --help' ;;
+			'code show-qr') words='--page --name --user --code-file --config --timeout --help' ;;
 			'code label') words='--text --svg --png --pdf --page --out --name --user --code-file --config --timeout --help' ;;
 			'code batch') words='--serials --count --page --out --name --user --config --timeout --help' ;;
 			'code remove' | 'code status') words='--config --timeout --help' ;;
