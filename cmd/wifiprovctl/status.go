@@ -15,6 +15,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/control"
 	"github.com/wifiprovd/wifiprovd/internal/doctor"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
 )
 
@@ -104,8 +105,28 @@ func (j *job) inLines(s *control.Status) string {
 	if left := s.WindowLeft(); left > 0 {
 		line("Window", "open for another %s", left.Round(time.Second))
 	}
+	if code := codeLine(s); code != "" {
+		line("Code", "%s", code)
+	}
 	line("Version", "%s, security %s", s.Version, s.Security)
 	return b.String()
+}
+
+// codeLine says for a person what there is of the code on the label; empty: not known.
+func codeLine(s *control.Status) string {
+	switch required := s.CodeRequired; {
+	case s.Code == gateway.CodeNone.String() && required:
+		return "none, so nobody can provision the gateway (bluetooth.require_code)"
+	case s.Code == gateway.CodeSet.String() && required:
+		return "set: phones must prove it"
+	case s.Code == gateway.CodeSet.String():
+		return "set, but phones may provision without it"
+	case s.Code == gateway.CodeUnreadable.String() && required:
+		return "cannot be used, so nobody can provision the gateway: see 'sudo wifiprovctl doctor'"
+	case s.Code == gateway.CodeUnreadable.String():
+		return "cannot be used: see 'sudo wifiprovctl doctor'"
+	}
+	return s.Code // none, or one of another version's
 }
 
 // addresses lists what the network gave.

@@ -136,6 +136,36 @@ func TestStatusOfAJoinedNetwork(t *testing.T) {
 	}
 }
 
+// The code is a line of the status and a key of its JSON.
+func TestStatusOfTheCode(t *testing.T) {
+	t.Parallel()
+	s, bus := daemonOn(t)
+	if _, stdout, _ := try(t, bus, "status"); strings.Contains(stdout, "Code ") {
+		t.Errorf("before it is known:\n%s", stdout)
+	}
+	for want, now := range map[string]gateway.Snapshot{
+		"none\n":                      {Code: gateway.CodeNone},
+		"none, so nobody can":         {Code: gateway.CodeNone, CodeRequired: true},
+		"set: phones must prove it\n": {Code: gateway.CodeSet, CodeRequired: true},
+		"set, but phones may":         {Code: gateway.CodeSet},
+		"cannot be used, so nobody":   {Code: gateway.CodeUnreadable, CodeRequired: true},
+		"cannot be used: see":         {Code: gateway.CodeUnreadable},
+	} {
+		s.Changed(&gateway.Snapshot{}, &now)
+		if _, stdout, _ := try(t, bus, "status"); !strings.Contains(stdout, "Code         "+want) {
+			t.Errorf("want %q in\n%s", want, stdout)
+		}
+		_, stdout, _ := try(t, bus, "status", "--json")
+		var got struct {
+			Code     string
+			Required bool `json:"code_required"`
+		}
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Code != now.Code.String() || got.Required != now.CodeRequired {
+			t.Errorf("%v, %+v in %s", err, got, stdout)
+		}
+	}
+}
+
 func TestStatusWithoutADaemon(t *testing.T) {
 	t.Parallel()
 	bus := dbustest.Start(t)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
+	"github.com/wifiprovd/wifiprovd/internal/gateway"
 	"github.com/wifiprovd/wifiprovd/internal/gatt"
 	"github.com/wifiprovd/wifiprovd/internal/profile/espressif"
 	"github.com/wifiprovd/wifiprovd/internal/srp"
@@ -64,6 +65,19 @@ func (d *codeDoor) shut() bool {
 // proved reports whether c has proved the code.
 func (d *codeDoor) proved(c gatt.Central) bool { return d.prover != nil && d.prover.Proved(c) }
 
+// state returns what is known of the code. It is for news.
+func (d *codeDoor) state() gateway.Code {
+	switch {
+	case !d.known:
+		return gateway.CodeUnknown
+	case d.broken != "":
+		return gateway.CodeUnreadable
+	case d.last == nil:
+		return gateway.CodeNone
+	}
+	return gateway.CodeSet
+}
+
 // changed takes in the code that there is now, nil for none. broken says why it cannot be used: a
 // gateway that has one does not open its other doors for that.
 func (d *codeDoor) changed(v *srp.Verifier, broken error) {
@@ -98,6 +112,8 @@ func (d *codeDoor) tell(exists bool, broken error) {
 	switch {
 	case broken != nil:
 		d.log.Error("the code cannot be used, so nobody can prove it", "event", "code-broken", "err", broken)
+	case exists && d.prover == nil && d.rule == "true":
+		log(d.log.Warn, "code", "nobody can provision the gateway: bluetooth.require_code is true, and bluetooth.protocols does not have espressif, by which phones prove the code")
 	case exists && d.prover == nil:
 		log(d.log.Warn, "code", "there is a code, which nothing asks for: bluetooth.protocols does not have espressif")
 	case !exists && d.rule == "true":

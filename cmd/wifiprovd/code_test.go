@@ -35,6 +35,7 @@ func TestCodeShutsOtherDoors(t *testing.T) {
 		"not required":    {"protocols: [native, espressif]\n  require_code: false", &v, nil, false, true, 2, "may still provision by native", ""},
 		"required, none":  {"protocols: [native, espressif]\n  require_code: true", nil, nil, true, false, 0, "nobody can provision", ""},
 		"nothing asks":    {"protocols: [native]", &v, nil, false, false, 1, "does not have espressif", ""},
+		"no way to prove": {"protocols: [native]\n  require_code: true", &v, nil, true, false, 0, "nobody can provision", "nothing asks"},
 		"Espressif alone": {"protocols: [espressif]", &v, nil, true, true, 1, "phones must prove it", "advertised"},
 		"nothing at all":  {"protocols: [native]", nil, nil, false, false, 1, "", "code"},
 	} {
@@ -57,6 +58,16 @@ func TestCodeShutsOtherDoors(t *testing.T) {
 				box.changed(&again, c.broken)
 			} else {
 				box.changed(nil, c.broken)
+			}
+			want := gateway.CodeNone
+			switch {
+			case c.broken != nil:
+				want = gateway.CodeUnreadable
+			case c.code != nil:
+				want = gateway.CodeSet
+			}
+			if got := box.state(); got != want {
+				t.Errorf("the code is %q, want %q", got, want)
 			}
 			if news != 1 || box.shut() != c.shut || box.offered.Load() != c.offered {
 				t.Errorf("shut %v, offered %v, told %d times", box.shut(), box.offered.Load(), news)

@@ -49,6 +49,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	box.news = func() {
 		peripheral.Offer(box.offered.Load())
 		adverts.Refresh()
+		d.Code(box.state(), box.shut())
 	}
 	operators := control.NewServer(control.ServerConfig{
 		Version: version, Security: c.Bluetooth.Security, Access: c.Bluetooth.Access, Log: log, Control: d, Custom: exchange,
@@ -58,9 +59,7 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger) error {
 	return runTasks(ctx, append(signTasks, []task{
 		{"gateway", func(ctx context.Context) error { return d.Run(ctx, observers...) }},
 		{"Wi-Fi", func(ctx context.Context) error { return networks.Run(ctx, d.WifiUsable) }},
-		{"Bluetooth", func(ctx context.Context) error {
-			return peripheral.Run(ctx, app, d)
-		}},
+		{"Bluetooth", func(ctx context.Context) error { return peripheral.Run(ctx, app, d) }},
 		{"code", func(ctx context.Context) error { return followCode(ctx, codes, box) }},
 		{"addresses", func(ctx context.Context) error {
 			return netaddr.Follow(ctx, finder.Name, log, d.Addresses)

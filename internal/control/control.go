@@ -62,6 +62,9 @@ type Status struct {
 	Window uint64 // microseconds of CLOCK_MONOTONIC; 0: nobody has opened one
 	Access string
 
+	Code         string // none, set or unreadable; empty: not known yet
+	CodeRequired bool
+
 	Version, Security string
 }
 

@@ -270,7 +270,7 @@ func TestReadBack(t *testing.T) {
 		*s = gateway.Snapshot{
 			Status: gateway.Connected, Phase: gateway.Online, Turn: 1, Since: since,
 			Message: "bad \xff\x00 bytes", Next: "n", Reason: wifi.FailureNoAddress,
-			Network: &home, Centrals: []gatt.Central{"A"}, Country: "DE",
+			Network: &home, Centrals: []gatt.Central{"A"}, Country: "DE", Code: gateway.CodeSet, CodeRequired: true,
 			Addresses:   wifi.Addresses{IPv4: netip.MustParseAddr("192.0.2.7")},
 			Advertising: gateway.Advertising{Wanted: true, Problem: "no adapter"},
 		}
@@ -289,7 +289,7 @@ func TestReadBack(t *testing.T) {
 		SSID: []byte(home.SSID), SSIDText: `ho\x1b[2Jme\xff`, BSSID: home.BSSID, Frequency: 2412,
 		Signal: -40, AKM: "SAE", IPv4: "192.0.2.7",
 		Centrals: []string{"A"}, AdvertisingMessage: "no adapter",
-		Version: "1.2.3", Security: "encrypt", Country: "DE", Access: "always",
+		Version: "1.2.3", Security: "encrypt", Country: "DE", Access: "always", Code: "set", CodeRequired: true,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -332,7 +332,7 @@ func TestJSON(t *testing.T) {
 		Status: "s", Phase: "p", Message: "m", Next: "n", Since: 1, SinceMonotonic: 1,
 		Reason: "r", ReasonCode: 1, SSID: []byte{1}, SSIDText: "t", BSSID: "b", Frequency: 1, Signal: -1,
 		AKM: "a", IPv4: "4", IPv6: "6", Gateway: "g", WifiInterface: "i", WifiBackend: "w", Country: "c", Centrals: []string{"c"}, Advertising: true,
-		Adapter: "h", AdvertisingMessage: "d", Version: "v", Security: "y", Open: true, Access: "x",
+		Adapter: "h", AdvertisingMessage: "d", Version: "v", Security: "y", Open: true, Access: "x", Code: "o", CodeRequired: true,
 	}
 	if v := reflect.ValueOf(full); v.NumField() != len(properties) {
 		t.Errorf("%d fields for %d properties", v.NumField(), len(properties))
@@ -352,7 +352,7 @@ func TestJSON(t *testing.T) {
 		}
 	}
 	none, err := json.Marshal((&Status{}).JSON())
-	const want = `{"advertising":false,"centrals":[],"for_seconds":0,"network":null,"open":false,"reason_code":0,"window_seconds":0}`
+	const want = `{"advertising":false,"centrals":[],"code_required":false,"for_seconds":0,"network":null,"open":false,"reason_code":0,"window_seconds":0}`
 	if err != nil || string(none) != want {
 		t.Errorf("nothing known is %s, %v", none, err)
 	}

@@ -186,6 +186,16 @@ var properties = []property{
 		value: of(func(k *known) string { return k.access },
 			func(s *Status) *string { return &s.Access })},
 
+	{name: "Code", json: "code",
+		doc: "the code on the label: `none`, `set`, or `unreadable`: there is one that cannot be read or opened, so " +
+			"nobody can prove it; empty: not known yet",
+		value: of(func(k *known) string { return k.Code.String() },
+			func(s *Status) *string { return &s.Code })},
+	{name: "CodeRequired", json: "code_required",
+		doc: "whether phones must prove it, whichever protocol they speak (`bluetooth.require_code`)",
+		value: of(func(k *known) bool { return k.CodeRequired },
+			func(s *Status) *bool { return &s.CodeRequired })},
+
 	{name: "Version", constant: true, json: "version",
 		doc: "the daemon's version",
 		value: of(func(k *known) string { return k.version },

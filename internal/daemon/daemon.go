@@ -162,6 +162,15 @@ func (d *Daemon) OnlineElsewhere(online bool) {
 	d.post(func(l *loop) { onlineElsewhere(l, online) })
 }
 
+// Code reports what there is of the code on the label, and whether phones must prove it,
+// whichever protocol they speak.
+func (d *Daemon) Code(code gateway.Code, required bool) {
+	d.post(func(l *loop) {
+		l.draft.Code, l.draft.CodeRequired = code, required
+		l.publish()
+	})
+}
+
 // Connected reports a central. It has come to provision, most likely.
 func (d *Daemon) Connected(c gatt.Central) {
 	d.post(func(l *loop) { l.centralConnected(c) })

@@ -158,6 +158,19 @@ func TestOnlineElsewhere(t *testing.T) {
 	})
 }
 
+func TestCode(t *testing.T) {
+	run(t, &memStore{}, func(b *bench) {
+		b.expect(gateway.Idle)
+		if now := b.settled(); now.Code != gateway.CodeUnknown || now.CodeRequired {
+			t.Errorf("at first: %+v", now)
+		}
+		b.Code(gateway.CodeSet, true)
+		if now := b.settled(); now.Code != gateway.CodeSet || !now.CodeRequired {
+			t.Errorf("with a code: %+v", now)
+		}
+	})
+}
+
 func TestIdentify(t *testing.T) {
 	run(t, &memStore{}, func(b *bench) {
 		b.expect(gateway.Idle)

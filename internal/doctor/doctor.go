@@ -102,6 +102,7 @@ var checks = []struct {
 	{"service", (*visit).service, true},
 	{"store", (*visit).store, false},
 	{"seal", theSeal, false},
+	{"code", theCode, false},
 	{"clock", (*visit).clock, false},
 	{"bluetoothd", (*visit).bluetoothd, true},
 	{"adapter", (*visit).adapter, true},

@@ -64,6 +64,27 @@ func sealed(setting, wrapped string) func(*world) {
 	}
 }
 
+// handedKeyID returns the ID of the key that sealed has handed in.
+func handedKeyID(t *testing.T) string {
+	key, err := seal.New([]byte(strings.Repeat("k", seal.KeySize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.ID()
+}
+
+// coded gives the gateway a code, and these protocols.
+func coded(protocols string) func(*world) {
+	return func(w *world) {
+		w.config += "bluetooth:\n  protocols: " + protocols + "\n"
+		data, err := code.Encode(srp.NewVerifier("u", []byte("some code")))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.file("store/code.json", string(data))
+	}
+}
+
 // there puts a program on the bus.
 func there(name string) func(*world) {
 	return func(w *world) { w.names[name] = true }
@@ -118,15 +139,43 @@ var changes = []struct {
 		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
 		w.file("store/credentials.json", `{"version":2,"networks":[{"id":1,"ssid":"aG9tZQ==","passphrase":"MTIzNDU2Nzg=","security":"wpa2"}]}`)
 	}, Wrong, "in clear", "systemctl restart wifiprovd"},
-	{"a code that is sealed by another key", "seal", func(w *world) {
+	{"a code that is sealed by another key", "code", func(w *world) {
 		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
 		w.file("store/code.json", `{"version":2,"username":"u","salt":"01","key":"other","sealed":"`+strings.Repeat("00", srp.Size+seal.Overhead)+`"}`)
 	}, Wrong, "nobody can prove it", "wifiprovctl code set"},
-	{"a code in clear", "seal", func(w *world) {
+	{"a code in clear", "code", func(w *world) {
 		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
-		code, _ := code.Encode(srp.NewVerifier("u", []byte("some code")))
-		w.file("store/code.json", string(code))
-	}, Wrong, "verifier is in clear", "systemctl restart wifiprovd"},
+		coded("[native, espressif]")(w)
+	}, Wrong, "is in clear, though", "systemctl restart wifiprovd"},
+	{"a code in clear, and no key", "code", func(w *world) {
+		w.config += "  seal: host\n"
+		coded("[native, espressif]")(w)
+	}, Wrong, "in clear, and store.seal is host", "wifiprovctl seal"},
+	{"a sealed code", "code", func(w *world) {
+		sealed("host", "Whxqht+dQJax1aZeCGLxmg==")(w)
+		coded("[espressif]")(w)
+		w.file("store/code.json", `{"version":2,"username":"u","salt":"01","key":"`+handedKeyID(w.t)+`","sealed":"`+strings.Repeat("00", srp.Size+seal.Overhead)+`"}`)
+	}, OK, `user "u", sealed: phones must prove it`, ""},
+	{"no code, and none wanted", "code", func(*world) {}, "", "", ""},
+	{"a code", "code", coded("[native, improv, espressif]"), OK, `user "u", in clear: phones must prove it, and without that these are shut: native, improv`, ""},
+	{"a code that is not required", "code", coded("[native, espressif]\n  require_code: false"), OK, "may provision by native", ""},
+	{"a code that nothing asks for", "code", coded("[native]"), Wrong, "nothing asks for", "wifiprovctl code remove"},
+	{"a code that nobody can prove", "code", coded("[native]\n  require_code: true"), Wrong, "nobody can provision", "[native, espressif]"},
+	{"no code for espressif", "code", func(w *world) { w.config += "bluetooth:\n  protocols: [native, espressif]\n" }, Wrong, "Espressif's protocol is off", "wifiprovctl code new"},
+	{"no code, but required", "code", func(w *world) { w.config += "bluetooth:\n  require_code: true\n" }, Wrong, "nobody can provision", "wifiprovctl code new"},
+	{"a code that is broken", "code", func(w *world) { coded("[espressif]")(w); w.file("store/code.json", "{}") }, Wrong, "nobody can prove it", "wifiprovctl code new"},
+	{"codes of others", "code", func(w *world) { w.file("store/codes/other.json", "{}") }, Wrong, "is this gateway's", "wifiprovctl code new"},
+	{"a code that the daemon cannot use", "code", func(w *world) {
+		coded("[native, espressif]")(w)
+		w.on = func(s *gateway.Snapshot) { s.Code = gateway.CodeUnreadable }
+	}, Wrong, "the daemon says: unreadable", "journalctl"},
+	{"a code, for others than root", "code", func(w *world) {
+		coded("[native, espressif]")(w)
+		w.machine.UID = 1000
+		w.on = func(s *gateway.Snapshot) { s.Code = gateway.CodeSet }
+	}, Unknown, "the daemon says: set", "sudo"},
+	{"no code, for others than root", "code", func(w *world) { w.machine.UID = 1000 }, "", "", ""},
+	{"a code, whatever the configuration says", "code", func(w *world) { coded("[nothing]")(w) }, Unknown, "cannot be read", "configuration"},
 	{"sealed", "seal", sealed("host", "Whxqht+dQJax1aZeCGLxmg=="), OK, "sealed by the host key", ""},
 	{"bluetoothd without wifiprovd's main.conf", "bluetoothd", func(w *world) {
 		w.units["bluetooth.service"] = properties{"MainPID": uint32(77)}

@@ -55,6 +55,7 @@ func FuzzReplies(f *testing.F) {
 		visit := fuzzedVisit(v, root)
 		visit.conn = bus.Conn
 		visit.cfg.Button.Key, visit.cfg.LED.Name, visit.cfg.Store.Seal = 30, "ACT", "tpm2"
+		visit.cfg.Bluetooth.Protocols.Espressif = true
 		for _, c := range checks {
 			checkResult(t, c.name, c.run(visit, t.Context()))
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/wifiprovd/wifiprovd/internal/code"
 	"github.com/wifiprovd/wifiprovd/internal/credstore"
 	"github.com/wifiprovd/wifiprovd/internal/seal"
 )
@@ -28,18 +27,12 @@ func theSeal(v *visit, _ context.Context) Result {
 	}
 	secrets, err := credstore.Look(v.cfg.Store.Dir)
 	foreign := slices.ContainsFunc(secrets.Keys, func(key string) bool { return key != state.KeyID })
-	codeInClear, codeSealedBy := code.Look(v.cfg.Store.Dir)
 	switch {
 	case err != nil:
 		return unknown("see what is said of the store", "how passwords are sealed cannot be read")
 	case foreign:
 		return wrong("provision the gateway again, or put the key back that they are sealed by, see docs/operations.md",
 			"the store has a network that is sealed by a key that is not here: the gateway does not know its password")
-	case codeSealedBy != "" && codeSealedBy != state.KeyID:
-		return wrong("sudo wifiprovctl code set, with the code on the label",
-			"the code is sealed by a key that is not here: nobody can prove it")
-	case codeInClear && state.KeyID != "":
-		return wrong("systemctl restart wifiprovd", "the code's verifier is in clear, though there is a key to seal it")
 	case secrets.Clear > 0 && state.KeyID != "":
 		return wrong("systemctl restart wifiprovd", "a password is in clear, though there is a key to seal it")
 	case setting == "none" || state.Wrapped == nil:

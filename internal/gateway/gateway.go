@@ -44,6 +44,9 @@ type Snapshot struct {
 	Window  time.Time // Window is until when the door that a person has opened stays open; zero: nobody has.
 	Leaving bool      // the door is closed, and a phone may still read how its attempt ends
 
+	Code         Code // the code on the label
+	CodeRequired bool // phones that have not proved it are refused, whichever protocol they speak
+
 	Identify bool // the gateway is to show which one it is, for a person who looks for it
 }
 

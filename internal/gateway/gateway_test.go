@@ -27,6 +27,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("status %d is called %s", s, got)
 		}
 	}
+	for c, want := range map[Code]string{CodeUnknown: "", CodeNone: "none", CodeSet: "set", CodeUnreadable: "unreadable", 9: "unknown (9)"} {
+		if got := c.String(); got != want {
+			t.Errorf("code %d is called %s", c, got)
+		}
+	}
 	for p, want := range map[Phase]string{Starting: "starting", Erasing: "erasing", 9: "unknown (9)"} {
 		if got := p.String(); got != want {
 			t.Errorf("phase %d is called %s", p, got)

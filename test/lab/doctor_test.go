@@ -86,6 +86,7 @@ func TestDoctorFaults(t *testing.T) {
 	readableStore(t)
 	newerStore(t)
 	adapterWithoutPower(t)
+	codeOfNoUse(t)
 
 	writeConfig(t, map[string]string{"log.level": "loud"})
 	doctorFinds(t, "configuration", "loud", "wifiprovd -check")
@@ -160,6 +161,27 @@ func newerStore(t testing.TB) {
 	doctorFinds(t, "store", "99", "")
 	emptyStore(t)
 	mended(t, "store")
+}
+
+// codeOfNoUse: the code that the gateway is to have is missing, damaged, or asked for by nothing.
+func codeOfNoUse(t testing.TB) {
+	writeConfig(t, map[string]string{"bluetooth.protocols": "[native, espressif]", "bluetooth.require_code": "true"})
+	doctorFinds(t, "code", "nobody can provision", "wifiprovctl code new")
+	secret(t, "", codeIn(t, run(t, "wifiprovctl", "code", "new", "--print")))
+	mended(t, "code")
+	if code, results := examined(t, "runuser", "-u", "nobody", "--"); results["code"].Verdict != "unknown" {
+		t.Errorf("for an ordinary user doctor ends with %d: %+v", code, results["code"])
+	}
+	overwrite(t, storeDir+"/code.json", `{"version":1}`)
+	doctorFinds(t, "code", "it holds no verifier", "wifiprovctl code new")
+	secret(t, "", codeIn(t, run(t, "wifiprovctl", "code", "new", "--print")))
+	writeConfig(t, map[string]string{"bluetooth.protocols": "[native]"})
+	doctorFinds(t, "code", "nothing asks for", "wifiprovctl code remove")
+	run(t, "wifiprovctl", "code", "remove")
+	writeConfig(t, nil)
+	if _, results := examined(t); results["code"].Check != "" {
+		t.Errorf("without a code, and with none wanted: %+v", results["code"])
+	}
 }
 
 // adapterWithoutPower: the adapter is switched off.

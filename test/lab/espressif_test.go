@@ -17,6 +17,7 @@ import (
 	"github.com/godbus/dbus/v5"
 
 	"github.com/wifiprovd/wifiprovd/internal/central"
+	"github.com/wifiprovd/wifiprovd/internal/msgbus"
 	"github.com/wifiprovd/wifiprovd/internal/protocomm"
 	"github.com/wifiprovd/wifiprovd/internal/srp"
 	"github.com/wifiprovd/wifiprovd/internal/wifi"
@@ -39,13 +40,19 @@ func coded(aps ...AP) situation {
 // newCode makes a code on the gateway, and waits until the daemon has taken it.
 func (g *gateway) newCode() string {
 	g.t.Helper()
-	out := run(g.t, "wifiprovctl", "code", "new", "--print")
+	code := codeIn(g.t, run(g.t, "wifiprovctl", "code", "new", "--print"))
+	secret(g.t, "the code on the label", code) // it must be nowhere, as a password must not
+	g.event("code")
+	return code
+}
+
+// codeIn returns the code that wifiprovctl code new has shown.
+func codeIn(t testing.TB, out string) string {
+	t.Helper()
 	found := regexp.MustCompile(`(?m)^code  (\S{12})$`).FindStringSubmatch(out)
 	if found == nil {
-		g.t.Fatalf("no code in %q", out)
+		t.Fatalf("no code in %q", out)
 	}
-	secret(g.t, "the code on the label", found[1]) // it must be nowhere, as a password must not
-	g.event("code")
 	return found[1]
 }
 
@@ -103,7 +110,11 @@ func TestEspressif(t *testing.T) {
 	if uuids := servedBy(t, gatewayHCI); slices.Contains(uuids, espressifService) {
 		t.Errorf("without a code there is %q", uuids)
 	}
+	doctorFinds(t, "code", "Espressif's protocol is off", "wifiprovctl code new")
+	signals := statusChanges(t)
 	code := g.newCode()
+	codeTurns(t, signals, "set", true)
+	codeShown(t, "set: phones must prove it", "these are shut: native, improv")
 	waitFor(t, "the code's service alone", patience, func() error { return g.advertises(1) })
 	p := near(t)
 	if name := p.find().Name; name != "PROV_A1B2C3" {
@@ -149,6 +160,43 @@ func TestEspressif(t *testing.T) {
 	time.Sleep(time.Minute) // as docs/performance.md measures it
 	pss := procField(t, "/proc/"+g.pid()+"/smaps_rollup")("Pss")
 	t.Logf("with every protocol, after the sessions: PSS %.1f MB", float64(pss)/1024)
+}
+
+// codeTurns waits for the signal that tells of another code, or of none.
+func codeTurns(t testing.TB, signals <-chan *dbus.Signal, want string, required bool) {
+	t.Helper()
+	late := time.After(patience)
+	for {
+		select {
+		case s := <-signals:
+			if s.Name != msgbus.PropertiesChanged {
+				continue
+			}
+			values := s.Body[1].(map[string]dbus.Variant)
+			code, told := values["Code"].Value().(string)
+			if !told {
+				continue
+			}
+			if shut, _ := values["CodeRequired"].Value().(bool); code != want || shut != required {
+				t.Errorf("Code changes to %q, required: %v", code, shut)
+			}
+			return
+		case <-late:
+			t.Fatalf("no signal of Code %s", want)
+		}
+	}
+}
+
+// codeShown checks what wifiprovctl status and doctor say of a code that is well.
+func codeShown(t testing.TB, status, doctor string) {
+	t.Helper()
+	if out := run(t, "wifiprovctl", "status"); !strings.Contains(out, "Code         "+status+"\n") {
+		t.Errorf("wifiprovctl status says\n%s", out)
+	}
+	_, results := examined(t)
+	if r := results["code"]; r.Verdict != "ok" || !strings.Contains(r.Message, `user "wifiprov", in clear`) || !strings.Contains(r.Message, doctor) {
+		t.Errorf("doctor says %+v", r)
+	}
 }
 
 // codeFile checks what the gateway keeps of the code.
@@ -206,8 +254,10 @@ func TestEspressifShutsOthers(t *testing.T) {
 	run(t, "wifiprovctl", "code", "new", "--print")
 	g.event("code")
 	refused("by the code of before")
+	signals := statusChanges(t)
 	run(t, "wifiprovctl", "code", "remove")
 	g.event("code-none")
+	codeTurns(t, signals, "none", false)
 	p.mustWrite(central.SSIDUUID, []byte("after")...) // nobody asks for a code that is not there
 }
 
