@@ -62,6 +62,9 @@ func (d *codeDoor) shut() bool {
 	return d.prover != nil && d.exists.Load()
 }
 
+// alone reports whether no phone gets in that does not prove the code.
+func (d *codeDoor) alone() bool { return d.shut() || len(d.others) == 0 }
+
 // proved reports whether c has proved the code.
 func (d *codeDoor) proved(c gatt.Central) bool { return d.prover != nil && d.prover.Proved(c) }
 

@@ -29,15 +29,16 @@ func TestCodeShutsOtherDoors(t *testing.T) {
 		adverts       int
 		told, notTold string
 	}{
-		"no code":         {"protocols: [native, improv, espressif]", nil, nil, false, false, 2, "Espressif's protocol is off", ""},
-		"a code":          {"protocols: [native, improv, espressif]", &v, nil, true, true, 1, "not advertised: native, improv", ""},
-		"broken":          {"protocols: [native, espressif]", nil, broken, true, false, 0, "cannot be used", ""},
-		"not required":    {"protocols: [native, espressif]\n  require_code: false", &v, nil, false, true, 2, "may still provision by native", ""},
-		"required, none":  {"protocols: [native, espressif]\n  require_code: true", nil, nil, true, false, 0, "nobody can provision", ""},
-		"nothing asks":    {"protocols: [native]", &v, nil, false, false, 1, "does not have espressif", ""},
-		"no way to prove": {"protocols: [native]\n  require_code: true", &v, nil, true, false, 0, "nobody can provision", "nothing asks"},
-		"Espressif alone": {"protocols: [espressif]", &v, nil, true, true, 1, "phones must prove it", "advertised"},
-		"nothing at all":  {"protocols: [native]", nil, nil, false, false, 1, "", "code"},
+		"no code":                       {"protocols: [native, improv, espressif]", nil, nil, false, false, 2, "Espressif's protocol is off", ""},
+		"a code":                        {"protocols: [native, improv, espressif]", &v, nil, true, true, 1, "not advertised: native, improv", ""},
+		"broken":                        {"protocols: [native, espressif]", nil, broken, true, false, 0, "cannot be used", ""},
+		"not required":                  {"protocols: [native, espressif]\n  require_code: false", &v, nil, false, true, 2, "may still provision by native", ""},
+		"required, none":                {"protocols: [native, espressif]\n  require_code: true", nil, nil, true, false, 0, "nobody can provision", ""},
+		"nothing asks":                  {"protocols: [native]", &v, nil, false, false, 1, "does not have espressif", ""},
+		"no way to prove":               {"protocols: [native]\n  require_code: true", &v, nil, true, false, 0, "nobody can provision", "nothing asks"},
+		"Espressif alone":               {"protocols: [espressif]", &v, nil, true, true, 1, "phones must prove it", "advertised"},
+		"Espressif alone, not required": {"protocols: [espressif]\n  require_code: false", &v, nil, false, true, 1, "phones must prove it", "advertised"},
+		"nothing at all":                {"protocols: [native]", nil, nil, false, false, 1, "", "code"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := config.Parse("f", []byte("bluetooth:\n  "+c.settings))
@@ -71,6 +72,9 @@ func TestCodeShutsOtherDoors(t *testing.T) {
 			}
 			if news != 1 || box.shut() != c.shut || box.offered.Load() != c.offered {
 				t.Errorf("shut %v, offered %v, told %d times", box.shut(), box.offered.Load(), news)
+			}
+			if alone := strings.HasPrefix(name, "Espressif alone") || c.shut; box.alone() != alone {
+				t.Errorf("phones get in by the code alone: %v, want %v", box.alone(), alone)
 			}
 			if n := len(phones.Adverts(&gateway.Snapshot{})); n != c.adverts {
 				t.Errorf("%d adverts, want %d", n, c.adverts)

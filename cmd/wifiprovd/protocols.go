@@ -49,7 +49,7 @@ func protocols(
 	}
 	if c.Bluetooth.Protocols.Espressif {
 		door.prover = espressif.New(espressif.Config{
-			Control: control, Scans: scans, Deliver: exchange.Deliver, Name: about.Name, Log: log,
+			Control: control, Scans: scans, Deliver: exchange.Deliver, Name: about.Name, Log: log, Alone: door.alone,
 		})
 	}
 	return phones, door

@@ -50,8 +50,15 @@ func (e Endpoint) UUID() string {
 	return ""
 }
 
-// Capabilities is what Version answers: Security 2 with counted nonces.
-const Capabilities = `{"prov":{"ver":"v1.1","sec_ver":2,"sec_patch_ver":1,"cap":["wifi_prov","wifi_scan"]}}`
+// What Version answers: Security 2 with counted nonces. A device may add members of its own, which
+// Espressif's clients leave alone (wifi_prov_mgr_set_app_info of ESP-IDF): ours says that phones get
+// in by no other service. docs/protocol.md has both.
+const (
+	Capabilities     = `{"prov":` + prov + `}`
+	CapabilitiesOnly = `{"prov":` + prov + `,"wifiprovd":{"ver":"v1.0","cap":["code_only"]}}`
+
+	prov = `{"ver":"v1.1","sec_ver":2,"sec_patch_ver":1,"cap":["wifi_prov","wifi_scan"]}`
+)
 
 // Result is how a request has ended.
 type Result uint64

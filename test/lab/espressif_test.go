@@ -122,12 +122,15 @@ func TestEspressif(t *testing.T) {
 	}
 	about, err := p.session.Read(p.deadline(), espressifVersion)
 	var version struct {
+		Own struct {
+			Cap []string `json:"cap"`
+		} `json:"wifiprovd"`
 		Prov struct {
 			Security int `json:"sec_ver"`
 			Patch    int `json:"sec_patch_ver"`
 		} `json:"prov"`
 	}
-	if err != nil || json.Unmarshal(about, &version) != nil || version.Prov.Security != 2 || version.Prov.Patch != 1 {
+	if err != nil || json.Unmarshal(about, &version) != nil || version.Prov.Security != 2 || version.Prov.Patch != 1 || !slices.Equal(version.Own.Cap, []string{"code_only"}) {
 		t.Errorf("proto-ver: %s %v", about, err)
 	}
 	if _, err := p.session.Prove(p.deadline(), "wifiprov", []byte("NOTTHECODE99")); !errors.Is(err, central.ErrWrongCode) {

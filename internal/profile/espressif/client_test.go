@@ -83,6 +83,7 @@ type rig struct {
 	scans   *profile.Scanner
 	deliver exchange
 	log     bytes.Buffer
+	alone   bool // no other protocol lets phones in
 	now     *gateway.Snapshot
 }
 
@@ -95,7 +96,7 @@ func newRig(t testing.TB) *rig {
 	deliver := func(ctx context.Context, from gateway.Requester, name string, data []byte) ([]byte, error) {
 		return r.deliver(ctx, from, name, data)
 	}
-	r.profile = New(Config{Control: r.control, Scans: r.scans, Deliver: deliver, Name: "PROV_A1B2C3", Log: log})
+	r.profile = New(Config{Control: r.control, Scans: r.scans, Deliver: deliver, Name: "PROV_A1B2C3", Log: log, Alone: func() bool { return r.alone }})
 	r.profile.SetCode(&right)
 	r.profile.Changed(nil, r.now)
 	return r

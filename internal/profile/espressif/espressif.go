@@ -32,6 +32,10 @@ type Config struct {
 	Deliver exchange // hands what phones send to a maker's program
 	Name    string   // that is advertised
 	Log     *slog.Logger
+
+	// Alone is whether phones that have not proved the code are refused by every other protocol. It
+	// may be called from any goroutine, and be nil: they are not.
+	Alone func() bool
 }
 
 // Profile is the protocol: it implements profile.Profile. It serves nobody before SetCode.
@@ -47,7 +51,7 @@ type Profile struct {
 
 // New returns the protocol.
 func New(cfg Config) *Profile {
-	s := newSessions()
+	s := newSessions(cfg.Alone)
 	a := &attempts{control: cfg.Control, sessions: s, now: &gateway.Snapshot{}}
 	p := &Profile{
 		name:     cfg.Name,

@@ -2,6 +2,7 @@ package espressif
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -43,9 +44,17 @@ func TestService(t *testing.T) {
 		if err := r.write(phone1, protocomm.Version, []byte(asked)); err != nil {
 			t.Error(err)
 		}
-		if v := r.read(phone1, protocomm.Version); !strings.Contains(string(v), `"sec_ver":2,"sec_patch_ver":1`) {
+		if v := r.read(phone1, protocomm.Version); !strings.Contains(string(v), `"sec_ver":2,"sec_patch_ver":1`) || strings.Contains(string(v), "code_only") {
 			t.Errorf("%s", v)
 		}
+	}
+	r.alone = true
+	var about struct {
+		Prov struct{ Cap []string }
+		Own  struct{ Cap []string } `json:"wifiprovd"`
+	}
+	if v := r.read(phone1, protocomm.Version); json.Unmarshal(v, &about) != nil || len(about.Prov.Cap) != 2 || !slices.Equal(about.Own.Cap, []string{"code_only"}) {
+		t.Errorf("where no other protocol lets phones in: %s", v)
 	}
 	if v := r.read(phone1, protocomm.Config); len(v) != 0 {
 		t.Errorf("before any request: %x", v)

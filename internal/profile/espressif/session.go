@@ -14,14 +14,15 @@ import (
 // sessions are what is kept for the centrals, and the code that they have to prove.
 type sessions struct {
 	*profile.PerCentral[session]
+	alone func() bool // phones get in by no other protocol; nil: they may
 
 	mu   sync.Mutex
 	code *srp.Verifier // nil: there is none
 }
 
-func newSessions() *sessions {
+func newSessions(alone func() bool) *sessions {
 	kept := profile.NewPerCentral(maxCentrals, sessionTimeout, newSession, (*session).wipe)
-	return &sessions{PerCentral: kept}
+	return &sessions{PerCentral: kept, alone: alone}
 }
 
 func (all *sessions) setCode(v *srp.Verifier) {
@@ -209,10 +210,19 @@ func (all *sessions) answer(to reply, plain []byte) {
 	})
 }
 
+// version answers what the protocol can do. Phones ask for it before they prove anything.
+func (all *sessions) version(_ gatt.Request, answer func([]byte, error)) {
+	if all.alone != nil && all.alone() {
+		answer([]byte(protocomm.CapabilitiesOnly), nil)
+		return
+	}
+	answer([]byte(protocomm.Capabilities), nil)
+}
+
 // reader returns what reads the answer to a central's latest request; none is empty.
 func (all *sessions) reader(e protocomm.Endpoint) func(gatt.Request, func([]byte, error)) {
 	if e == protocomm.Version {
-		return func(_ gatt.Request, answer func([]byte, error)) { answer([]byte(protocomm.Capabilities), nil) }
+		return all.version
 	}
 	return func(r gatt.Request, answer func([]byte, error)) {
 		found := false
