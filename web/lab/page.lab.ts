@@ -152,6 +152,10 @@ void describe('the page', { timeout: 900_000 }, () => {
       await choose(page, gateway);
       await shows(page, 'The code is wrong.');
       await inspect(page, 'code');
+      const begin = Date.now();
+      await click(page, 'Try without a code');
+      await shows(page, 'This gateway wants its code.');
+      assert.ok(Date.now() - begin < 5000, `it takes ${Date.now() - begin} ms to say that there is no way in without the code`);
       await page.locator('#code').fill(`${code.slice(0, 4)}-${code.slice(4, 8)} ${code.slice(8)}`.toLowerCase());
       await page.click('#prove');
       await shows(page, home);

@@ -56,6 +56,16 @@ function securityOf(byte: number): Security | undefined {
   return known ? known[0] as Security : 'auto';
 }
 
+/** Whether what the gateway's code service says of itself has in it that phones get in by that alone (docs/protocol.md). */
+export function isCodeOnly(about: Uint8Array): boolean {
+  try {
+    const { wifiprovd } = JSON.parse(new TextDecoder().decode(about)) as { wifiprovd?: { cap?: unknown } };
+    return Array.isArray(wifiprovd?.cap) && wifiprovd.cap.includes('code_only');
+  } catch { // another maker's device
+    return false;
+  }
+}
+
 /**
  * The networks of a scan's page.
  *

@@ -12,6 +12,7 @@
  * - `no-answer`: the gateway does not answer, or an attempt does not end.
  * - `scan-failed`: the gateway could not look for networks: its Wi-Fi is missing, or blocked until it knows its country.
  * - `unsupported`: the gateway does not have this: it is older, or not a wifiprovd.
+ * - `code-needed`: the gateway lets nobody in who has not proved the code on its label: `CodeSession`.
  * - `wrong-code`: the gateway does not take the code.
  * - `code-locked`: it takes no code for now, after several wrong ones. It does not tell for how long.
  * - `impostor`: what answers does not know the code: it is not the gateway that the label belongs to.
@@ -19,7 +20,8 @@
  */
 export type ErrorCode =
   | 'no-bluetooth' | 'bluetooth-off' | 'cancelled' | 'not-allowed' | 'unreachable' | 'not-a-gateway' | 'pairing'
-  | 'rejected' | 'no-answer' | 'scan-failed' | 'unsupported' | 'wrong-code' | 'code-locked' | 'impostor' | 'session-lost';
+  | 'rejected' | 'no-answer' | 'scan-failed' | 'unsupported'
+  | 'code-needed' | 'wrong-code' | 'code-locked' | 'impostor' | 'session-lost';
 
 /** An error with a code. Its message is for a developer's console; {@link explain} has words for a user. */
 export class GatewayError extends Error {

@@ -3,7 +3,7 @@ import type { BluetoothLike, DeviceLike } from './bluetooth.js';
 import { control, reasonOf, securityBytes, services, statusOf, type Reason, type Security, type Status } from './contract.js';
 import { bytesOf, isValid, type Credentials } from './credentials.js';
 import { sendCustom } from './custom.js';
-import { parseDevice, parseNetwork, parseRecords, type CurrentNetwork, type DeviceInfo, type Network } from './details.js';
+import { isCodeOnly, parseDevice, parseNetwork, parseRecords, type CurrentNetwork, type DeviceInfo, type Network } from './details.js';
 import { GatewayError, nameOf } from './errors.js';
 import { Inbox } from './inbox.js';
 import { ConnectionLost, Link, usual, type Connection } from './link.js';
@@ -86,6 +86,15 @@ export class Gateway {
    */
   asksForCode(): Promise<boolean> { return this.link.offers('code-session'); }
 
+  /**
+   * Whether proving the code is the only way in: then the methods of this class that change something end in `code-needed`. It
+   * asks for no pairing.
+   */
+  async needsCode(): Promise<boolean> {
+    const about = await this.link.peek('code-version');
+    return about !== undefined && isCodeOnly(about);
+  }
+
   /** What the gateway is doing now. */
   async status(): Promise<GatewayState> {
     const reason = await this.#readReason();
@@ -106,16 +115,17 @@ export class Gateway {
    * Tells the gateway its country, best before {@link scan}.
    *
    * @param code Two letters of ISO 3166-1, such as `DE`.
-   * @throws GatewayError `unsupported`, or `rejected` if it is no country's code or the gateway's configuration names another.
+   * @throws GatewayError `unsupported`, `code-needed`, or `rejected` if it is no country's code or the gateway's configuration
+   * names another.
    */
   async setCountry(code: string): Promise<void> {
-    await this.link.write('country', ssidOf(code.toUpperCase()));
+    await this.#whyRefused(this.link.write('country', ssidOf(code.toUpperCase())));
   }
 
   /**
    * The networks that the gateway hears, strongest first. Those that hide their name are not among them.
    *
-   * @throws GatewayError `unsupported`, or `scan-failed`.
+   * @throws GatewayError `unsupported`, `code-needed`, or `scan-failed`.
    */
   async scan(): Promise<Network[]> {
     await this.link.subscribe('scan');
@@ -158,7 +168,7 @@ export class Gateway {
       if (!this.connected) yield { kind: 'opening' };
       await this.#open();
       yield { kind: 'sending' };
-      await this.#send(ssid, password, security, attempt);
+      await this.#whyRefused(this.#send(ssid, password, security, attempt));
       password.fill(0);
       yield* attempt.steps();
     } finally {
@@ -175,7 +185,7 @@ export class Gateway {
     await this.#open();
     const inbox = new Inbox(this.link);
     try {
-      await this.link.write('control', Uint8Array.of(control.erase));
+      await this.#whyRefused(this.link.write('control', Uint8Array.of(control.erase)));
       const end = Date.now() + this.#times.answer;
       while (Date.now() < end) {
         const event = await inbox.next(end - Date.now());
@@ -193,12 +203,12 @@ export class Gateway {
    *
    * @param name 1 to 32 of `a` to `z`, `0` to `9`, `.`, `_` and `-`.
    * @param data At most 4096 bytes, or text. If the connection ends the data is sent again: the program may get it twice.
-   * @throws GatewayError `unsupported`; `no-answer` if nobody answers to that name, or not in time; `rejected`.
+   * @throws GatewayError `unsupported`; `no-answer` if nobody answers to that name, or not in time; `code-needed`; `rejected`.
    */
   async sendCustom(name: string, data: Uint8Array | string): Promise<Uint8Array<ArrayBuffer>> {
     const copy = bytesOf(data);
     try {
-      return await sendCustom(this.link, name, copy);
+      return await this.#whyRefused(sendCustom(this.link, name, copy));
     } finally {
       copy.fill(0);
     }
@@ -214,12 +224,14 @@ export class Gateway {
     const end = Date.now() + this.#times.scan;
     // Refused while a scan runs; its end is told all the same.
     let refused: GatewayError | undefined;
-    const started = this.link.write('scan', Uint8Array.of(1)).catch((error: unknown) => {
-      if (!(error instanceof GatewayError)) throw error;
+    const started = this.#whyRefused(this.link.write('scan', Uint8Array.of(1))).catch((error: unknown) => {
+      if (!(error instanceof GatewayError) || error.code === 'code-needed') throw error;
       refused = error;
     });
+    const hopeless = started.then(() => new Promise<never>(() => undefined)); // settles only if the scan cannot come
+    hopeless.catch(() => undefined);
     while (Date.now() < end) {
-      const event = await inbox.next(end - Date.now());
+      const event = await Promise.race([inbox.next(end - Date.now()), hopeless]);
       if (event === 'lost') throw new GatewayError('unreachable', 'the connection ended during the scan');
       if (event?.from !== 'scan') continue;
       const [state, count = 0] = event.value;
@@ -229,6 +241,17 @@ export class Gateway {
     }
     await started;
     throw refused ?? new GatewayError('no-answer', 'the scan does not end');
+  }
+
+  /** What a write comes to. That it is refused for want of the code a browser does not tell, but the gateway does. */
+  async #whyRefused<T>(write: Promise<T>): Promise<T> {
+    try {
+      return await write;
+    } catch (error) {
+      const refused = error instanceof GatewayError && error.code === 'rejected';
+      if (!refused || !await this.needsCode().catch(() => false)) throw error;
+      throw new GatewayError('code-needed', 'the gateway takes this only of those who have proved its code', error);
+    }
   }
 
   /** Stages the credentials and writes CONNECT, all in one connection. */

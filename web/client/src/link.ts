@@ -78,11 +78,12 @@ export class Link {
 
   /** Whether the gateway has a characteristic, found out without reading anything, and so without pairing. */
   offers(name: CharacteristicName): Promise<boolean> {
-    return this.#alone(() => this.#persist(async () => {
-      if (!this.isOpen) this.#found.clear();
-      await this.#connectServer();
-      return await this.#find(name) !== undefined;
-    }));
+    return this.#look(name, (c) => Promise.resolve(c !== undefined));
+  }
+
+  /** Reads a value that asks for no pairing, before or after a connection is made ready; undefined: the gateway does not have it. */
+  peek(name: CharacteristicName): Promise<Uint8Array | undefined> {
+    return this.#look(name, async (c) => c && bytesOf(await within(this.times.answer, c.readValue())));
   }
 
   /** Ends the connection. The next request opens it again. */
@@ -140,6 +141,15 @@ export class Link {
     if (this.#subscribed.has(name)) return;
     await this.#request(name, (c) => this.#startNotifications(name, c));
     this.#subscribed.add(name);
+  }
+
+  /** Does something with a characteristic, of a connection that may not be ready. */
+  #look<T>(name: CharacteristicName, action: (c: CharacteristicLike | undefined) => Promise<T>): Promise<T> {
+    return this.#alone(() => this.#persist(async () => {
+      if (!this.isOpen) this.#found.clear();
+      await this.#connectServer();
+      return action(await this.#find(name));
+    }));
   }
 
   #lose(): void {

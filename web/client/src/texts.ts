@@ -42,6 +42,7 @@ const texts: Readonly<Record<Reason | ErrorCode, Explanation>> = {
   'scan-failed': say('The gateway could not look for networks.',
     'Tell it its country if it does not know it, or type the network’s name.'),
   'unsupported': say('This gateway cannot do that.', ''),
+  'code-needed': say('This gateway wants its code.', 'Type the code that is on its label.'),
   'wrong-code': say('The code is wrong.', 'Check it on the gateway’s label, and that this is the gateway it belongs to.'),
   'code-locked': say('The gateway takes no code for now.',
     'That is so after several wrong ones. Wait for a minute, or at most six; its button, or switching it off and on, ends it at once.'),

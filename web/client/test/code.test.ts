@@ -26,6 +26,9 @@ const joining = encode([1, 1], [11, encode([2, 1])]);
 const failed = (reason: number): Uint8Array<ArrayBuffer> => encode([1, 1], [11, encode([2, 3], [10, reason])]);
 const away = encode([1, 1], [11, encode([2, 2])]);
 
+/** What a gateway tells that lets nobody in without its code (docs/protocol.md). */
+const codeOnly = '{"prov":{"ver":"v1.1","sec_ver":2,"sec_patch_ver":1,"cap":["wifi_prov","wifi_scan"]},"wifiprovd":{"ver":"v1.0","cap":["code_only"]}}';
+
 async function gatewayWith(label: string): Promise<{ fake: FakeGateway; box: FakeCode; gateway: Gateway }> {
   const fake = new FakeGateway();
   const box = await FakeCode.on(fake, label);
@@ -150,6 +153,38 @@ void describe('a gateway with a code', () => {
     fake.drop();
     assert.equal(await gateway.asksForCode(), false);
     assert.equal(fake.count(/^read/), 0);
+  });
+
+  void it('tells whether there is another way in, and is not paired for that', async () => {
+    const { fake, gateway } = await gatewayWith(code);
+    assert.equal(await gateway.needsCode(), false);
+    for (const [about, only] of [[codeOnly, true], ['{"wifiprovd":{"cap":["other"]}}', false], ['{"wifiprovd":7}', false], ['null', false], ['{', false], ['', false]] as const) {
+      fake.values.set('ff53', utf8(about));
+      assert.equal(await gateway.needsCode(), only, about);
+    }
+    assert.equal(fake.count(/^(read|write|notify) (?!ff53)/), 0);
+    fake.missing.add('ff');
+    fake.drop();
+    assert.equal(await gateway.needsCode(), false);
+  });
+
+  void it('says at once that it is the code that is missing where it refuses everything else', async () => {
+    const { fake, gateway } = await gatewayWith(code);
+    const shut = (): void => {
+      fake.failures = Array.from({ length: 20 }, () => ({ match: /^write 0/, error: domError('NotSupportedError', 'GATT operation not permitted.') }));
+    };
+    fake.values.set('ff53', utf8(codeOnly));
+    await gateway.connect();
+    for (const ask of [() => gateway.scan(), () => kindsOf(gateway.provision(home)), () => gateway.erase(), () => gateway.setCountry('DE'),
+      () => gateway.sendCustom('claim-token', 'x')]) {
+      shut();
+      const begin = Date.now();
+      await fails('code-needed', ask());
+      assert.ok(Date.now() - begin < quick.scan / 2, `${Date.now() - begin} ms`);
+    }
+    fake.values.set('ff53', utf8('{}')); // others may provision it, and one of them has a scan run
+    shut();
+    await fails('rejected', gateway.scan());
   });
 
   void it('is provisioned, and what it is told is sealed', async () => {

@@ -21,7 +21,7 @@ export function textsFor(wanted: readonly string[]): Texts {
 const outOfReach: readonly ErrorCode[] = ['unreachable', 'pairing', 'no-answer', 'not-a-gateway', 'impostor'];
 
 /** After these errors the user types the code again. */
-const ofCode: readonly ErrorCode[] = ['wrong-code', 'code-locked'];
+const ofCode: readonly ErrorCode[] = ['code-needed', 'wrong-code', 'code-locked'];
 
 class App {
   readonly #t: Texts;
@@ -121,6 +121,10 @@ class App {
     if (!gateway) return;
     try {
       this.#show(views.busyView(this.#t.opening, this.#t.openingHint));
+      if (this.#coded && await gateway.needsCode()) { // before the user pairs in vain
+        if (turn === this.#turn) this.#askCode(this.#t.explain['code-needed']);
+        return;
+      }
       await gateway.connect();
       this.#state = await gateway.status();
       this.#device = await gateway.device();
@@ -151,7 +155,7 @@ class App {
       await this.#networks();
     } catch (error) {
       const problem = this.#explain(error);
-      if (turn === this.#turn) await this.#complain(error, problem, () => { this.start(problem); });
+      if (turn === this.#turn) this.#complain(error, problem, () => { this.start(problem); });
     }
   }
 
@@ -172,22 +176,11 @@ class App {
   }
 
   /** Asks for the code where that is what is wrong, else does what is to be done. */
-  async #complain(error: unknown, problem: Explanation, otherwise: () => void): Promise<void> {
-    const { code } = error instanceof GatewayError ? error : {};
-    if (code && ofCode.includes(code)) {
+  #complain(error: unknown, problem: Explanation, otherwise: () => void): void {
+    if (error instanceof GatewayError && ofCode.includes(error.code)) {
+      this.#coded = true; // it may have got one since it was asked
       this.#askCode(problem);
-      return;
-    }
-    const turn = this.#turn;
-    // Shut to those who have not proved the code it refuses every write. It may have got one since it was asked.
-    const shut = code === 'rejected' && this.#door === this.#gateway && await this.#gateway?.asksForCode().catch(() => false);
-    if (turn !== this.#turn) return;
-    if (!shut) {
-      otherwise();
-      return;
-    }
-    this.#coded = true;
-    this.#askCode({ what: this.#t.codeMissing, advice: '' });
+    } else otherwise();
   }
 
   /** Has the user choose a gateway. */
@@ -219,7 +212,7 @@ class App {
       if (turn !== this.#turn) return;
       const problem = this.#explain(error);
       if (error instanceof GatewayError && error.code === 'unsupported') this.#enter(undefined);
-      else await this.#complain(error, problem, () => { this.#showNetworks([], problem); });
+      else this.#complain(error, problem, () => { this.#showNetworks([], problem); });
     }
     this.#say('');
   }
@@ -301,7 +294,7 @@ class App {
       }
     } catch (error) {
       const problem = this.#explain(error);
-      if (turn === this.#turn) await this.#complain(error, problem, () => { this.#enter(network, problem); });
+      if (turn === this.#turn) this.#complain(error, problem, () => { this.#enter(network, problem); });
     }
   }
 

@@ -115,6 +115,7 @@ export const german: Texts = {
     'no-answer': { what: 'Das Gateway braucht zu lange für eine Antwort.', advice: 'Gehen Sie näher heran und versuchen Sie es noch einmal.' },
     'scan-failed': { what: 'Das Gateway konnte nicht nach Netzen suchen.', advice: 'Sagen Sie ihm sein Land, falls es das nicht kennt, oder geben Sie den Namen des Netzes ein.' },
     'unsupported': { what: 'Das kann dieses Gateway nicht.', advice: '' },
+    'code-needed': { what: 'Dieses Gateway verlangt seinen Code.', advice: 'Geben Sie den Code ein, der auf seinem Etikett steht.' },
     'wrong-code': { what: 'Der Code ist falsch.', advice: 'Prüfen Sie ihn auf dem Etikett, und auch, ob es das Etikett dieses Gateways ist.' },
     'code-locked': { what: 'Das Gateway nimmt zurzeit keinen Code an.', advice: 'Das ist so nach mehreren falschen. Warten Sie eine Minute, höchstens sechs; der Knopf am Gateway oder Aus- und Einschalten beendet es sofort.' },
     'impostor': { what: 'Das ist nicht das Gateway, zu dem das Etikett gehört.', advice: 'Geben Sie kein Passwort ein. Wählen Sie ein anderes Gateway.' },

@@ -84,7 +84,7 @@ export interface Texts {
 const codes: readonly (Reason | ErrorCode)[] = [
   'none', 'wrong-password', 'not-found', 'refused', 'security-not-offered', 'no-address', 'timed-out', 'wifi-blocked', 'not-valid',
   'internal', 'unknown', 'no-bluetooth', 'bluetooth-off', 'cancelled', 'not-allowed', 'unreachable', 'not-a-gateway', 'pairing',
-  'rejected', 'no-answer', 'scan-failed', 'unsupported', 'wrong-code', 'code-locked', 'impostor', 'session-lost',
+  'rejected', 'no-answer', 'scan-failed', 'unsupported', 'code-needed', 'wrong-code', 'code-locked', 'impostor', 'session-lost',
 ];
 
 export const english: Texts = {
