@@ -5,13 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/wifiprovd/wifiprovd/internal/code"
+	"github.com/wifiprovd/wifiprovd/internal/config"
 )
 
 // maxBatch is as many codes as a batch may have: each takes some hundredths of a second.
@@ -35,8 +35,17 @@ func codeBatch(ctx context.Context, j *job) error {
 	if name == "" {
 		name = c.Bluetooth.Name
 	}
+	for _, serial := range serials {
+		if called := batchName(name, serial); !config.ValidName(called) {
+			return usagef("no gateway can be called %q, as the name of serial number %s is: see bluetooth.name", called, serial)
+		}
+	}
 	folder := filepath.Join(j.out, code.BatchFolder)
-	if err := errors.Join(os.Mkdir(j.out, 0o700), os.Mkdir(folder, 0o700)); err != nil {
+	err = os.Mkdir(j.out, 0o700)
+	if err == nil {
+		err = os.Mkdir(folder, 0o700)
+	}
+	if err != nil {
 		return err
 	}
 	var labels bytes.Buffer
@@ -51,7 +60,7 @@ func codeBatch(ctx context.Context, j *job) error {
 			return ctx.Err()
 		}
 		j.screen.doing("code %d of %d", i+1, len(serials))
-		row, err := batchOne(filepath.Join(folder, code.BatchFile(serial)), strings.ReplaceAll(name, "{serial}", serial), j.owner(), j.page)
+		row, err := batchOne(filepath.Join(folder, code.BatchFile(serial)), batchName(name, serial), j.owner(), j.page)
 		if err != nil {
 			return err
 		}
@@ -60,6 +69,9 @@ func codeBatch(ctx context.Context, j *job) error {
 	table.Flush()
 	return writeSecret(filepath.Join(j.out, "labels.csv"), labels.Bytes())
 }
+
+// batchName returns the name of the gateway with a serial number.
+func batchName(name, serial string) string { return strings.ReplaceAll(name, "{serial}", serial) }
 
 // batchOne makes one code, writes what its gateway keeps, and returns the row of its label.
 func batchOne(file, name, user, page string) ([]string, error) {
@@ -97,7 +109,8 @@ func batchSerials(o *codeOptions) (list []string, err error) {
 	}
 	defer file.Close()
 	known := map[string]bool{}
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
 		serial := strings.TrimSpace(lines.Text())
 		switch {
 		case serial == "":
@@ -110,6 +123,12 @@ func batchSerials(o *codeOptions) (list []string, err error) {
 			return nil, usagef("a batch has at most %d", maxBatch)
 		}
 		known[serial], list = true, append(list, serial)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", o.serials, err)
+	}
+	if len(list) == 0 {
+		return nil, usagef("%s has no serial number", o.serials)
 	}
 	return list, nil
 }

@@ -82,7 +82,19 @@ func TestCodeBatchMistakes(t *testing.T) {
 			t.Errorf("%s: %d", name, status)
 		}
 	}
-	for _, text := range []string{"a\na", "../a", "a b", ".a"} {
+	for _, name := range []string{"PROV_{serial}-of-a-series-with-a-name", "a\tb", " "} { // no gateway can be called so
+		if status, _, stderr := ctl(false, "", "code", "batch", "--name", name, "--count", "2", "--out", dir+"/x"); status != exitUsage || !strings.Contains(stderr, "no gateway can be called") {
+			t.Errorf("%q: %d %s", name, status, stderr)
+		}
+	}
+	if err := os.Mkdir(dir+"/there", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	status, _, stderr := ctl(false, "", "code", "batch", "--name", "n", "--count", "2", "--out", dir+"/there")
+	if left, err := os.ReadDir(dir + "/there"); status != exitError || !strings.HasSuffix(stderr, "there: file exists\n") || len(left) > 0 || err != nil {
+		t.Errorf("a folder that is there: %d %s, %v, %v", status, stderr, left, err)
+	}
+	for _, text := range []string{"", "\n \n", "a\na", "../a", "a b", ".a"} {
 		if status, _, _ := ctl(false, "", "code", "batch", "--name", "n", "--serials", file(text), "--out", dir+"/x"); status != exitUsage {
 			t.Errorf("%q: %d", text, status)
 		}

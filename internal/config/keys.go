@@ -102,15 +102,20 @@ func setAdapter(c *Config, v string) bool {
 	return adapterForm.MatchString(v)
 }
 
-// setName refuses what would deceive whoever reads a list of names: a name that cannot
-// be seen, control characters, and those that change the direction of the text
-// (Unicode Standard Annex #9, 2).
 func setName(c *Config, v string) bool {
 	c.Bluetooth.Name = v
+	return ValidName(v)
+}
+
+// ValidName reports whether bluetooth.name may be name. It refuses what has no room in an
+// advertisement, and what would deceive whoever reads a list of names: a name that cannot
+// be seen, control characters, and those that change the direction of the text
+// (Unicode Standard Annex #9, 2).
+func ValidName(name string) bool {
 	deceptive := func(r rune) bool {
 		return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
 	}
-	return len(v) <= maxNameLen && strings.TrimSpace(v) != "" && !strings.ContainsFunc(v, deceptive)
+	return len(name) <= maxNameLen && strings.TrimSpace(name) != "" && !strings.ContainsFunc(name, deceptive)
 }
 
 func setSecurity(c *Config, v string) bool {
