@@ -4,10 +4,12 @@ package lab
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -444,11 +446,51 @@ func guessOnce(t testing.TB, hci string) {
 	waitGone(t, adapterAddress(t, hci))
 }
 
-// TestEspressifCommand: wifiprovctl provisions by code.
+// fromFactory makes the codes of a batch, puts them into the gateway's store as an image has them, and
+// returns the code on the label of this gateway.
+func (g *gateway) fromFactory() string {
+	g.t.Helper()
+	address, err := os.ReadFile("/sys/class/net/" + wlan + "/phy80211/macaddress")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	own, dir := strings.TrimSpace(string(address)), g.t.TempDir()
+	if err := os.WriteFile(dir+"/serials.txt", []byte("10000000a1b2c3d4\n"+own+"\n"), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	run(g.t, "wifiprovctl", "code", "batch", "--serials", dir+"/serials.txt", "--name", "PROV_A1B2C3", "--out", dir+"/batch")
+	labels, err := os.Open(dir + "/batch/labels.csv")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer labels.Close()
+	rows, err := csv.NewReader(labels).ReadAll()
+	if err != nil || len(rows) != 3 || rows[2][0] != own {
+		g.t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for _, row := range rows[1:] {
+		secret(g.t, "", row[3])
+	}
+	run(g.t, "cp", "-r", dir+"/batch/codes", storeDir+"/")
+	return rows[2][3]
+}
+
+// TestEspressifCommand: a gateway takes the code of its label from those of its image at its first
+// start, and wifiprovctl provisions by it.
 func TestEspressifCommand(t *testing.T) {
 	home := AP{SSID: "by wifiprovctl", Security: wifi.WPA2PSK, Passphrase: "the password by wifiprovctl"}
-	g := start(t, coded(home))
-	code := g.newCode()
+	s := coded(home)
+	s.stopped = true
+	g := start(t, s)
+	code := g.fromFactory()
+	doctorFinds(t, "code", "is this gateway's", "wifiprovctl code new")
+	g.start()
+	g.event("code-found")
+	g.event("code")
+	if left, err := filepath.Glob(storeDir + "/codes*"); err != nil || len(left) > 0 {
+		t.Errorf("the codes of others are still there: %q, %v", left, err)
+	}
+	codeShown(t, "set: phones must prove it", "these are shut: native, improv")
 	secret(t, home.SSID, home.Passphrase)
 	dir := t.TempDir()
 	for name, content := range map[string]string{"code": code, "wrong": "NOTTHECODE99", "password": home.Passphrase} {
