@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 
 	"github.com/wifiprovd/wifiprovd/internal/code"
@@ -29,6 +30,8 @@ func theCode(v *visit, _ context.Context) Result {
 	found, err := code.Load(v.cfg.Store.Dir)
 	shut := new(code.SealedError)
 	switch sealed := errors.As(err, &shut); {
+	case err != nil && v.daemon.Code == "" && exists(filepath.Join(v.cfg.Store.Dir, code.BatchFolder)) && !exists(filepath.Join(v.cfg.Store.Dir, code.FileName)):
+		return unknown("systemctl start wifiprovd", "the codes of an image are in %s: the gateway looks for its own when it starts", v.cfg.Store.Dir)
 	case err != nil && !sealed:
 		return wrong(makeCode, "the code on the label cannot be used, so nobody can prove it: %v", err)
 	case sealed:

@@ -164,7 +164,11 @@ var changes = []struct {
 	{"no code for espressif", "code", func(w *world) { w.config += "bluetooth:\n  protocols: [native, espressif]\n" }, Wrong, "Espressif's protocol is off", "wifiprovctl code new"},
 	{"no code, but required", "code", func(w *world) { w.config += "bluetooth:\n  require_code: true\n" }, Wrong, "nobody can provision", "wifiprovctl code new"},
 	{"a code that is broken", "code", func(w *world) { coded("[espressif]")(w); w.file("store/code.json", "{}") }, Wrong, "nobody can prove it", "wifiprovctl code new"},
-	{"codes of others", "code", func(w *world) { w.file("store/codes/other.json", "{}") }, Wrong, "is this gateway's", "wifiprovctl code new"},
+	{"codes of an image, not looked at yet", "code", func(w *world) { stopped(w); w.file("store/codes/other.json", "{}") }, Unknown, "when it starts", "systemctl start"},
+	{"codes of others", "code", func(w *world) {
+		w.file("store/codes/other.json", "{}")
+		w.on = func(s *gateway.Snapshot) { s.Code = gateway.CodeUnreadable }
+	}, Wrong, "is this gateway's", "wifiprovctl code new"},
 	{"a code that the daemon cannot use", "code", func(w *world) {
 		coded("[native, espressif]")(w)
 		w.on = func(s *gateway.Snapshot) { s.Code = gateway.CodeUnreadable }
