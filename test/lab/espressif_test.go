@@ -4,6 +4,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -370,21 +371,23 @@ func TestEspressifGuesses(t *testing.T) {
 // guessOnce connects, guesses once or is refused, and leaves.
 func guessOnce(t testing.TB, hci string) {
 	t.Helper()
-	c, err := central.Open(t.Context(), central.Options{Adapter: hci})
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	c, err := central.Open(ctx, central.Options{Adapter: hci})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
 	gateway := adapterAddress(t, gatewayHCI)
-	if _, err := c.Find(t.Context(), func(g central.Gateway) bool { return strings.EqualFold(g.Address, gateway) }); err != nil {
+	if _, err := c.Find(ctx, func(g central.Gateway) bool { return strings.EqualFold(g.Address, gateway) }); err != nil {
 		t.Fatal(err)
 	}
 	waitAdvertising(t)
-	s, err := c.Connect(t.Context(), gateway)
+	s, err := c.Connect(ctx, gateway)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Prove(t.Context(), "wifiprov", fmt.Appendf(nil, "GUESS%07d", time.Now().UnixNano()%10000000)); !errors.Is(err, central.ErrWrongCode) {
+	if _, err := s.Prove(ctx, "wifiprov", fmt.Appendf(nil, "GUESS%07d", time.Now().UnixNano()%10000000)); !errors.Is(err, central.ErrWrongCode) {
 		t.Errorf("a guess: %v", err)
 	}
 	disconnect(t, hci, gateway)
