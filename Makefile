@@ -44,9 +44,6 @@ N ?= 50
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# Nothing is inlined but where speed counts: the program is a twentieth smaller, and nearly all of it is in memory while it runs.
-compact := -gcflags=all=-l -gcflags=runtime= -gcflags=internal/runtime/...= -gcflags=crypto/...= -gcflags=filippo.io/...=
-
 out := build/$(GOARCH)
 programs := $(out)/wifiprovd $(out)/wifiprovctl
 sources := go.mod go.sum $(wildcard .git/logs/HEAD) $(shell find cmd internal -name '*.go' ! -name '*_test.go' -o -path 'internal/*.xml')
@@ -61,7 +58,7 @@ help: ## this list
 build: $(programs) ## both programs, static and stripped, in build/GOARCH (GOARCH=arm64, or GOARCH=arm GOARM=6)
 
 $(out)/%: $(sources)
-	CGO_ENABLED=0 GOARCH=$(GOARCH) $(GO) build $(compact) -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$*
+	CGO_ENABLED=0 GOARCH=$(GOARCH) $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/$*
 
 install: build install-only ## build, then install under DESTDIR; as root
 
