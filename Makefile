@@ -126,7 +126,7 @@ image-%:
 	nice test/lab/image.sh $* $(ARCH) >/dev/null
 
 packages-%:
-	+GO='$(GO)' test/lab/packages.sh $* $(ARCH) 2>&1 | sed -u 's/^/packages, $*: /'
+	+LAB_ONCE=$${LAB_ONCE:+$*} GO='$(GO)' test/lab/packages.sh $* $(ARCH) 2>&1 | sed -u 's/^/packages, $*: /'
 
 lab-%:
 	+LAB_ONCE=$${LAB_ONCE:+$*} RUN='$(RUN)' test/lab/run.sh $* $(ARCH) 2>&1 | sed -u 's/^/$*: /'
@@ -182,7 +182,7 @@ lint: ## gofmt, go vet, staticcheck, govulncheck, shellcheck, tsc, eslint
 test-lab: ## tests on real BlueZ and wpa_supplicant in a machine (SUITE=bookworm|trixie|sid ARCH=amd64|arm64 RUN=regexp)
 	RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
 
-test-lab-packages: ## installs the packages in a machine, upgrades, downgrades, purges them (SUITE ARCH; arm64 only installs and provisions)
+test-lab-packages: ## installs the packages in a machine, upgrades, downgrades, purges them (SUITE ARCH; arm64 only installs, provisions and purges)
 	GO='$(GO)' RUN='$(RUN)' test/lab/packages.sh $(SUITE) $(ARCH)
 
 faults: ## every fault from every state, many times, in the lab; prints the table of docs/reliability.md (about an hour)

@@ -32,7 +32,7 @@ func TestAdvertisingEnds(t *testing.T) {
 	p.command(central.ControlErase)
 	p.expect(central.StatusIdle)
 	g.changesTo(1, g.becomes(central.StatusIdle), 0)
-	<-p.session.Lost()
+	p.isCut()
 	if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
 		t.Fatal(err)
 	}

@@ -97,8 +97,7 @@ func TestWindowClosesAfterSuccess(t *testing.T) {
 	if took := g.shuts().when().Sub(connected.when()); took < windowRead-early || took > windowRead+late {
 		t.Errorf("it was open for %s after CONNECTED, want %s", took, windowRead)
 	}
-	<-p.session.Lost()
-	p.session = nil
+	p.isCut()
 	g.event("central-disconnected")
 	p.hearsNothing()
 	propertiesAre(t, map[string]string{"Status": `s "CONNECTED"`, "Open": "b false", "Window": "t 0", "Access": `s "window"`, "Centrals": "as 0"})
@@ -123,8 +122,7 @@ func TestWindowEndsMeanwhile(t *testing.T) {
 	if took := g.shuts().when().Sub(connected.when()); took > windowRead+late {
 		t.Errorf("it is open %s after CONNECTED", took)
 	}
-	<-p.session.Lost()
-	p.session = nil
+	p.isCut()
 }
 
 // TestAttackWindow: an attacker who connects and commands again and again does not hold the window
@@ -248,15 +246,15 @@ func TestBoxSigns(t *testing.T) {
 	activeTargets(t, "open", "failed")
 	waitFor(t, "the maker's unit", patience, func() error { _, err := os.Stat("/run/lab-failed"); return err })
 	run(t, "wifiprovctl", "close") // a window comes before a failure
+	p.isCut()
 	b.blinks("failed", 150*ms, 150*ms, 150*ms, time.Second)
 	activeTargets(t, "failed")
 
 	run(t, "wifiprovctl", "open", "--for", "10m")
-	p.session = nil
 	p = ready(t, false)
 	p.provision("not there", "never found 12", wifi.AutoDetect)
 	b.blinks("connecting", 100*ms, 100*ms)
-	p.until(central.StatusFailed) // the first phone is subscribed, too: each value comes twice
+	p.until(central.StatusFailed) // bluetoothd still has the first phone's subscription, too: each value comes twice
 	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
 	p.until(central.StatusConnected)
 	g.shuts()

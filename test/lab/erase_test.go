@@ -91,7 +91,7 @@ func (g *gateway) isBlank(phone string) {
 // read IDLE.
 func (g *gateway) takesAnew(p *phone) {
 	g.t.Helper()
-	<-p.session.Lost() // the bond went
+	p.isCut() // the bond went
 	if err := p.central.RemoveBond(p.deadline(), p.gateway); err != nil {
 		g.t.Fatal(err)
 	}

@@ -113,6 +113,17 @@ func (p *phone) leave() {
 	waitGone(p.t, adapterAddress(p.t, phoneHCI))
 }
 
+// isCut waits until the gateway has disconnected the phone.
+func (p *phone) isCut() {
+	p.t.Helper()
+	select {
+	case <-p.session.Lost():
+	case <-time.After(patience):
+		p.t.Fatal("still connected")
+	}
+	p.session = nil
+}
+
 // watch subscribes to Status.
 func (p *phone) watch() {
 	p.t.Helper()

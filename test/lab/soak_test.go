@@ -144,12 +144,7 @@ func (s *soak) erase() {
 	s.drain()
 	s.phone.command(central.ControlErase)
 	s.phone.until(central.StatusIdle)
-	select {
-	case <-s.phone.session.Lost(): // the bond goes, and the connection with it
-	case <-time.After(patience):
-		s.t.Fatal("still connected after ERASE")
-	}
-	s.phone.session = nil
+	s.phone.isCut() // the bond goes, and the connection with it
 	waitGone(s.t, adapterAddress(s.t, phoneHCI))
 	if err := s.phone.central.RemoveBond(s.phone.deadline(), s.phone.gateway); err != nil {
 		s.t.Fatal(err)
