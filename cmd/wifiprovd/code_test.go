@@ -38,12 +38,16 @@ func TestCodeShutsOtherDoors(t *testing.T) {
 		"no way to prove":               {"protocols: [native]\n  require_code: true", &v, nil, true, false, 0, "nobody can provision", "nothing asks"},
 		"Espressif alone":               {"protocols: [espressif]", &v, nil, true, true, 1, "phones must prove it", "advertised"},
 		"Espressif alone, not required": {"protocols: [espressif]\n  require_code: false", &v, nil, false, true, 1, "phones must prove it", "advertised"},
+		"a broken configuration":        {"", &v, nil, false, true, 2, "may still provision by native", ""},
 		"nothing at all":                {"protocols: [native]", nil, nil, false, false, 1, "", "code"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg, err := config.Parse("f", []byte("bluetooth:\n  "+c.settings))
-			if err != nil {
-				t.Fatal(err)
+			cfg := config.Strict()
+			if c.settings != "" {
+				var err error
+				if cfg, err = config.Parse("f", []byte("bluetooth:\n  "+c.settings)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			var log bytes.Buffer
 			lines := slog.New(slog.NewTextHandler(&log, nil))

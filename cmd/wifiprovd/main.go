@@ -99,7 +99,7 @@ func checked(c config.Config, files []string, broken error, stdout, stderr io.Wr
 // configuration, the main one first. broken says what is wrong with it; nil: nothing.
 func announce(log *slog.Logger, c config.Config, files []string, broken error) {
 	if broken != nil {
-		log.Error("the configuration cannot be used: security is authenticated, and every other setting has its default, until it is mended",
+		log.Error("the configuration cannot be used: until it is mended, phones need the passkey from the journal or the code on the label, and every other setting has its default",
 			"event", "configuration-broken", "err", broken)
 	}
 	dropIns := ""

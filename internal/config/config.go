@@ -117,10 +117,12 @@ func Default() Config {
 
 // Strict returns what counts while the file cannot be used: the defaults, but no phone is
 // served without the passkey from the journal. A file that is broken must not make a gateway
-// less strict than its owner meant it to be, and no part of it is believed.
+// less strict than its owner meant it to be, and no part of it is believed. Who has the label's
+// code gets in by that, too: it may be all that an owner has.
 func Strict() Config {
 	c := Default()
 	c.Bluetooth.Security = gatt.Authenticated
+	c.Bluetooth.Protocols.Espressif, c.Bluetooth.RequireCode = true, "false"
 	c.Store.Seal = "" // what is sealed stays sealed
 	return c
 }
