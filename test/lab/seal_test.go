@@ -212,20 +212,21 @@ func TestSealHost(t *testing.T) {
 
 // TestSealTPM: the key is bound to the board's TPM, which is cleared.
 func TestSealTPM(t *testing.T) {
-	if _, err := exec.LookPath("swtpm"); err != nil {
-		t.Skip("not this machine: run.sh, amd64") // arm64
-	}
 	startTPM(t)
+	t.Cleanup(func() { removeTPM(t) })
 	sealStory(t, "tpm2", seal.TPM2, func() { clearTPM(t) })
 }
 
-// startTPM gives the machine a TPM in software: /dev/tpmrm0.
+const tpmState = "/var/lib/lab/tpm" // lab-tpm.service has it
+
+// startTPM gives the machine a new TPM in software, /dev/tpmrm0, which it still has after a reboot.
 func startTPM(t *testing.T) {
 	t.Helper()
-	run(t, "modprobe", "tpm_vtpm_proxy")
-	dir := t.TempDir()
-	run(t, "systemd-run", "--quiet", "--unit=lab-tpm", "swtpm", "chardev", "--vtpm-proxy", "--tpm2", "--tpmstate", "dir="+dir)
-	t.Cleanup(func() { systemctl(t, "stop", "lab-tpm") })
+	if _, err := exec.LookPath("swtpm"); err != nil {
+		t.Skip("not this machine: run.sh, amd64") // arm64
+	}
+	anotherTPM(t)
+	systemctl(t, "start", "lab-tpm")
 	waitFor(t, "the TPM", patience, func() error {
 		_, err := os.Stat("/dev/tpmrm0")
 		return err
@@ -234,6 +235,24 @@ func startTPM(t *testing.T) {
 		_, err := try("systemctl", "is-active", "dev-tpmrm0.device")
 		return err
 	})
+}
+
+// anotherTPM takes the TPM away, if there is one. Another one will be there from the next start of
+// lab-tpm.service on.
+func anotherTPM(t *testing.T) {
+	t.Helper()
+	removeTPM(t)
+	if err := os.Mkdir(tpmState, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func removeTPM(t *testing.T) {
+	t.Helper()
+	systemctl(t, "stop", "lab-tpm")
+	if err := os.RemoveAll(tpmState); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // clearTPM has the TPM forget all that is bound to it: TPM2_Clear with the lockout's password, which
