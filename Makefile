@@ -195,8 +195,8 @@ attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute
 	LAB_LONG=1 LAB_DEADLINE=$${LAB_DEADLINE:-14400} RUN='$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled|TestSealMatrix))' \
 		test/lab/run.sh $(SUITE) $(ARCH)
 
-powercut: ## cuts the power of a machine that saves credentials N times (50)
-	test/lab/powercut.sh $(SUITE) $(N)
+powercut: ## cuts the power N times (50) of a machine that saves credentials, and of one that makes codes and seals (WHAT=saves|seals)
+	test/lab/powercut.sh $(SUITE) $(or $(N),50) $(WHAT)
 
 shuffle: ## the lab's quick tests ten times in random order in one boot (TIMES=10 SEED=number RUN=regexp)
 	RUN='$(RUN)' test/lab/shuffle.sh $(SUITE) $(ARCH)
