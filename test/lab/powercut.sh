@@ -48,7 +48,7 @@ boot() {
 	qemu-system-x86_64 -cpu Nehalem -accel tcg -m 1024 -smp 1 -display none -vga none -serial "file:$tmp/console" \
 		-no-reboot -nic none -kernel "$image/vmlinuz" -initrd "$tmp/initrd" \
 		-drive "file=$tmp/disk,format=raw,if=virtio,cache=writethrough$1" \
-		-append "console=ttyS0 quiet mitigations=off panic=-1 rdinit=/usr/lib/lab/powercut-init $2" </dev/null &
+		-append "console=ttyS0 quiet TERM=dumb mitigations=off panic=-1 rdinit=/usr/lib/lab/powercut-init $2" </dev/null &
 	qemu=$!
 }
 
@@ -135,6 +135,7 @@ seals() {
 	cat >"$system/powercut.service" <<-'END'
 		[Unit]
 		Description=Seals and opens, until the power is cut
+		Requires=basic.target
 		[Service]
 		PassEnvironment=TURN
 		ExecStart=/usr/lib/lab/powercut $TURN

@@ -51,11 +51,12 @@ var turns = []struct {
 }
 
 func main() {
-	if err := powercut(os.Args[1]); err != nil {
-		fmt.Println("powercut: broken:", err)
-	}
+	err := powercut(os.Args[1])
+	told, _ := command("journalctl", "--lines=50", "--output=cat")
+	fmt.Printf("%spowercut: broken: %v\n", told, err)
 }
 
+// powercut returns why it cannot go on.
 func powercut(first string) error {
 	turn, err := strconv.Atoi(first)
 	if err != nil {
