@@ -112,7 +112,7 @@ saves() {
 slow=,throttling.iops-write=50
 
 seals() {
-	local overlay=$tmp/seals system=$tmp/seals/etc/systemd/system last='' found form at=''
+	local overlay=$tmp/seals system=$tmp/seals/etc/systemd/system last='' at='' found form which
 	mkdir -p "$overlay/usr/lib/lab" "$system"
 	make -s -C "$top" install DESTDIR="$overlay" GOARCH=amd64 >&2
 	(cd "$top" && CGO_ENABLED=0 GOARCH=amd64 go build -tags lab -ldflags '-s -w' -o "$overlay/usr/lib/lab/powercut" ./test/lab/powercut)
@@ -149,7 +149,9 @@ seals() {
 		if [ -n "$last" ] && [ "$found" != "$last" ] && grep -qx "$found" "$tmp/shown"; then
 			die "cut $cut: the last code was $last, and $found was found, an older one"
 		fi
-		say "after $cut cuts${at:+, in $at}: $form, $([ "$found" = "$last" ] && echo 'the code that was shown last' || echo 'a code that was not shown')"
+		which='a code that was not shown'
+		if [ "$found" = "$last" ]; then which='the code that was shown last'; fi
+		say "after $cut cuts${at:+, the last in $at}: $form, $which"
 		cut_power 8
 		says code >>"$tmp/shown"
 		echo "$found" >>"$tmp/shown"
