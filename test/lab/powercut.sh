@@ -112,7 +112,7 @@ saves() {
 slow=,throttling.iops-write=50
 
 seals() {
-	local overlay=$tmp/seals system=$tmp/seals/etc/systemd/system last='' at='' found form which
+	local overlay=$tmp/seals system=$tmp/seals/etc/systemd/system last='' at='' turns=0 found form which
 	mkdir -p "$overlay/usr/lib/lab" "$system"
 	make -s -C "$top" install DESTDIR="$overlay" GOARCH=amd64 >&2
 	(cd "$top" && CGO_ENABLED=0 GOARCH=amd64 go build -tags lab -ldflags '-s -w' -o "$overlay/usr/lib/lab/powercut" ./test/lab/powercut)
@@ -152,7 +152,8 @@ seals() {
 		which='a code that was not shown'
 		if [ "$found" = "$last" ]; then which='the code that was shown last'; fi
 		say "after $cut cuts${at:+, the last in $at}: $form, $which"
-		cut_power 8
+		cut_power 15
+		turns=$((turns + $(says 'done' | wc -l)))
 		says code >>"$tmp/shown"
 		echo "$found" >>"$tmp/shown"
 		last=$(said code)
@@ -160,7 +161,7 @@ seals() {
 		at=$(said begins)
 		if [ "$(says begins | wc -l)" = "$(says 'done' | wc -l)" ]; then at=nothing; fi
 	done
-	say "$cuts power cuts, while codes were made, sealed and opened: each time all of it was whole; $stale times a temporary file was left, and swept"
+	say "$cuts power cuts, in $turns turns of making, sealing and opening: each time all of it was whole; $stale times a temporary file was left, and swept"
 }
 
 RANDOM=${SEED:=$RANDOM}
