@@ -191,12 +191,12 @@ faults: ## every fault from every state, many times, in the lab; prints the tabl
 conformance: ## the lab's tests with NetworkManager keeping the network (SUITE ARCH RUN=regexp)
 	LAB_BACKEND=networkmanager RUN='$(RUN)' test/lab/run.sh $(SUITE) $(ARCH)
 
-attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills; hours (SUITE ARCH RUN LAB_SEED=number)
-	LAB_LONG=1 LAB_DEADLINE=$${LAB_DEADLINE:-14400} RUN='$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled))' \
+attack: ## the lab's attackers and kills, long: 100,000 PDUs, floods of a minute, 200 kills, all changes of the seal; hours (SUITE ARCH RUN LAB_SEED=number)
+	LAB_LONG=1 LAB_DEADLINE=$${LAB_DEADLINE:-14400} RUN='$(or $(RUN),^(TestAttack|TestCentral|TestPasskeyLockout|TestKilled|TestSealMatrix))' \
 		test/lab/run.sh $(SUITE) $(ARCH)
 
-powercut: ## cuts the power of a machine that saves credentials N times (50)
-	test/lab/powercut.sh $(SUITE) $(N)
+powercut: ## cuts the power N times (50) of a machine that saves credentials, and of one that makes codes and seals (WHAT=saves|seals)
+	test/lab/powercut.sh $(SUITE) $(or $(N),50) $(WHAT)
 
 shuffle: ## the lab's quick tests ten times in random order in one boot (TIMES=10 SEED=number RUN=regexp)
 	RUN='$(RUN)' test/lab/shuffle.sh $(SUITE) $(ARCH)

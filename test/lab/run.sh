@@ -96,7 +96,7 @@ needs_tpm() {
 	shift
 	[ "$*" = /usr/lib/lab/tests ] && [ "$arch" = amd64 ] || return
 	selected=$("$dir/usr/lib/lab/lab.test" -test.list "${RUN:-.}") || return
-	grep -q '^TestSealTPM' <<<"$selected"
+	grep -q '^Test.*TPM$' <<<"$selected"
 }
 
 # noble FOLDER: a phone's host stack that is not BlueZ, and its script, into the folder: from npm by the lock file, once, and

@@ -212,20 +212,21 @@ func TestSealHost(t *testing.T) {
 
 // TestSealTPM: the key is bound to the board's TPM, which is cleared.
 func TestSealTPM(t *testing.T) {
-	if _, err := exec.LookPath("swtpm"); err != nil {
-		t.Skip("not this machine: run.sh, amd64") // arm64
-	}
 	startTPM(t)
+	t.Cleanup(func() { removeTPM(t) })
 	sealStory(t, "tpm2", seal.TPM2, func() { clearTPM(t) })
 }
 
-// startTPM gives the machine a TPM in software: /dev/tpmrm0.
+const tpmState = "/var/lib/lab/tpm" // lab-tpm.service has it
+
+// startTPM gives the machine a new TPM in software, /dev/tpmrm0, which it still has after a reboot.
 func startTPM(t *testing.T) {
 	t.Helper()
-	run(t, "modprobe", "tpm_vtpm_proxy")
-	dir := t.TempDir()
-	run(t, "systemd-run", "--quiet", "--unit=lab-tpm", "swtpm", "chardev", "--vtpm-proxy", "--tpm2", "--tpmstate", "dir="+dir)
-	t.Cleanup(func() { systemctl(t, "stop", "lab-tpm") })
+	if _, err := exec.LookPath("swtpm"); err != nil {
+		t.Skip("not this machine: run.sh, amd64") // arm64
+	}
+	anotherTPM(t)
+	systemctl(t, "start", "lab-tpm")
 	waitFor(t, "the TPM", patience, func() error {
 		_, err := os.Stat("/dev/tpmrm0")
 		return err
@@ -234,6 +235,24 @@ func startTPM(t *testing.T) {
 		_, err := try("systemctl", "is-active", "dev-tpmrm0.device")
 		return err
 	})
+}
+
+// anotherTPM takes the TPM away, if there is one. Another one will be there from the next start of
+// lab-tpm.service on.
+func anotherTPM(t *testing.T) {
+	t.Helper()
+	removeTPM(t)
+	if err := os.Mkdir(tpmState, 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func removeTPM(t *testing.T) {
+	t.Helper()
+	systemctl(t, "stop", "lab-tpm")
+	if err := os.RemoveAll(tpmState); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // clearTPM has the TPM forget all that is bound to it: TPM2_Clear with the lockout's password, which
@@ -257,11 +276,60 @@ func clearTPM(t *testing.T) {
 	}
 }
 
-// TestSealMatrix: the store and the bond outlive changes of bluetooth.security and store.seal, one by
-// one and both at once, in both directions.
+// protection is a setting of bluetooth.security and one of store.seal.
+type protection struct{ security, seal string }
+
+// protections are the states of TestSealMatrix. Whoever goes through them in this order, and back, changes either
+// setting, and both at once, in both directions.
+var protections = []protection{
+	{"authenticated", "none"}, {"authenticated", "host"}, {"encrypt", "none"}, {"none", "host"}, {"encrypt", "host"}, {"none", "none"},
+}
+
+// everyStep calls step once for each way from one of n states to another, n(n-1) times: a walk from state at, which must
+// be 0, and back to it.
+func everyStep(n, at int, step func(to int)) {
+	for to := at + 1; to < n; to++ {
+		step(to)
+		if to == at+1 {
+			everyStep(n, to, step)
+		}
+		step(at)
+	}
+}
+
+// sealWalk returns the states that TestSealMatrix goes through after the first one, which is also the last: all 30 steps
+// that there are in the long form, else ten, by which each state is reached.
+func sealWalk() []protection {
+	var walk []protection
+	everyStep(len(protections), 0, func(to int) { walk = append(walk, protections[to]) })
+	if os.Getenv("LAB_LONG") == "" {
+		walk = append(walk[:9], protections[0])
+	}
+	return walk
+}
+
+// changes takes the gateway from one protection to another, as its owner would.
+func (g *gateway) changes(from, to protection) {
+	g.t.Helper()
+	switch {
+	case to.seal != "none":
+		g.seals(to.seal, to.security)
+	case from.seal != "none":
+		g.seals(to.seal, to.security, "--undo")
+	default: // which is not the business of wifiprovctl seal
+		writeConfig(g.t, map[string]string{"bluetooth.security": to.security})
+		g.from = g.journal.mark(g.t, "restart for "+to.security)
+		systemctl(g.t, "restart", unit)
+	}
+	g.event("starting", "WIFIPROVD_SECURITY="+to.security)
+}
+
+// TestSealMatrix: the store and the bond outlive changes of bluetooth.security and store.seal in any order: one by one
+// and both at once, from each of the six states to each other one in the long form.
 func TestSealMatrix(t *testing.T) {
 	home := AP{SSID: "in any order", Security: wifi.WPA2PSK, Passphrase: "a passphrase in any order"}
-	g := start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.security": "authenticated"}})
+	at := protections[0]
+	g := start(t, situation{aps: []AP{home}, config: map[string]string{"bluetooth.security": at.security}})
 	unsealed(t)
 	p := newPhone(t, "", g.passkey)
 	p.find()
@@ -271,15 +339,9 @@ func TestSealMatrix(t *testing.T) {
 	p.provision(home.SSID, home.Passphrase, wifi.AutoDetect)
 	p.until(central.StatusConnected)
 	p.leave()
-	for i, to := range []struct{ security, seal string }{
-		{"authenticated", "host"}, {"encrypt", "host"}, {"none", "none"}, {"authenticated", "host"}, {"authenticated", "none"},
-		{"encrypt", "host"}, {"encrypt", "none"}, {"none", "host"}, {"authenticated", "host"},
-	} {
-		args := []string{}
-		if to.seal == "none" {
-			args = append(args, "--undo")
-		}
-		g.seals(to.seal, to.security, args...)
+	steps := map[[2]protection]bool{}
+	for i, to := range sealWalk() {
+		g.changes(at, to)
 		g.becomes(central.StatusConnected)
 		if to.seal == "none" {
 			g.stores(&home)
@@ -287,8 +349,14 @@ func TestSealMatrix(t *testing.T) {
 			g.sealed(home)
 		}
 		if !g.bonded(adapterAddress(t, phoneHCI)) {
-			t.Fatalf("the bond did not outlive step %d, %+v", i, to)
+			t.Fatalf("the bond did not outlive step %d, from %+v to %+v", i, at, to)
 		}
+		steps[[2]protection{at, to}] = true
+		at = to
+	}
+	t.Logf("%d different steps", len(steps))
+	if all := len(protections) * (len(protections) - 1); os.Getenv("LAB_LONG") != "" && len(steps) != all {
+		t.Errorf("%d steps were taken, of %d", len(steps), all)
 	}
 	p.connect() // with the same bond, as authenticated demands
 	if status := p.status(); status != central.StatusConnected {
