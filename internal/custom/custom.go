@@ -161,14 +161,17 @@ func (e *Exchange) abandon(c *claim, answer chan []byte) ([]byte, bool) {
 }
 
 // Claim has the program called by get what phones send to name, by send, which may block.
-// send must not keep data. The error is ErrInvalid, ErrClaimed (also if by itself has) or
-// ErrManyClaims.
+// send must not keep data. A second claim by the same program changes nothing: one that starts
+// together with the daemon cannot know whether its first was in time. The error is ErrInvalid,
+// ErrClaimed or ErrManyClaims.
 func (e *Exchange) Claim(name, by string, send func(name string, data []byte)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
 	case !ValidName(name):
 		return ErrInvalid
+	case e.claims[name] != nil && e.claims[name].by == by:
+		return nil
 	case e.claims[name] != nil:
 		return ErrClaimed
 	case len(e.claims) >= MaxClaims:
