@@ -225,7 +225,9 @@ class App {
       again: () => { void this.#networks(); },
     });
     const guess = guessCountry(navigator.languages);
-    const country = this.#country === '' && networks ? [views.countryCard(this.#t, guess, (code) => { void this.#setCountry(code); })] : [];
+    // Behind the code, whether it knows its country is not known before the phone has paired.
+    const asks = this.#country === '' || this.#country === undefined && this.#door instanceof CodeSession && networks?.length === 0;
+    const country = asks && networks ? [views.countryCard(this.#t, guess, (code) => { void this.#setCountry(code); })] : [];
     const first = networks?.length === 0; // the country may be why
     this.#show([
       ...title ? [title] : [],
@@ -233,7 +235,7 @@ class App {
       ...first ? country : [],
       ...rest,
       ...first ? [] : country,
-      ...this.#door instanceof CodeSession ? [] : [views.aboutCard(this.#t, this.#device, this.#country, () => { void this.#erase(); })],
+      views.aboutCard(this.#t, this.#device, this.#country, () => { void this.#erase(); }),
     ]);
   }
 
