@@ -78,7 +78,7 @@ export class Link {
 
   /** Whether the gateway has a characteristic, found out without reading anything, and so without pairing. */
   offers(name: CharacteristicName): Promise<boolean> {
-    return this.#look(name, (c) => Promise.resolve(c !== undefined));
+    return this.#look(name, (c) => Promise.resolve(c !== undefined), 3);
   }
 
   /** Reads a value that asks for no pairing, before or after a connection is made ready; undefined: the gateway does not have it. */
@@ -144,11 +144,11 @@ export class Link {
   }
 
   /** Does something with a characteristic, of a connection that may not be ready. */
-  #look<T>(name: CharacteristicName, action: (c: CharacteristicLike | undefined) => Promise<T>): Promise<T> {
+  #look<T>(name: CharacteristicName, action: (c: CharacteristicLike | undefined) => Promise<T>, looks?: number): Promise<T> {
     return this.#alone(() => this.#persist(async () => {
       if (!this.isOpen) this.#found.clear();
       await this.#connectServer();
-      return action(await this.#find(name));
+      return action(await this.#find(name, looks));
     }));
   }
 
@@ -261,12 +261,15 @@ export class Link {
     await characteristic.startNotifications();
   }
 
-  /** Finds a characteristic; undefined: there is none. That it is missing counts only if it is missing twice. */
-  async #find(name: CharacteristicName): Promise<CharacteristicLike | undefined> {
+  /**
+   * Finds a characteristic; undefined: there is none. That it is missing counts only if it is missing in several looks: a browser
+   * may know one service before the next.
+   */
+  async #find(name: CharacteristicName, looks = 2): Promise<CharacteristicLike | undefined> {
     if (this.#found.has(name)) return this.#found.get(name);
     let characteristic = await this.#lookUp(name);
-    if (!characteristic) {
-      await sleep(this.#pause(0));
+    for (let look = 1; !characteristic && look < looks; look++) {
+      await sleep(this.#pause(look - 1));
       characteristic = await this.#lookUp(name);
     }
     this.#found.set(name, characteristic);

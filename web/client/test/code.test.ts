@@ -153,6 +153,9 @@ void describe('a gateway with a code', () => {
     fake.drop();
     assert.equal(await gateway.asksForCode(), false);
     assert.equal(fake.count(/^read/), 0);
+    fake.drop();
+    fake.late = 2;
+    assert.equal(await gateway.asksForCode(), true); // though the browser knows its services one after the other
   });
 
   void it('tells whether there is another way in, and is not paired for that', async () => {

@@ -59,6 +59,8 @@ export class FakeGateway extends EventTarget implements DeviceLike, ServerLike, 
   ]);
   /** What is missing. */
   missing = new Set<string>(['ff']);
+  /** In how many looks what is missing is missing, before the browser knows it; 0: always. */
+  late = 0;
   /** Errors for the next requests that match, first come, first served. */
   failures: { match: RegExp; error: Error; drop?: boolean }[] = [];
   /** How many of the next connects fail. */
@@ -102,7 +104,10 @@ export class FakeGateway extends EventTarget implements DeviceLike, ServerLike, 
   getPrimaryService(of: string): Promise<ServiceLike> {
     if (!this.connected) return Promise.reject(domError('NetworkError', 'GATT Server is disconnected.'));
     const kind = kinds.get(of) ?? 'none';
-    if (this.missing.has(kind)) return Promise.reject(domError('NotFoundError', `No Services matching UUID ${of}`));
+    if (this.missing.has(kind)) {
+      if (this.late > 0 && --this.late === 0) this.missing.delete(kind);
+      return Promise.reject(domError('NotFoundError', `No Services matching UUID ${of}`));
+    }
     return Promise.resolve({ getCharacteristic: (full) => this.#characteristic(full.slice(4, 8)) });
   }
 
