@@ -8,7 +8,7 @@ top=$(realpath "$(dirname "$0")/..")
 cd "$top"
 # shellcheck source=/dev/null
 . test/lab/lib.sh
-need git=git lintian=lintian gpg=gpg dpkg-scanpackages=dpkg-dev qemu-arm-static=qemu-user-static
+need git=git lintian=lintian rpm=rpm gpg=gpg dpkg-scanpackages=dpkg-dev qemu-arm-static=qemu-user-static
 : "${SOURCE_DATE_EPOCH:=$(git log -1 --format=%ct 2>/dev/null || echo 1700000000)}"
 export SOURCE_DATE_EPOCH
 version=0.0.1
@@ -38,6 +38,12 @@ if grep -E '/NetworkManager/|\.network$' "$tmp/list" | grep -v /examples/; then 
 grep -q ' ./etc/wifiprovd/wifiprovd.yaml.d/$' "$tmp/list" || fail "no folder for makers"
 dpkg-deb --ctrl-tarfile "$tmp/packages/wifiprovd_${version}_amd64.deb" | tar -x -C "$tmp" ./conffiles
 if grep -q . "$tmp/conffiles"; then fail "it has conffiles"; fi
+
+# An .rpm owns its folders, so that its removal leaves none.
+rpm -qlp "$tmp/packages/wifiprovd-$version-1.x86_64.rpm" >"$tmp/list"
+for folder in /etc/wifiprovd /usr/share/wifiprovd /usr/share/doc/wifiprovd/examples/units; do
+	grep -qx "$folder" "$tmp/list" || fail "the .rpm does not own $folder"
+done
 
 # starts QEMU ARCH: the programs of a package run, and say their version; the shipped files of the configuration are valid.
 starts() {

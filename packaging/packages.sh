@@ -80,6 +80,10 @@ contents() {
 	done
 	echo "  - {src: \"$1$config\", dst: $config, type: config|noreplace, packager: rpm}"
 	echo "  - {dst: /etc/wifiprovd/wifiprovd.yaml.d, type: dir}"
+	# rpm removes only the folders that a package owns.
+	(cd "$1" && find . -type d -path '*/wifiprovd*' ! -name wifiprovd.yaml.d -printf '%P\n' | sort) | while read -r path; do
+		echo "  - {dst: \"/$path\", type: dir, packager: rpm}"
+	done
 	echo "  - {src: packaging/lintian-overrides, dst: /usr/share/lintian/overrides/wifiprovd, packager: deb}"
 }
 
