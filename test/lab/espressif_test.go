@@ -530,4 +530,13 @@ func TestEspressifCommand(t *testing.T) {
 	if out := run(t, "wifiprovctl", "code", "status"); !strings.Contains(out, "whoever provisions must prove it") {
 		t.Errorf("%s", out)
 	}
+
+	overwrite(t, configFile, "no configuration\n") // the code is all that this owner has
+	systemctl(t, "restart", unit)
+	g.event("configuration-broken")
+	g.becomes(central.StatusConnected)
+	waitAdvertising(t)
+	if err := provision("code"); err != nil {
+		t.Errorf("with a broken configuration: %v", err)
+	}
 }

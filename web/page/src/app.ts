@@ -245,7 +245,8 @@ class App {
       await this.#gateway?.setCountry(code);
       this.#country = code;
     } catch (error) {
-      if (turn === this.#turn) this.#showNetworks([], this.#explain(error));
+      const problem = this.#explain(error);
+      if (turn === this.#turn) this.#complain(error, problem, () => { this.#showNetworks([], problem); });
       return;
     }
     if (turn === this.#turn) await this.#networks();
@@ -307,7 +308,8 @@ class App {
       this.#gateway?.disconnect();
       if (turn === this.#turn) this.#show(views.erasedView(this.#t, () => { void this.#find(); }));
     } catch (error) {
-      if (turn === this.#turn) this.#showNetworks([], this.#explain(error));
+      const problem = this.#explain(error);
+      if (turn === this.#turn) this.#complain(error, problem, () => { this.#showNetworks([], problem); });
     }
   }
 
